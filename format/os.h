@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every system call of the project goes through here, so that the flags that
+ * keep us safe (O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK + S_ISREG, EINTR, short
+ * reads and writes, directory fsync) are right in one place, and so that a
+ * test can fail the Nth call.
+ *
+ * All functions: 0 or a count on success, a negative errno value on failure
+ * (never -1 and errno). Descriptors are plain int, -1 = none.
+ */
+#ifndef TAPE_FORMAT_OS_H
+#define TAPE_FORMAT_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- failing the Nth call (tests) ---- */
+enum os_call {
+	OS_OPEN,
+	OS_READ,
+	OS_WRITE,
+	OS_FSYNC,
+	OS_MKDIR,
+	OS_RENAME,
+	OS_LINK,
+	OS_UNLINK,
+	OS_STAT,
+	OS_READDIR,
+	OS_TRUNCATE,
+	OS_RANDOM,
+	OS_UTIME,
+	OS_CALLS
+};
+/*
+ * Asked before each call when set; returns 0 to let it through or an errno to
+ * fail with. For OS_WRITE it may set *limit to make the write short (the
+ * library then goes on as after a real short write). One pointer test when
+ * unset. Set it before threads start.
+ */
+typedef int os_fault_fn(void *user, enum os_call call, const char *path, size_t *limit);
+void os_fault_set(os_fault_fn *fn, void *user);
+
+/* ---- directories and files, relative to a directory descriptor ---- */
+/* AT_FDCWD by a name that needs no fcntl.h. */
+#define OS_CWD (-100)
+
+/* A directory; the last component may be a symlink only with `follow`. */
+int os_open_dir(int dir, const char *path, bool follow, int *fd_out);
+/* A regular file to read: O_NOFOLLOW, O_NONBLOCK; -ELOOP for a link, -EINVAL for anything not regular. */
+int os_open_read(int dir, const char *path, int *fd_out);
+/* As given by a user on a command line: may be a link, a FIFO or /dev/stdin. */
+int os_open_user(const char *path, int *fd_out);
+/* O_CREAT | O_EXCL | O_WRONLY, mode 0666 under the umask. -EEXIST if it is there. */
+int os_create(int dir, const char *path, int *fd_out);
+/* O_CREAT | O_APPEND | O_WRONLY: manifests only. */
+int os_open_append(int dir, const char *path, int *fd_out);
+/* Closes and sets *fd to -1; no-op on -1. Its errors are dropped: data was synced or not before. */
+void os_close(int *fd);
+
+/* Reads until `len` bytes or end of file; returns the count. */
+int64_t os_pread(int fd, void *buf, size_t len, uint64_t offset);
+/* One read(2), for streams. */
+int64_t os_read(int fd, void *buf, size_t len);
+/* Writes all; on failure *done (may be NULL) says how many bytes were taken. SIGPIPE and SIGXFSZ never kill the host. */
+int os_write_all(int fd, const void *buf, size_t len, size_t *done);
+int os_fsync(int fd);			     /* data and metadata */
+int os_fdatasync(int fd);		     /* data, and the size */
+int os_fsync_dir(int dir, const char *path); /* opens, fsyncs, closes */
+int os_truncate(int fd, uint64_t size);
+int os_mkdir(int dir, const char *path); /* 0777 under the umask */
+int os_rename(int from_dir, const char *from, int to_dir, const char *to);
+int os_link(int from_dir, const char *from, int to_dir,
+	    const char *to); /* -EEXIST: somebody won */
+int os_unlink(int dir, const char *path);
+int os_rmdir(int dir, const char *path);
+int os_touch(int fd); /* mtime = now */
+
+struct os_stat {
+	uint64_t size;
+	uint64_t inode;
+	uint64_t links;
+	int64_t mtime_ns;
+	uint32_t uid;
+	bool regular, directory;
+};
+int os_fstat(int fd, struct os_stat *st);
+int os_stat(int dir, const char *path, struct os_stat *st); /* does not follow links */
+
+/* Calls fn for each name but . and .. (unsorted); stops early when fn returns non-zero and returns that. */
+int os_list(int dir, const char *path, int (*fn)(void *user, const char *name),
+	    void *user);
+
+/* ---- clocks, randomness, processes ---- */
+int64_t os_realtime_ns(void);
+int64_t os_monotonic_ns(void);
+int os_random(void *buf, size_t len);
+uint32_t os_getpid(void);
+uint32_t os_getuid(void);
+/* Field 22 of /proc/PID/stat; -ESRCH if there is no such process. */
+int os_pid_start(uint32_t pid, uint64_t *ticks);
+/* /proc/sys/kernel/random/boot_id, 36 characters and NUL. */
+int os_boot_id(char text[37]);
+int os_hostname(char *text, size_t cap);
+int os_cwd(char *text, size_t cap);
+/* argv of this process as NUL-separated bytes; returns the length. */
+int64_t os_argv(char *buf, size_t cap);
+/* Runs argv[0] (found on PATH) without a shell, stdin and stderr on /dev/null; keeps up to cap-1 bytes of stdout. Exit status, or negative errno; gives up after wait_ms. */
+int os_run(const char *const *argv, const char *cwd, char *out, size_t cap, int wait_ms);
+const char *os_strerror(int negative_errno, char *buf, size_t cap);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a tape: open it, compile a query, walk the scopes that match in tape
+ * order, look at their variables, read blobs.
+ *
+ * Any number of readers may work on a tape while it is being recorded. A
+ * reader, and every query, cursor, scope and blob that came from it, belongs to
+ * one thread at a time. Nothing here writes to the tape.
+ */
+#ifndef TAPE_SEARCH_H
+#define TAPE_SEARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tape/value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct tape_reader;
+struct tape_query;
+struct tape_cursor;
+struct tape_scope;
+struct tape_blob;
+
+/* What a reader met on its way (docs/format/segment.md section 7). */
+enum tape_report_kind {
+	TAPE_NOTE_MET =
+		0, /* a torn tail, a session that was killed: nothing is wrong with what is shown */
+	TAPE_DAMAGE_MET = 1, /* something is missing or does not verify */
+};
+struct tape_report {
+	int kind;
+	const char *file; /* relative to the tape */
+	uint64_t offset, bytes;
+	const char *message; /* one line: cause and what to do */
+};
+
+struct tape_reader_options {
+	size_t size; /* sizeof(struct tape_reader_options) */
+	/* Called from within the reader's functions, once per place; may be NULL. */
+	void (*on_report)(void *user, const struct tape_report *report);
+	void *user;
+};
+
+/*
+ * Opens the tape in `dir`. What is committed when a cursor is made is seen by
+ * it; options may be NULL. On success *out is the caller's to tape_reader_close.
+ * TAPE_ERR_NOT_TAPE, TAPE_ERR_TOO_NEW, TAPE_ERR_IO, TAPE_ERR_NOMEM.
+ */
+TAPE_API int tape_reader_open(const char *dir, const struct tape_reader_options *options,
+			      struct tape_reader **out,
+			      struct tape_error *err) TAPE_MUST_CHECK;
+/* NULL is fine. Close cursors and blobs first. */
+TAPE_API void tape_reader_close(struct tape_reader *reader);
+/* How many reports of kind TAPE_DAMAGE_MET there were so far. */
+TAPE_API uint64_t tape_reader_damage(const struct tape_reader *reader);
+
+/*
+ * Compiles a query (tape-query(7)). "" matches every scope. On success *out is
+ * the caller's. TAPE_ERR_SYNTAX: err->offset is the column (from 1, in bytes),
+ * err->message says what was expected there.
+ */
+TAPE_API int tape_query_compile(const char *text, struct tape_query **out,
+				struct tape_error *err) TAPE_MUST_CHECK;
+TAPE_API void tape_query_free(struct tape_query *query);
+
+enum tape_find_flags {
+	TAPE_FIND_ALL =
+		1, /* scopes of the library itself too (_bookmark, _tare, _cache) */
+	TAPE_FIND_REVERSE = 2, /* from the end of the tape */
+};
+struct tape_find_options {
+	size_t size;
+	uint32_t flags;
+	struct tape_pos after; /* only positions after this; zero = from the start */
+	struct tape_pos upto;  /* only positions up to and with this; zero = no bound */
+};
+/*
+ * A cursor over the scopes that match, in tape order. query and reader must
+ * outlive it; options may be NULL.
+ */
+TAPE_API int tape_find(struct tape_reader *reader, const struct tape_query *query,
+		       const struct tape_find_options *options, struct tape_cursor **out,
+		       struct tape_error *err) TAPE_MUST_CHECK;
+/* 1: *scope is borrowed until the next call. 0: the end. Negative: it cannot go on. Damage is reported, skipped, and is no error. */
+TAPE_API int tape_cursor_next(struct tape_cursor *cursor, const struct tape_scope **scope,
+			      struct tape_error *err) TAPE_MUST_CHECK;
+/* Counts the rest without laying out values. Returns 0 or an error. */
+TAPE_API int tape_cursor_count(struct tape_cursor *cursor, uint64_t *count,
+			       struct tape_error *err) TAPE_MUST_CHECK;
+TAPE_API void tape_cursor_close(struct tape_cursor *cursor);
+
+/* A scope. Strings are NUL-terminated and borrowed from it; "" where unknown. */
+TAPE_API struct tape_pos tape_scope_pos(const struct tape_scope *scope);
+TAPE_API int64_t tape_scope_time(const struct tape_scope *scope); /* ns since 1970 UTC */
+TAPE_API size_t tape_scope_label_count(const struct tape_scope *scope);
+TAPE_API const char *tape_scope_label(const struct tape_scope *scope, size_t index);
+TAPE_API const char *tape_scope_file(const struct tape_scope *scope);
+TAPE_API const char *tape_scope_func(const struct tape_scope *scope);
+TAPE_API uint32_t tape_scope_line(const struct tape_scope *scope);
+TAPE_API struct tape_hash tape_scope_hash(const struct tape_scope *scope);
+/* Position of the scope it repeats; all zero if it is not a link. */
+TAPE_API struct tape_pos tape_scope_link(const struct tape_scope *scope);
+
+struct tape_enumerator {
+	int64_t number;
+	const char *name;
+};
+struct tape_var {
+	const char *name, *unit;
+	size_t name_len;
+	const struct tape_value *value;
+	const struct tape_enumerator *enumerators; /* enums only */
+	size_t enumerator_count;
+};
+/* Variables in name order. */
+TAPE_API size_t tape_scope_var_count(const struct tape_scope *scope);
+TAPE_API struct tape_var tape_scope_var(const struct tape_scope *scope, size_t index);
+/* Index of a variable, or -1. */
+TAPE_API int64_t tape_scope_var_find(const struct tape_scope *scope, const char *name);
+
+/*
+ * The bytes of a variable-width value, wherever they are. They are verified
+ * against their hash before the call returns. On success *out is the caller's.
+ * TAPE_ERR_NOT_FOUND (no such blob), TAPE_ERR_DAMAGED (wrong size or hash),
+ * TAPE_ERR_MISUSE (not a variable-width value, or only its hash was recorded).
+ */
+TAPE_API int tape_blob_open(const struct tape_scope *scope, size_t var_index,
+			    struct tape_blob **out,
+			    struct tape_error *err) TAPE_MUST_CHECK;
+TAPE_API uint64_t tape_blob_size(const struct tape_blob *blob);
+/* Up to len bytes from offset; the count, or an error. */
+TAPE_API int64_t tape_blob_read(struct tape_blob *blob, void *buf, size_t len,
+				uint64_t offset, struct tape_error *err) TAPE_MUST_CHECK;
+TAPE_API void tape_blob_close(struct tape_blob *blob);
+
+/* ---- what is on the tape ---- */
+
+enum tape_session_state { TAPE_CLOSED = 0, TAPE_LIVE = 1, TAPE_KILLED = 2 };
+
+struct tape_session_info {
+	uint64_t id[2];
+	const char *name, *host, *job, *library, *sync; /* "" = unknown */
+	const char *argv, *cwd, *git_commit, *user; /* from the manifest, "" = unknown */
+	int git_dirty;				    /* -1 unknown */
+	int64_t rank, pid;			    /* -1 unknown */
+	int state;				    /* enum tape_session_state */
+	uint64_t scopes, links, projections, bookmarks, segments, bytes;
+	uint64_t first_seq, last_seq;
+	int64_t first_time, last_time;
+	uint64_t lost;	   /* scopes the recorder says it lost, from the manifest */
+	uint64_t notes;	   /* notes of the user */
+	uint64_t warnings; /* of the recorder */
+};
+struct tape_label_info {
+	const char *path; /* labels joined by "/" */
+	uint64_t scopes, links;
+};
+struct tape_variable_info {
+	const char *name, *unit,
+		*type; /* type as in values.md; several types make several entries */
+	uint64_t scopes;
+};
+struct tape_note_info {
+	uint64_t session[2];
+	const char *kind, *key, *value; /* kind: "note", "warning" */
+};
+struct tape_info {
+	uint8_t tape_id[16];
+	uint64_t scopes, links, projections, bookmarks;
+	uint64_t segment_bytes;
+	uint64_t blobs, blob_bytes;		   /* distinct, stored */
+	uint64_t blob_references, reference_bytes; /* as if stored once per reference */
+	uint64_t link_bytes_saved;		   /* bodies that links did not repeat */
+	const struct tape_session_info *sessions;
+	size_t session_count;
+	const struct tape_label_info *labels; /* label paths, by scopes then name */
+	size_t label_count;
+	const struct tape_variable_info *variables; /* by name */
+	size_t variable_count;
+	const struct tape_note_info *notes;
+	size_t note_count;
+};
+/* Reads the whole tape once. *out is the caller's to tape_info_free. */
+TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,
+			    struct tape_error *err) TAPE_MUST_CHECK;
+TAPE_API void tape_info_free(struct tape_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
