@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The recorder's insides: what capture (making records) and session (bringing
+ * them to disk) share.
+ *
+ * Locks, in the order they may be taken: commit_lock, then a stage's lock,
+ * then table_lock. Whoever holds a stage's lock never waits for commit_lock:
+ * the owner of a full stage unlocks it first.
+ */
+#ifndef TAPE_LIBRECORD_RECORDER_H
+#define TAPE_LIBRECORD_RECORDER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "format/form.h"
+#include "format/limits.h"
+#include "format/tapedir.h"
+#include "tape/record.h"
+
+enum commit_mode { COMMIT_AUTO, COMMIT_MANUAL };
+enum sync_mode { SYNC_NONE, SYNC_INTERVAL, SYNC_COMMIT };
+enum blob_mode { BLOBS_IMMEDIATE, BLOBS_AT_COMMIT };
+enum blob_store { STORE_LOOSE, STORE_LOG };
+
+/* The [tape] section: conf.c fills it from tape.conf, then TAPE_* of the environment. */
+struct conf {
+	enum commit_mode commit;
+	uint32_t
+		commit_scopes; /* commit after so many staged scopes; 0 = no such bound */
+	uint64_t commit_bytes; /* DEFAULT_STAGE_BYTES */
+	uint32_t commit_ms;    /* DEFAULT_COMMIT_MS */
+	enum sync_mode sync;
+	uint32_t sync_ms;
+	enum blob_mode blobs;
+	uint64_t blob_budget; /* bytes that blobs=at-commit may hold in RAM */
+	enum blob_store blob_store;
+	bool dedup; /* exact */
+	uint64_t inline_max, embed_max;
+};
+
+/* A form with a number in this session. Never freed before the recorder. */
+struct rec_form {
+	struct form form;
+	uint32_t
+		defined_in; /* 1 + number of the segment that holds its FORM record; under commit_lock */
+};
+
+/* A place in a staged body where a blob hint goes once the blob's place is known. */
+struct stage_fixup {
+	size_t hint_at; /* offset of the 12 bytes in stage->records */
+	size_t blob_at; /* offset of the BLOB record in stage->blobs */
+};
+
+/* A large blob that waits in RAM for the commit (blobs=at-commit). */
+struct stage_big {
+	struct tape_hash hash;
+	uint8_t *data;
+	size_t len;
+};
+
+/*
+ * What one thread has recorded and not committed. `records` holds complete
+ * SCOPE records (16-byte prefix and body) one after another, their time deltas
+ * relative to base_time; its first FRAME_HEADER bytes are kept free for the
+ * frame's header, so that a commit is one write. hashes[i] belongs to the i-th
+ * record when dedup is on.
+ */
+struct stage {
+	_Alignas(64) atomic_uint lock;
+	struct tape *tape;
+	uint8_t *records;
+	size_t len, cap; /* len counts the reserved FRAME_HEADER */
+	uint32_t count;	 /* records */
+	int64_t base_time, first_time;
+	struct tape_hash *hashes;
+	size_t hash_cap;
+	uint8_t *blobs; /* BLOB records (RECORD_BLOB), from offset 0 */
+	size_t blob_len, blob_cap;
+	struct stage_fixup *fixups;
+	size_t fixup_count, fixup_cap;
+	struct stage_big *bigs;
+	size_t big_count, big_cap;
+	uint64_t big_bytes;
+	struct stage *next; /* all stages of the recorder; pushed once, never removed */
+	atomic_bool
+		owner_gone; /* its thread has ended: may be given to a new thread once empty */
+};
+
+static inline void
+cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static inline void
+stage_lock(struct stage *stage)
+{
+	while (atomic_exchange_explicit(&stage->lock, 1u, memory_order_acquire))
+		while (atomic_load_explicit(&stage->lock, memory_order_relaxed))
+			cpu_relax();
+}
+
+static inline void
+stage_unlock(struct stage *stage)
+{
+	atomic_store_explicit(&stage->lock, 0u, memory_order_release);
+}
+
+struct writer;	 /* session side: segments, sync, retained groups (writer.c) */
+struct seen_set; /* session side (seen.c) */
+struct threads;	 /* capture side: per-thread state of this recorder (context.c) */
+struct forms;	 /* capture side: interning of contexts, shapes, forms (forms.c) */
+
+struct tape {
+	atomic_int dead; /* closed, or a fork's copy: every call is a no-op */
+	struct conf conf;
+	struct tapedir dir;
+	uint64_t session[2];
+	int64_t realtime_offset; /* add to the monotonic clock */
+	uint32_t pid;		 /* who opened it: a fork's child differs */
+
+	pthread_mutex_t commit_lock; /* seq, writer, seen-set, order of commits */
+	uint64_t next_seq;
+	struct writer *writer;
+	struct seen_set *seen;
+	_Atomic(struct stage *) stages;
+
+	pthread_mutex_t table_lock; /* rec_forms, contexts: changes only */
+	struct rec_form **
+		rec_forms; /* [number]; [0] unused; read under commit_lock or table_lock */
+	uint32_t rec_form_count, rec_form_cap;
+	struct threads *threads;
+	struct forms *forms;
+
+	pthread_mutex_t error_lock;
+	char first_error[1024];
+	void (*on_error)(void *user, const char *message);
+	void *on_error_user;
+	_Atomic uint64_t errors, lost;
+	_Atomic uint64_t committed_seq;
+	atomic_int commit_soon; /* set by tape_commit_soon() from a signal handler */
+	struct tape *next_open; /* all recorders of the process */
+	/* Each side adds its own members through its opaque structs above. */
+};
+
+/* ---- given by the session side ---- */
+
+/* Time of a scope, ns since 1970. */
+int64_t session_now(const struct tape *t);
+/*
+ * Commits the records of one stage (the calling thread's own, unlocked by the
+ * caller). Waits for commit_lock. 0, or -1 after recorder_error and counting
+ * what was lost.
+ */
+int session_commit_stage(struct tape *t, struct stage *stage);
+/*
+ * Keeps the bytes of a variable-width value over CANON_BYTES as the
+ * configuration says (embedded, log, loose; now or at commit). Called by the
+ * owner with its stage locked, before the record is complete. hint_at is the
+ * offset in stage->records of 12 bytes that already hold "no hint"; they are
+ * rewritten at commit if the blob goes into a segment. 0 or -1 (reported).
+ */
+int blob_stage(struct tape *t, struct stage *stage, const void *data, size_t len,
+	       const struct tape_hash *hash, size_t hint_at);
+/* Drops everything in a stage (locked by the caller): discard, fork. */
+void stage_clear(struct stage *stage);
+
+/* The first is printed (or goes to on_error); all are counted and go to the manifest. */
+void recorder_error(struct tape *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* To the manifest and the segment's notes, never to the terminal. */
+void recorder_warn(struct tape *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void recorder_lost(struct tape *t, uint64_t scopes);
+
+/* ---- given by the capture side ---- */
+
+/* Called by tape_open once the session exists, and at close (memory stays until then). 0 or -1. */
+int capture_init(struct tape *t);
+/* In a fork's child: forget threads' states and stages of the copied recorder. */
+void capture_after_fork(struct tape *t);
+/* The calling thread's stage, made on first use; NULL when memory is out. */
+struct stage *capture_stage(struct tape *t);
+
+#endif
