@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+int
+suite_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	/* The line "100%: Checks: N, Failures: N, Errors: N" is what scripts/run-tests.sh counts. */
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+unsigned
+suite_seed(void)
+{
+	const char *text = getenv("TEST_SEED");
+	unsigned seed = text ? (unsigned)strtoul(text, NULL, 10)
+			     : (unsigned)time(NULL) ^ (unsigned)getpid() << 16;
+
+	printf("TEST_SEED=%u\n", seed);
+	fflush(stdout);
+	return seed;
+}
