@@ -47,6 +47,9 @@ struct rec_form {
 		defined_in; /* 1 + number of the segment that holds its FORM record; under commit_lock */
 };
 
+#define REC_FORM_CHUNK 4096u
+#define REC_FORM_CHUNKS (LIMIT_FORMS / REC_FORM_CHUNK + 1u)
+
 /* A place in a staged body where a blob hint goes once the blob's place is known. */
 struct stage_fixup {
 	size_t hint_at; /* offset of the 12 bytes in stage->records */
@@ -132,9 +135,9 @@ struct tape {
 	_Atomic(struct stage *) stages;
 
 	pthread_mutex_t table_lock; /* rec_forms, contexts: changes only */
-	struct rec_form **
-		rec_forms; /* [number]; [0] unused; read under commit_lock or table_lock */
-	uint32_t rec_form_count, rec_form_cap;
+	/* Chunks never move: who has a record of a form may read it without a lock. */
+	struct rec_form **rec_forms[REC_FORM_CHUNKS];
+	uint32_t rec_form_count; /* numbers 1..count are in use; under table_lock */
 	struct threads *threads;
 	struct forms *forms;
 
@@ -148,6 +151,13 @@ struct tape {
 	struct tape *next_open; /* all recorders of the process */
 	/* Each side adds its own members through its opaque structs above. */
 };
+
+/* The form of a record that was staged; number is at least 1. */
+static inline struct rec_form *
+recorder_form(const struct tape *t, uint32_t number)
+{
+	return t->rec_forms[number / REC_FORM_CHUNK][number % REC_FORM_CHUNK];
+}
 
 /* ---- given by the session side ---- */
 
@@ -168,6 +178,18 @@ int session_commit_stage(struct tape *t, struct stage *stage);
  */
 int blob_stage(struct tape *t, struct stage *stage, const void *data, size_t len,
 	       const struct tape_hash *hash, size_t hint_at);
+/*
+ * A blob that comes in pieces, too large to hold: written to blobs/tmp and
+ * hashed as it goes; finish gives it its name (as a loose blob that this
+ * session has written, so that syncing covers it). NULL or -1: reported.
+ * finish and abort free the stream.
+ */
+struct blob_stream;
+struct blob_stream *blob_stream_open(struct tape *t);
+int blob_stream_write(struct blob_stream *stream, const void *data, size_t len);
+int blob_stream_finish(struct blob_stream *stream, struct tape_hash *hash,
+		       uint64_t *size);
+void blob_stream_abort(struct blob_stream *stream);
 /* Drops everything in a stage (locked by the caller): discard, fork. */
 void stage_clear(struct stage *stage);
 
