@@ -148,6 +148,15 @@ struct tape_value {
  */
 TAPE_API size_t tape_double_text(double value, char text[TAPE_DOUBLE_TEXT]);
 TAPE_API size_t tape_float_text(float value, char text[TAPE_DOUBLE_TEXT]);
+/* An element of an f2 array, by its bits. */
+TAPE_API size_t tape_half_text(uint16_t bits, char text[TAPE_DOUBLE_TEXT]);
+/*
+ * Reads [+-]digits[.digits][e[+-]digits] (digits on one side of the point are
+ * enough), nothing else around it; correctly rounded; too large is infinity.
+ * Returns 0 or TAPE_ERR_SYNTAX; *value written on success only.
+ */
+TAPE_API int tape_double_parse(const char *text, size_t len,
+			       double *value) TAPE_MUST_CHECK;
 
 /* Lower-case hex; NUL-terminated. */
 TAPE_API void tape_hash_text(const struct tape_hash *hash, char text[TAPE_HASH_TEXT]);
