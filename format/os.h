@@ -107,6 +107,15 @@ int os_cwd(char *text, size_t cap);
 int64_t os_argv(char *buf, size_t cap);
 /* Runs argv[0] (found on PATH) without a shell, stdin and stderr on /dev/null; keeps up to cap-1 bytes of stdout. Exit status, or negative errno; gives up after wait_ms. */
 int os_run(const char *const *argv, const char *cwd, char *out, size_t cap, int wait_ms);
+/* ---- for the command-line tools ---- */
+/* Columns of the terminal on fd, 0 if it does not say; -ENOTTY if fd is none. */
+int os_tty_columns(int fd);
+/* The path that a descriptor was opened by, and that of this program. */
+int os_fd_path(int fd, char *text, size_t cap);
+int os_self_path(char *text, size_t cap);
+/* Becomes another program (looked up on PATH if the name has no slash); returns on failure only. */
+int os_exec(const char *path, char *const *argv);
+
 const char *os_strerror(int negative_errno, char *buf, size_t cap);
 
 #endif
