@@ -126,9 +126,28 @@ tapedir_close(struct tapedir *dir)
 
 /* ---- making one ---- */
 
-/* mkdir -p. 0 also if it is there. *created: the last component is new. */
+/* The entry of a new directory must outlive a power cut as what is in it does. */
 static int
-make_dirs(const char *path, bool *created)
+sync_parent(char *path, size_t end)
+{
+	int r;
+
+	while (end > 0 && path[end] != '/')
+		end--;
+	if (end == 0) {
+		r = os_fsync_dir(OS_CWD, path[0] == '/' ? "/" : ".");
+	} else {
+		path[end] = '\0';
+		r = os_fsync_dir(OS_CWD, path);
+		path[end] = '/';
+	}
+	/* A directory may be ours to make things in and not to open. */
+	return r == -EACCES ? 0 : r;
+}
+
+/* mkdir -p. 0 also if it is there. */
+static int
+make_dirs(const char *path)
 {
 	size_t len = strlen(path);
 	char *copy = malloc(len + 1);
@@ -139,21 +158,25 @@ make_dirs(const char *path, bool *created)
 	memcpy(copy, path, len + 1);
 	while (len > 1 && copy[len - 1] == '/')
 		copy[--len] = '\0';
-	for (size_t i = 1; i <= len && (r == 0 || r == -EEXIST); i++) {
+	for (size_t i = 1; i <= len && r == 0; i++) {
 		if (copy[i] != '/' && copy[i] != '\0')
 			continue;
 		copy[i] = '\0';
 		r = os_mkdir(OS_CWD, copy);
-		/* Above the last one it may also be read-only or not ours: what counts is whether the next mkdir works. */
-		if (i < len) {
+		if (r == 0)
+			r = sync_parent(copy, i);
+		/*
+		 * It is there; or, above the last one, not ours to write in: what
+		 * counts then is whether the next mkdir works.
+		 */
+		if (r == -EEXIST ||
+		    (i < len && (r == -EROFS || r == -EACCES || r == -EPERM)))
+			r = 0;
+		if (i < len)
 			copy[i] = '/';
-			if (r == -EROFS || r == -EACCES || r == -EPERM || r == -EISDIR)
-				r = 0;
-		}
 	}
-	*created = r == 0;
 	free(copy);
-	return r == -EEXIST ? 0 : r;
+	return r;
 }
 
 static void
@@ -226,48 +249,59 @@ refuse_stranger(void *user, const char *name)
 }
 
 static int
-make_contents(int dir, const char *path, struct tape_error *err)
+join_or_make(int dir, const char *path, uint8_t id[16], struct tape_error *err)
 {
-	int r = make_tape_file(dir);
+	bool missing = false;
+	int r = read_tape_file(dir, path, id, &missing, err);
 
-	if (r == 0)
-		r = os_mkdir(dir, PATH_SESSIONS);
-	if (r == 0 || r == -EEXIST)
-		r = os_mkdir(dir, PATH_BLOBS);
-	if (r == 0 || r == -EEXIST)
-		r = os_mkdir(dir, PATH_BLOBS_TMP);
-	if (r == 0 || r == -EEXIST)
-		return 0;
-	return error_io(err, r, PATH_TAPE, "cannot make a tape in %s", path);
+	if (r == 0 || !missing)
+		return r;
+	r = os_list(dir, ".", refuse_stranger, NULL);
+	if (r > 0)
+		return error_set(err, TAPE_ERR_NOT_TAPE, "", 0,
+				 "%s is not empty and not a tape: give the name of a new "
+				 "directory",
+				 path);
+	if (r < 0)
+		return error_io(err, r, "", "cannot list %s", path);
+	r = make_tape_file(dir);
+	if (r < 0)
+		return error_io(err, r, PATH_TAPE, "cannot make a tape in %s", path);
+	return read_tape_file(dir, path, id, &missing, err);
+}
+
+/* Always tried, since whoever made the TAPE file may have died before these. */
+static int
+make_subdirs(int dir, const char *path, struct tape_error *err)
+{
+	static const char *const names[] = { PATH_SESSIONS, PATH_BLOBS, PATH_BLOBS_TMP };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		int r = os_mkdir(dir, names[i]);
+
+		if (r == 0)
+			r = os_fsync_dir(dir, i == 2 ? PATH_BLOBS : ".");
+		if (r < 0 && r != -EEXIST)
+			return error_io(err, r, names[i], "cannot make %s/%s", path,
+					names[i]);
+	}
+	return 0;
 }
 
 int
 tapedir_create(const char *path, struct tapedir *out, struct tape_error *err)
 {
 	struct tapedir dir = { .fd = -1 };
-	bool missing = false, created;
-	int r = make_dirs(path, &created);
+	int r = make_dirs(path);
 
 	if (r < 0)
 		return error_io(err, r, "", "cannot make the directory %s", path);
 	r = os_open_dir(OS_CWD, path, true, &dir.fd);
 	if (r < 0)
 		return open_error(err, r, path);
-	r = read_tape_file(dir.fd, path, dir.id, &missing, err);
-	if (r < 0 && missing) {
-		r = os_list(dir.fd, ".", refuse_stranger, NULL);
-		if (r > 0)
-			r = error_set(err, TAPE_ERR_NOT_TAPE, "", 0,
-				      "%s is not empty and not a tape: give the name of "
-				      "a new directory",
-				      path);
-		else if (r < 0)
-			r = error_io(err, r, "", "cannot list %s", path);
-		else
-			r = make_contents(dir.fd, path, err);
-		if (r == 0)
-			r = read_tape_file(dir.fd, path, dir.id, &missing, err);
-	}
+	r = join_or_make(dir.fd, path, dir.id, err);
+	if (r == 0)
+		r = make_subdirs(dir.fd, path, err);
 	if (r < 0) {
 		os_close(&dir.fd);
 		return r;
@@ -382,10 +416,15 @@ add_session(struct session_list *list, const uint64_t id[2], const char *path)
 	*session = (struct tapedir_session){ .id = { id[0], id[1] } };
 	snprintf(session->path, sizeof session->path, "%s", path);
 
-	int r = tapedir_list_session(list->dir, session, list->err);
+	struct tape_error failure = { .status = 0 };
+	int r = tapedir_list_session(list->dir, session, &failure);
 
 	if (r == 0)
 		list->count++;
+	else if (failure.code == ENOENT)
+		r = 0; /* compacted and removed since its name was read */
+	else if (list->err)
+		*list->err = failure;
 	return r;
 }
 
