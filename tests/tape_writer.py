@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes small raw tapes byte by byte, so that the decoder can be tried without the recorder."""
+import os, struct
+
+import decoder
+from decoder import hash64, prefixed
+
+SESSION = '20261122T101112.123456Z-0a1b2c3d'
+SESSION_ID = (1795342272123456, 0x0a1b2c3d)
+TAPE_ID = bytes(range(16))
+BASE = 1795342272123456789
+SEQUENCED = {decoder.SCOPE, decoder.LINK, decoder.PROJECTION, decoder.BOOKMARK}
+
+
+def record(kind, body=b'', form=0):
+    return struct.pack('<II', 8 + len(body), form << 8 | kind) + body
+
+
+def timed(kind, form, body, delta=0):
+    return record(kind, struct.pack('<q', delta) + body, form)
+
+
+def form(number, labels, variables, file='a.c', func='main', line=7):
+    """variables: (name, tag, store, unit, enumerators) in name order"""
+    b = struct.pack('<I', line) + prefixed(file.encode()) + prefixed(func.encode())
+    b += struct.pack('<H', len(labels)) + b''.join(prefixed(x.encode()) for x in labels)
+    b += struct.pack('<I', len(variables))
+    for i, (name, tag, store, unit, enums) in enumerate(variables):
+        b += struct.pack('<BBH', tag, store, i) + prefixed(name.encode()) + prefixed(unit.encode())
+        b += struct.pack('<H', len(enums))
+        b += b''.join(struct.pack('<q', n) + prefixed(x.encode()) for n, x in enums)
+    return record(decoder.FORM, b, number)
+
+
+def note(key, value):
+    return record(decoder.NOTE, prefixed(key.encode()) + struct.pack('<I', len(value)) + value.encode())
+
+
+class Writer:
+    """One segment of one session, in memory until save()."""
+
+    def __init__(self, number=0, seq=1, notes=()):
+        self.number, self.seq, self.frames, self.scopes = number, seq, 0, 0
+        where = TAPE_ID + struct.pack('<QII', *SESSION_ID, number)
+        head = b'\x8aTSEG\r\n\x1a' + struct.pack('<4I', 1, 0, 0, 0) + where
+        self.data = head + struct.pack('<Q', hash64(head, 0))
+        self.seed, self.sync = hash64(where, 0), struct.pack('<Q', hash64(where, 1))
+        self.group(*[note(k, v) for k, v in (('session', SESSION), *notes)])
+
+    def group(self, *records, flags=3, kind=1, payload=None, torn=None):
+        kinds = [r[4] for r in records]
+        contents = 0
+        for k in kinds:
+            contents |= decoder.CONTENT.get(k, 0)
+        scopes = sum(k in SEQUENCED for k in kinds)
+        payload = b''.join(records) if payload is None else payload
+        head = self.sync + struct.pack('<BBHIQIIqQQ', kind, flags, contents, len(payload), self.seq,
+                                       scopes, len(kinds), BASE, len(self.data),
+                                       hash64(payload, self.seed))
+        frame = head + struct.pack('<Q', hash64(head, self.seed)) + payload
+        self.data += frame[:torn]
+        self.seq += scopes
+        self.scopes += scopes
+        self.frames += 1
+
+    def end(self, reason=1):
+        self.group(kind=3, payload=struct.pack('<QQQII', self.seq, self.scopes, self.frames, reason, 0))
+
+    def save(self, directory):
+        session = os.path.join(directory, 'sessions', SESSION)
+        os.makedirs(session, exist_ok=True)
+        with open(os.path.join(directory, 'TAPE'), 'w', encoding='ascii') as f:
+            f.write('tape 1 %s\n' % TAPE_ID.hex())
+        with open(os.path.join(session, '%06d.log' % self.number), 'wb') as f:
+            f.write(self.data)
