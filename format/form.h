@@ -39,6 +39,7 @@ struct form {
 	uint32_t *canonical;   /* indices into vars, canonical order */
 	uint32_t fixed_count;  /* the first so many of canonical */
 	uint32_t fixed_bytes;  /* size of the fixed-width part of a body */
+	uint32_t bool_count;   /* variables whose value has to be looked at in a check */
 	struct tape_hash head16;
 	void *memory; /* one block that everything above points into */
 };
@@ -58,6 +59,9 @@ int form_build(uint32_t number, const char *file, uint32_t line, const char *fun
 /* Size of the whole FORM record, and the record (with its 8 byte header). */
 size_t form_record_size(const struct form *form);
 void form_record_write(const struct form *form, uint8_t *buf);
+/* The bytes that head16 is the hash of (docs/format/hash.md section 2). */
+size_t form_head_size(const struct form *form);
+void form_head_write(const struct form *form, uint8_t *buf);
 void form_release(struct form *form); /* all-zero is fine */
 
 /* Index into vars, or -1. */

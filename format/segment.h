@@ -159,7 +159,7 @@ struct scan_event {
 	enum scan_kind kind;
 	struct frame frame;
 	const uint8_t *payload; /* borrowed until the next call */
-	uint64_t offset, bytes; /* REPORT, TAIL: the place and how much is skipped */
+	uint64_t offset, bytes; /* the place; REPORT, TAIL: how much is skipped (may be 0) */
 	char message[160];
 };
 
@@ -170,6 +170,9 @@ struct segment_scan;
  * frames of complete groups in file order (a group is given once its last
  * frame is known to be there and its header valid). Memory: one payload at a
  * time, never a whole group; lengths are bounded by the file's size.
+ *
+ * An END frame is no event: segment_scan_ended tells. A file that is shorter
+ * than its header, or all zero, opens, and its one event is SCAN_TAIL at 0.
  *
  * expect   what the header must say (tape, session, number, blob), or NULL
  * want     frames whose contents have none of these bits are not read beyond
