@@ -3,7 +3,7 @@
 import os, struct
 
 import decoder
-from decoder import hash64, prefixed
+from values import hash64, prefixed
 
 SESSION = '20261122T101112.123456Z-0a1b2c3d'
 SESSION_ID = (1795342272123456, 0x0a1b2c3d)
@@ -22,18 +22,18 @@ def timed(kind, form, body, delta=0):
 
 def form(number, labels, variables, file='a.c', func='main', line=7):
     """variables: (name, tag, store, unit, enumerators) in name order"""
-    b = struct.pack('<I', line) + prefixed(file.encode()) + prefixed(func.encode())
-    b += struct.pack('<H', len(labels)) + b''.join(prefixed(x.encode()) for x in labels)
+    b = struct.pack('<I', line) + prefixed(file) + prefixed(func)
+    b += struct.pack('<H', len(labels)) + b''.join(prefixed(x) for x in labels)
     b += struct.pack('<I', len(variables))
     for i, (name, tag, store, unit, enums) in enumerate(variables):
-        b += struct.pack('<BBH', tag, store, i) + prefixed(name.encode()) + prefixed(unit.encode())
+        b += struct.pack('<BBH', tag, store, i) + prefixed(name) + prefixed(unit)
         b += struct.pack('<H', len(enums))
-        b += b''.join(struct.pack('<q', n) + prefixed(x.encode()) for n, x in enums)
+        b += b''.join(struct.pack('<q', n) + prefixed(x) for n, x in enums)
     return record(decoder.FORM, b, number)
 
 
 def note(key, value):
-    return record(decoder.NOTE, prefixed(key.encode()) + struct.pack('<I', len(value)) + value.encode())
+    return record(decoder.NOTE, prefixed(key) + struct.pack('<I', len(value)) + value.encode())
 
 
 class Writer:
