@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tape-find: what its files share. */
+#ifndef TAPE_CLI_FIND_H
+#define TAPE_CLI_FIND_H
+
+#include "cli/show.h"
+
+struct find {
+	struct cli cli;
+	const char *tape; /* its directory, for messages */
+	char *text;	  /* the query */
+	struct tape_reader *reader;
+	struct tape_query *query;
+	struct show show;
+	/* From the command line. */
+	const char *format, *keys_text, *cat;
+	uint64_t limit;
+	bool count, first, last, all, reverse, null, utc, force;
+	uint64_t found;
+	uint64_t reports; /* printed so far */
+};
+
+/* --cat: the bytes of one variable to stdout. 0, or CLI_FAILED after a message. */
+int find_cat(struct find *find, const struct tape_scope *scope);
+/* Two lines: the query with a caret, and what was expected. */
+void find_syntax(struct find *find, const struct tape_error *err);
+/* Nothing was found: names the nearest label or variable. */
+void find_nearest(struct find *find);
+/* `tape-find T>300` made a file named 300: true after saying so. */
+bool find_redirected(struct find *find);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/json.h"
+#include "cli/mem.h"
+
+void
+show_release(struct show *show)
+{
+	for (size_t i = 0; i < show->column_count; i++)
+		free(show->column[i]);
+	free(show->column);
+	show->column = NULL;
+	show->column_count = show->column_cap = 0;
+	out_release(&show->line);
+	keys_release(&show->keys);
+	terms_release(&show->terms);
+}
+
+static void
+know_session(struct show *show, const uint64_t session[2])
+{
+	if (show->session_known && show->session[0] == session[0] &&
+	    show->session[1] == session[1])
+		return;
+	show->session_known = true;
+	show->session[0] = session[0];
+	show->session[1] = session[1];
+	tape_session_text(session, show->session_text);
+}
+
+void
+show_pos(struct show *show, struct out *out, const struct tape_pos *pos)
+{
+	know_session(show, pos->session);
+	out_mem(out, show->session_text, TAPE_SESSION_TEXT - 1);
+	out_char(out, ':');
+	out_u64(out, pos->seq);
+}
+
+static void
+show_time(struct out *out, const struct tape_scope *scope)
+{
+	out_add(out,
+		tape_time_text(tape_scope_time(scope), out_room(out, TAPE_TIME_TEXT)));
+}
+
+static void
+show_path(struct out *out, const struct tape_scope *scope)
+{
+	size_t n = tape_scope_label_count(scope);
+
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			out_char(out, '/');
+		out_str(out, tape_scope_label(scope, i));
+	}
+}
+
+static void
+show_hash(struct out *out, const struct tape_scope *scope)
+{
+	struct tape_hash hash = tape_scope_hash(scope);
+
+	tape_hash_text(&hash, out_room(out, TAPE_HASH_TEXT));
+	out_add(out, TAPE_HASH_TEXT - 1);
+}
+
+void
+show_field(struct show *show, struct out *out, const struct tape_scope *scope,
+	   enum key_field field)
+{
+	struct tape_pos pos = tape_scope_pos(scope);
+
+	switch (field) {
+	case KEY_POS:
+		show_pos(show, out, &pos);
+		break;
+	case KEY_SESSION:
+		know_session(show, pos.session);
+		out_str(out, show->session_text);
+		break;
+	case KEY_SEQ:
+		out_u64(out, pos.seq);
+		break;
+	case KEY_TIME:
+		show_time(out, scope);
+		break;
+	case KEY_LABELS:
+	case KEY_PATH:
+		show_path(out, scope);
+		break;
+	case KEY_FILE:
+		out_str(out, tape_scope_file(scope));
+		break;
+	case KEY_LINE:
+		out_u64(out, tape_scope_line(scope));
+		break;
+	case KEY_FUNC:
+		out_str(out, tape_scope_func(scope));
+		break;
+	case KEY_HASH:
+		show_hash(out, scope);
+		break;
+	case KEY_LINK:
+		pos = tape_scope_link(scope);
+		if (pos.seq)
+			show_pos(show, out, &pos);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- JSON ---- */
+
+/* The fields before "vars", all of them: the usual case, in one go. */
+static void
+json_head(struct show *show, struct out *out, const struct tape_scope *scope)
+{
+	struct tape_pos pos = tape_scope_pos(scope);
+	size_t labels = tape_scope_label_count(scope);
+
+	out_str(out, "{\"pos\":\"");
+	show_pos(show, out, &pos);
+	out_str(out, "\",\"time\":\"");
+	show_time(out, scope);
+	out_str(out, "\",\"labels\":[");
+	for (size_t i = 0; i < labels; i++) {
+		if (i)
+			out_char(out, ',');
+		json_str(out, tape_scope_label(scope, i));
+	}
+	out_str(out, "],\"file\":");
+	json_str(out, tape_scope_file(scope));
+	out_str(out, ",\"line\":");
+	out_u64(out, tape_scope_line(scope));
+	out_str(out, ",\"func\":");
+	json_str(out, tape_scope_func(scope));
+	out_str(out, ",\"hash\":\"");
+	show_hash(out, scope);
+	out_char(out, '"');
+}
+
+static void
+json_field(struct show *show, struct out *out, const struct tape_scope *scope,
+	   enum key_field field)
+{
+	struct out text;
+	size_t labels = tape_scope_label_count(scope);
+
+	if (field == KEY_LABELS) {
+		out_char(out, '[');
+		for (size_t i = 0; i < labels; i++) {
+			if (i)
+				out_char(out, ',');
+			json_str(out, tape_scope_label(scope, i));
+		}
+		out_char(out, ']');
+		return;
+	}
+	if (field == KEY_LINE || field == KEY_SEQ) {
+		show_field(show, out, scope, field);
+		return;
+	}
+	out_hold(&text);
+	show_field(show, &text, scope, field);
+	json_text(out, text.buf ? text.buf : "", text.len);
+	out_release(&text);
+}
+
+static void
+json_some_fields(struct show *show, struct out *out, const struct tape_scope *scope)
+{
+	static const char *const names[] = { "pos",  "session", "seq",	"time", "labels",
+					     "path", "file",	"line", "func", "hash" };
+	bool first = true;
+
+	out_char(out, '{');
+	for (unsigned field = 0; field < KEY_VAR; field++) {
+		if (!(show->keys.fields >> field & 1))
+			continue;
+		out_printf(out, "%s\"%s\":", first ? "" : ",", names[field]);
+		json_field(show, out, scope, (enum key_field)field);
+		first = false;
+	}
+}
+
+static void
+json_vars(struct show *show, struct out *out, const struct tape_scope *scope)
+{
+	size_t count = tape_scope_var_count(scope);
+	bool first = true;
+
+	out_char(out, '{');
+	for (size_t i = 0; i < count; i++) {
+		struct tape_var var = tape_scope_var(scope, i);
+		if (show->keys.count && !keys_want(&show->keys, var.name, var.name_len))
+			continue;
+		if (!first)
+			out_char(out, ',');
+		first = false;
+		json_text(out, var.name, var.name_len);
+		out_char(out, ':');
+		json_value(out, var.value);
+	}
+	out_char(out, '}');
+}
+
+void
+show_json(struct show *show, const struct tape_scope *scope)
+{
+	struct out *out = show->out;
+	struct tape_pos link = tape_scope_link(scope);
+	uint32_t fields = show->keys.has_fields ? show->keys.fields : ~0u;
+
+	if (show->keys.has_fields)
+		json_some_fields(show, out, scope);
+	else
+		json_head(show, out, scope);
+	if (fields >> KEY_VAR & 1) {
+		bool first = show->keys.has_fields && !(fields & ((1u << KEY_VAR) - 1));
+		out_str(out, first ? "\"vars\":" : ",\"vars\":");
+		json_vars(show, out, scope);
+	}
+	if (link.seq && (fields >> KEY_LINK & 1)) {
+		out_str(out,
+			fields & ((1u << KEY_LINK) - 1) ? ",\"link\":\"" : "\"link\":\"");
+		show_pos(show, out, &link);
+		out_char(out, '"');
+	}
+	out_char(out, '}');
+}
+
+void
+show_scope(struct show *show, const struct tape_scope *scope)
+{
+	switch (show->format) {
+	case SHOW_JSONL:
+		show_json(show, scope);
+		break;
+	case SHOW_CSV:
+		show_csv(show, scope);
+		break;
+	default:
+		show_line(show, scope);
+		break;
+	}
+	out_char(show->out, show->end);
+}
+
+/* ---- for people ---- */
+
+const char *
+show_bytes(uint64_t bytes, char text[SHOW_BYTES])
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit + 1 < sizeof(units) / sizeof(*units)) {
+		value /= 1000;
+		unit++;
+	}
+	(void)snprintf(text, SHOW_BYTES, unit && value < 99.95 ? "%.1f %s" : "%.0f %s",
+		       value, units[unit]);
+	return text;
+}
+
+void
+show_when(int64_t time_ns, bool utc, const char *format, char *text, size_t cap)
+{
+	/* Rounded down, before 1970 too. */
+	time_t seconds = (time_t)(time_ns / 1000000000 - (time_ns % 1000000000 < 0));
+	struct tm tm;
+
+	if (!(utc ? gmtime_r(&seconds, &tm) : localtime_r(&seconds, &tm)) ||
+	    !strftime(text, cap, format, &tm))
+		(void)snprintf(text, cap, "%lld s", (long long)seconds);
+}
