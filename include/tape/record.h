@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recording: a running program puts snapshots of its variables ("scopes") on a
+ * tape. docs/recording.md explains it with examples.
+ *
+ *	struct tape *t = tape_open("run.tape", NULL);
+ *
+ *	TAPE_LABEL(t, "dfba");
+ *	TAPE_WITH(t, D, X0);
+ *	for (int it = 0; it < n; it++) {
+ *		step(&X);
+ *		TAPE(t, "iter", it, TAPE_UNIT(X, "g/L"));
+ *	}
+ *	return tape_close(t);
+ *
+ * C11 with statement expressions and the cleanup attribute (gcc, clang), and
+ * the same names in C++17. What is in upper case sees names of variables or
+ * opens a block; what is in lower case is a function.
+ *
+ * A recorder that is NULL makes every function and macro do nothing, so does
+ * one that was closed: no call needs a check. Nothing is borrowed past a
+ * return. The arguments of a macro are evaluated at most once, and not at all
+ * when the recorder is NULL.
+ *
+ * -DTAPE_OFF              everything is checked by the compiler and does nothing;
+ *                         the library is not needed
+ * -DTAPE_NO_SHORT_NAMES   TAPE is only called TAPE_RECORD
+ */
+#ifndef TAPE_RECORD_H
+#define TAPE_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tape/value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#define TAPE_IS_(value) = value
+#else
+#define TAPE_IS_(value)
+#endif
+
+/* A recorder: one session on a tape. Any number of threads may use it. */
+struct tape;
+
+struct tape_options {
+	size_t size TAPE_IS_(
+		sizeof(tape_options));	 /* of this struct; TAPE_OPTIONS fills it */
+	const char *name TAPE_IS_(NULL); /* of the session, for people: "baseline" */
+	const char *config
+		TAPE_IS_(NULL); /* path of a tape.conf, used instead of the tape's own */
+	uint32_t flags TAPE_IS_(0); /* 0 */
+	/* Gets the first error instead of stderr. Called from whichever thread failed. */
+	void (*on_error)(void *user, const char *message) TAPE_IS_(NULL);
+	void *user TAPE_IS_(NULL);
+};
+
+/* A path of labels and the sticky variables, to carry to other threads. */
+struct tape_ctx {
+	uint64_t id[2];
+};
+
+/* What a block that ends must undo. Filled by the functions below only. */
+struct tape_guard {
+	struct tape *to;
+	uint64_t magic;
+	uint64_t level;
+};
+
+/* Any array in memory: what TAPE_ND takes. */
+struct tape_nd {
+	const void *data;  /* the element [0, 0, ...] */
+	const char *dtype; /* as NumPy spells it: "f8", "i4", "c16", "f2", ... */
+	size_t ndim;	   /* 1..8 */
+	size_t dims[TAPE_MAX_DIMS];
+	ptrdiff_t strides[TAPE_MAX_DIMS]; /* in bytes; all zero = dense, C order */
+};
+
+/*
+ * A blob that is on the tape already (tape_stream_close), usable as a variable.
+ * It is a row of bytes unless dtype and dims, whose product must fit, say more.
+ */
+struct tape_ref {
+	struct tape_hash hash;
+	uint64_t size;
+	const char *dtype; /* NULL = bytes */
+	size_t ndim;
+	size_t dims[TAPE_MAX_DIMS];
+	int fortran;
+	uint8_t head[64]; /* the bytes themselves if they are at most 64 */
+};
+
+struct tape_build;
+struct tape_stream;
+struct tape_site;
+struct tape_word;
+
+/* Length of a name that ends with a NUL. */
+#define TAPE_NUL ((size_t)-1)
+
+#ifndef TAPE_OFF
+
+/* ---- the recorder ---- */
+
+/*
+ * Opens the tape in directory `dir` for recording, making it if need be; any
+ * number of processes may record on one tape. options may be NULL. Where it
+ * fails the result is NULL, the message is printed (or goes to on_error), and
+ * tape_error(NULL) has it: the program goes on, unrecorded.
+ */
+TAPE_API struct tape *tape_open(const char *dir, const struct tape_options *options);
+/* The recorder of the process: tape_set_main()'s, else one on $TAPE_DIR, else NULL. */
+TAPE_API struct tape *tape_main(void);
+TAPE_API void tape_set_main(struct tape *t);
+/*
+ * Commits and ends the session. 0, or -1 if anything was lost. The handle stays
+ * valid, and dead, until the process ends; closing twice is fine.
+ */
+TAPE_API int tape_close(struct tape *t);
+/* Everything recorded before the call, by every thread, becomes part of the tape. 0 or -1. */
+TAPE_API int tape_commit(struct tape *t);
+/* Drops what this thread has recorded since the last commit. -1 unless commit=manual. */
+TAPE_API int tape_discard(struct tape *t);
+/* For signal handlers: the next call, or the background thread, commits. */
+TAPE_API void tape_commit_soon(struct tape *t);
+/* The first error, or "". tape_error(NULL): why tape_open failed last. Borrowed until the process ends. */
+TAPE_API const char *tape_error(const struct tape *t);
+/* How many scopes could not be recorded. */
+TAPE_API uint64_t tape_lost(const struct tape *t);
+/* A line about the whole session: tape_note(t, "mesh", "fine-3"). */
+TAPE_API void tape_note(struct tape *t, const char *key, const char *value);
+/* The session, and the seq of the last committed scope (0 = none yet). */
+TAPE_API struct tape_pos tape_position(const struct tape *t);
+
+/* ---- under the macros ---- */
+
+/* The calling thread's path and sticky variables, valid for the recorder's life. */
+TAPE_API struct tape_ctx tape_context(struct tape *t);
+/* Open a label, sticky variables, a context, until tape_guard_pop. */
+TAPE_API struct tape_guard tape_label_push(struct tape *t, const char *name);
+TAPE_API struct tape_guard tape_label_pushf(struct tape *t, const char *format, ...)
+	__attribute__((__format__(__printf__, 2, 3)));
+TAPE_API struct tape_guard tape_with_push(struct tape *t, struct tape_site *site,
+					  const unsigned char *kinds,
+					  const struct tape_word *values);
+TAPE_API struct tape_guard tape_inherit_push(struct tape *t, struct tape_ctx ctx);
+/* Sets this thread's level back to what it was at the push, also if inner ones were skipped. */
+TAPE_API void tape_guard_pop(struct tape_guard *guard);
+TAPE_API void tape_record(struct tape *t, struct tape_site *site, const char *label,
+			  const unsigned char *kinds, const struct tape_word *values);
+
+/*
+ * ---- a scope in pieces: for bindings and tools ----
+ *
+ * tape_build_begin .. put .. tape_build_end makes one scope of the calling
+ * thread, under its path and sticky variables. Names and text are copied; a
+ * name's length may be TAPE_NUL. Every call returns 0, or -1 when the scope is
+ * already lost for the reason that tape_error gives; tape_build_end (which
+ * commits nothing) and tape_build_cancel free it. NULL is fine everywhere.
+ */
+TAPE_API struct tape_build *tape_build_begin(struct tape *t, const char *label);
+/* One more label below the others. */
+TAPE_API int tape_build_label(struct tape_build *b, const char *label, size_t len);
+TAPE_API int tape_build_site(struct tape_build *b, const char *file, uint32_t line,
+			     const char *func);
+/* Its time, ns since 1970 UTC, instead of now. */
+TAPE_API int tape_build_time(struct tape_build *b, int64_t time_ns);
+TAPE_API int tape_build_null(struct tape_build *b, const char *name, size_t len);
+TAPE_API int tape_build_bool(struct tape_build *b, const char *name, size_t len, int v);
+TAPE_API int tape_build_i64(struct tape_build *b, const char *name, size_t len,
+			    int64_t v);
+TAPE_API int tape_build_u64(struct tape_build *b, const char *name, size_t len,
+			    uint64_t v);
+TAPE_API int tape_build_f64(struct tape_build *b, const char *name, size_t len, double v);
+TAPE_API int tape_build_f32(struct tape_build *b, const char *name, size_t len, float v);
+TAPE_API int tape_build_c16(struct tape_build *b, const char *name, size_t len,
+			    const double v[2]);
+TAPE_API int tape_build_c8(struct tape_build *b, const char *name, size_t len,
+			   const float v[2]);
+/* Text that is not UTF-8 becomes bytes; text_len may be TAPE_NUL; NULL text is a null value. */
+TAPE_API int tape_build_str(struct tape_build *b, const char *name, size_t len,
+			    const char *text, size_t text_len);
+TAPE_API int tape_build_bytes(struct tape_build *b, const char *name, size_t len,
+			      const void *data, size_t size);
+/* as_blob: kept as a blob whatever its size. */
+TAPE_API int tape_build_nd(struct tape_build *b, const char *name, size_t len,
+			   const struct tape_nd *nd, int as_blob);
+TAPE_API int tape_build_ref(struct tape_build *b, const char *name, size_t len,
+			    const struct tape_ref *ref);
+/* Unit of the variable put last. */
+TAPE_API int tape_build_unit(struct tape_build *b, const char *unit, size_t len);
+TAPE_API int tape_build_end(struct tape_build *b);
+TAPE_API void tape_build_cancel(struct tape_build *b);
+
+/*
+ * ---- a blob in pieces ----
+ * For what does not fit in memory. It is hashed as it goes and on the tape when
+ * tape_stream_close (which frees the stream) returned 0; *ref names it.
+ */
+TAPE_API struct tape_stream *tape_stream_open(struct tape *t);
+TAPE_API int tape_stream_write(struct tape_stream *stream, const void *data, size_t len);
+TAPE_API int tape_stream_close(struct tape_stream *stream, struct tape_ref *ref);
+TAPE_API void tape_stream_cancel(struct tape_stream *stream);
+
+#endif /* TAPE_OFF */
+
+/* ---- what a site and its values look like: the binary interface ---- */
+
+#define TAPE_SITE_VERSION 1u
+#define TAPE_SITE_HAS_LABEL 1u /* names begins with the text of the label */
+#define TAPE_SITE_LITERAL 2u   /* the label is a constant */
+
+/* A place in a program that records; static, one per macro call. */
+struct tape_site {
+	uint32_t version;
+	uint32_t line;
+	const char *file, *func;
+	const char *names; /* the variables as they were written, with commas */
+	uint32_t count, flags;
+	void *plans; /* the library's, one per recorder */
+	void *reserved[2];
+};
+
+/* A value, or where it is; an enum tape_kind says which. */
+struct tape_word {
+	uint64_t lo, hi;
+};
+
+enum tape_kind {
+	tape_kind_none = 0,
+	tape_kind_bool = 1, /* lo */
+	tape_kind_i64 = 2,
+	tape_kind_u64 = 3,
+	tape_kind_f64 = 4, /* lo: its bits */
+	tape_kind_f32 = 5,
+	tape_kind_c16 = 6, /* lo, hi: bits of the parts */
+	tape_kind_c8 = 7,  /* lo: both */
+	tape_kind_ld = 8,  /* as f64, was a long double */
+	tape_kind_cld = 9,
+	tape_kind_text = 16,  /* lo: char *, hi: bytes at most */
+	tape_kind_named = 17, /* lo: struct tape_named * */
+	tape_kind_dense = 18, /* lo: struct tape_dense * */
+	tape_kind_ref = 19,   /* lo: struct tape_ref * */
+	tape_kind_array = 32, /* 32 + enum tape_dtype: lo: its address, hi: bytes */
+};
+
+/* A name or unit that is no part of the program's text. */
+struct tape_named {
+	const char *name, *unit; /* or NULL */
+	const char *text;	 /* the variable as it was written */
+	struct tape_word value;
+	unsigned char kind;
+	unsigned char dynamic; /* bit 0: name, bit 1: unit may differ at the next call */
+};
+
+enum tape_dense_flags {
+	TAPE_DENSE_FORTRAN = 1,
+	TAPE_DENSE_BLOB = 2,
+	TAPE_DENSE_ND = 4, /* data: const struct tape_nd * */
+	TAPE_DENSE_BYTES = 8,
+	TAPE_DENSE_TEXT = 16, /* stops at NUL, trailing blanks cut */
+	TAPE_DENSE_BAD = 32,  /* an extent was negative */
+};
+
+struct tape_dense {
+	const char *text; /* the pointer as it was written */
+	const void *data;
+	unsigned char dtype, ndim;
+	unsigned short flags;
+	unsigned int reserved;
+	int64_t stride; /* of a single dimension, in bytes; 0 = dense */
+	uint64_t dims[TAPE_MAX_DIMS];
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- what is left with TAPE_OFF ---- */
+
+#define TAPE_INLINE_ static inline __attribute__((__always_inline__, __unused__))
+
+TAPE_INLINE_ struct tape_guard
+tape_no_guard(void)
+{
+	struct tape_guard tape_none_ = { 0, 0, 0 };
+
+	return tape_none_;
+}
+
+#ifdef TAPE_OFF
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define TAPE_STUB_(type, name, parameters, value)                                        \
+	static inline __attribute__((__unused__)) type name parameters                   \
+	{                                                                                \
+		return value;                                                            \
+	}
+#define TAPE_STUB_PUT_(what, ...)                                                        \
+	TAPE_STUB_(int, tape_build_##what, (struct tape_build * tape_b_, __VA_ARGS__), 0)
+#define TAPE_STUB_VAR_(what, ...)                                                        \
+	TAPE_STUB_PUT_(what, const char *tape_name_, size_t tape_len_, __VA_ARGS__)
+
+TAPE_STUB_(struct tape *, tape_open,
+	   (const char *tape_dir_, const struct tape_options *tape_options_), 0)
+TAPE_STUB_(struct tape *, tape_main, (void), 0)
+TAPE_STUB_(void, tape_set_main, (struct tape * tape_t_), )
+TAPE_STUB_(int, tape_close, (struct tape * tape_t_), 0)
+TAPE_STUB_(int, tape_commit, (struct tape * tape_t_), 0)
+TAPE_STUB_(int, tape_discard, (struct tape * tape_t_), 0)
+TAPE_STUB_(void, tape_commit_soon, (struct tape * tape_t_), )
+TAPE_STUB_(const char *, tape_error, (const struct tape *tape_t_), "")
+TAPE_STUB_(uint64_t, tape_lost, (const struct tape *tape_t_), 0)
+TAPE_STUB_(void, tape_note,
+	   (struct tape * tape_t_, const char *tape_key_, const char *tape_value_), )
+static inline __attribute__((__unused__)) struct tape_pos
+tape_position(const struct tape *tape_t_)
+{
+	struct tape_pos tape_none_ = { { 0, 0 }, 0 };
+
+	return tape_none_;
+}
+static inline __attribute__((__unused__)) struct tape_ctx
+tape_context(struct tape *tape_t_)
+{
+	struct tape_ctx tape_none_ = { { 0, 0 } };
+
+	return tape_none_;
+}
+TAPE_STUB_(struct tape_guard, tape_label_push,
+	   (struct tape * tape_t_, const char *tape_name_), tape_no_guard())
+__attribute__((__format__(__printf__, 2, 3)))
+TAPE_STUB_(struct tape_guard, tape_label_pushf,
+	   (struct tape * tape_t_, const char *tape_format_, ...),
+	   tape_no_guard()) TAPE_STUB_(struct tape_guard, tape_with_push,
+				       (struct tape * tape_t_,
+					struct tape_site *tape_site_,
+					const unsigned char *tape_kinds_,
+					const struct tape_word *tape_words_),
+				       tape_no_guard()) TAPE_STUB_(struct tape_guard,
+								   tape_inherit_push,
+								   (struct tape * tape_t_,
+								    struct tape_ctx
+									    tape_ctx_),
+								   tape_no_guard())
+	TAPE_STUB_(void, tape_guard_pop, (struct tape_guard * tape_guard_), ) TAPE_STUB_(
+		void, tape_record,
+		(struct tape * tape_t_, struct tape_site *tape_site_,
+		 const char *tape_label_, const unsigned char *tape_kinds_,
+		 const struct tape_word *
+			 tape_words_), ) TAPE_STUB_(struct tape_build *, tape_build_begin,
+						    (struct tape * tape_t_,
+						     const char *tape_label_),
+						    0) TAPE_STUB_PUT_(label,
+								      const char *
+									      tape_label_,
+								      size_t tape_len_)
+		TAPE_STUB_PUT_(site, const char *tape_file_, uint32_t tape_line_, const char *tape_func_) TAPE_STUB_PUT_(
+			time,
+			int64_t tape_time_) TAPE_STUB_PUT_(null, const char *tape_name_,
+							   size_t tape_len_) TAPE_STUB_VAR_(bool, int tape_v_)
+			TAPE_STUB_VAR_(i64, int64_t tape_v_) TAPE_STUB_VAR_(u64, uint64_t tape_v_) TAPE_STUB_VAR_(
+				f64, double tape_v_) TAPE_STUB_VAR_(f32, float tape_v_)
+				TAPE_STUB_VAR_(c16, const double tape_v_[2]) TAPE_STUB_VAR_(
+					c8,
+					const float tape_v_
+						[2]) TAPE_STUB_VAR_(str,
+								    const char
+									    *tape_v_,
+								    size_t tape_n_)
+					TAPE_STUB_VAR_(bytes, const void *tape_v_, size_t tape_n_) TAPE_STUB_VAR_(
+						nd, const struct tape_nd *tape_v_,
+						int tape_as_blob_) TAPE_STUB_VAR_(ref, const struct tape_ref *tape_v_)
+						TAPE_STUB_PUT_(unit, const char *tape_unit_, size_t tape_len_) TAPE_STUB_(
+							int, tape_build_end,
+							(struct tape_build * tape_b_),
+							0) TAPE_STUB_(void, tape_build_cancel,
+								      (struct tape_build *
+								       tape_b_), )
+							TAPE_STUB_(
+								struct tape_stream
+									*,
+								tape_stream_open,
+								(struct tape * tape_t_),
+								0) TAPE_STUB_(int,
+									      tape_stream_write,
+									      (struct tape_stream *
+										       tape_s_,
+									       const void *
+										       tape_v_,
+									       size_t tape_n_),
+									      0)
+								TAPE_STUB_(
+									int,
+									tape_stream_close,
+									(struct tape_stream *
+										 tape_s_,
+									 struct
+									 tape_ref *
+										 tape_ref_),
+									-1)
+									TAPE_STUB_(
+										void,
+										tape_stream_cancel,
+										(struct
+										 tape_stream *
+										 tape_s_), )
+#undef TAPE_STUB_
+#undef TAPE_STUB_PUT_
+#undef TAPE_STUB_VAR_
+#pragma GCC diagnostic pop
+#define TAPE_ON_(t) 0
+#else
+#define TAPE_ON_(t) (t)
+#endif
+
+/* ---- recording ---- */
+
+/*
+ * One scope: a recorder, a label (any string), 0 to 32 variables. A statement.
+ *
+ * A variable is any scalar (bool, integers, enums, float, double, long double,
+ * complex), a char *, a real one-dimensional array (char[] as text), or one of
+ * the forms below.
+ */
+#define TAPE_RECORD(t, ...)                                                              \
+	TAPE_SCOPE_(TAPE_COUNT_(__VA_ARGS__), TAPE_SITE_HAS_LABEL, t, #__VA_ARGS__,      \
+		    __VA_ARGS__, 0)
+#ifndef TAPE_NO_SHORT_NAMES
+#define TAPE TAPE_RECORD
+#endif
+
+/*
+ * For macros of your own: recorder, label, the variables as text, the variables.
+ *	#define LOG(...) TAPE_V(t, "log", #__VA_ARGS__, __VA_ARGS__)
+ */
+#define TAPE_V(t, label, ...) TAPE_V_(t, label, __VA_ARGS__, 0)
+#define TAPE_V_(t, label, names, ...)                                                    \
+	TAPE_SCOPE_(TAPE_COUNT_(__VA_ARGS__), 0u, t, names, label, __VA_ARGS__)
+
+/* The rest of the block has this label, below those that are open. */
+#define TAPE_LABEL(t, name) TAPE_GUARD_(t, tape_label_push(tape_to_, (name)))
+#define TAPE_LABELF(t, ...) TAPE_GUARD_(t, tape_label_pushf(tape_to_, __VA_ARGS__))
+/* Until the block ends, every scope has these variables too, with their value of now. */
+#define TAPE_WITH(t, ...)                                                                \
+	TAPE_GUARD_(t, TAPE_WITH_(TAPE_COUNT_(0, __VA_ARGS__), #__VA_ARGS__,             \
+				  __VA_ARGS__, 0))
+/* Until the block ends, this thread's path and sticky variables are those of ctx. */
+#define TAPE_INHERIT(t, ctx) TAPE_GUARD_(t, tape_inherit_push(tape_to_, (ctx)))
+
+/* Another name; may be made at run time. AS and UNIT go round each other and all forms. */
+#define TAPE_AS(name, x)                                                                 \
+	tape_as_((name), __builtin_constant_p(name) ? 0u : 1u, TAPE_NAMED_(#x, x))
+#define TAPE_UNIT(x, unit)                                                               \
+	tape_unit_((unit), __builtin_constant_p(unit) ? 0u : 2u, TAPE_NAMED_(#x, x))
+/* An array behind a pointer: T * or T (*)[], then 1 to 8 extents; last index fastest. */
+#define TAPE_ARRAY(p, ...) TAPE_DENSE_(#p, p, 0, __VA_ARGS__)
+/* The same, first index fastest. */
+#define TAPE_FARRAY(p, ...) TAPE_DENSE_(#p, p, TAPE_DENSE_FORTRAN, __VA_ARGS__)
+/* As TAPE_ARRAY, kept as a blob whatever its size. */
+#define TAPE_BLOB(p, ...) TAPE_DENSE_(#p, p, TAPE_DENSE_BLOB, __VA_ARGS__)
+/* n elements, so many bytes apart: TAPE_STRIDED(&a[0].x, n, sizeof *a). */
+#define TAPE_STRIDED(p, n, bytes)                                                        \
+	TAPE_FORM_(#p, p, TAPE_DTYPE_(p), 0, (int64_t)(bytes), (uint64_t)(n))
+/* Any array: a const struct tape_nd *. */
+#define TAPE_ND(nd) TAPE_FORM_(#nd, tape_nd_(nd), 0, TAPE_DENSE_ND, 0, 0)
+#define TAPE_BYTES(p, n) TAPE_FORM_(#p, p, TAPE_U1, TAPE_DENSE_BYTES, 0, (uint64_t)(n))
+/* At most n characters, up to a NUL; trailing blanks are cut (Fortran). */
+#define TAPE_TEXT(p, n) TAPE_FORM_(#p, p, TAPE_I1, TAPE_DENSE_TEXT, 0, (uint64_t)(n))
+
+#include "tape/record_impl.h"
+
+#endif
