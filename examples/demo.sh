@@ -18,9 +18,9 @@ PATH=$build/examples:$build/cli:$PATH
 unset TAPE_DIR
 cd "${TMPDIR:-.}"
 
-# An older demo.tape may go only if this script made it: the note beside it must hold
-# the very identity that the tape has.
-made=.demo.tape.made
+# An older demo.tape may go only if this script made it: the note in the build directory must
+# hold the identity of that very tape.
+made=$build/demo.tape.id
 if [ -e demo.tape ]; then
 	cmp -s "$made" demo.tape/TAPE ||
 		fail "$PWD/demo.tape was not made by this script: move it away first"
