@@ -20,18 +20,15 @@ FIELDS = {CACHE: '16sQ', CACHE_DROP: '16s', CONTINUE: 'QQQ', MARK: 'IIQ'}
 Record = collections.namedtuple('Record', 'seq kind form time segment pos end at')
 class Segment:
     """One .log file: header, frames, committed records."""
-    def __init__(self, session, number, data, last):
+    def __init__(self, session, number, data):
         self.session, self.number, self.data, self.damaged = session, number, data, False
         self.file = '%s/%06d.log' % (session.rel, number)
         self.frames, self.forms, self.notes, self.closed = [], {}, {}, None
         self.begin = self.torn = None
-        if len(data) >= 64:
-            if self.header():
-                self.scan()
-        elif last:
+        if len(data) < 64 or not data.strip(b'\0'):
             self.torn = 0
-        else:
-            self.bad(0, 'a segment shorter than its header')
+        elif self.header():
+            self.scan()
 
     def bad(self, offset, what):
         self.damaged = True
@@ -57,7 +54,8 @@ class Segment:
         return f if good else None
 
     def scan(self):
-        data, off, n, group, hole, scopes, seen = self.data, 64, len(self.data), [], False, 0, 0
+        data, off, n, group, opened, hurt, scopes, seen = self.data, 64, len(self.data), [], 0, 0, 0, 0
+        hole = False  # may seqs be missing before the next frame that is kept?
         while off < n:
             f = self.frame(off)
             if f and off + 64 + f[4] > n or not f and (n - off < 64 or not data[off:].strip(b'\0')):
@@ -69,30 +67,36 @@ class Segment:
                     to = data.find(self.sync, to + 1)
                 to = n if to < 0 else to
                 self.bad(off, 'a frame header does not verify; %d bytes are skipped' % (to - off))
-                off, hole = to, True
+                off, hole, hurt = to, True, True
                 continue
             kind, flags, size, seq = f[1], f[2], f[4], f[5]
             payload, found = data[off + 64:off + 64 + size], []
-            self.begin, group = seq if self.begin is None else self.begin, [] if flags & 1 else group
+            self.begin, begins = seq if self.begin is None else self.begin, kind == 3 or flags & 1
+            if opened and begins and hurt:
+                self.frames += group
+            elif opened and begins or not opened and not begins and not hurt:
+                self.bad(off, 'a group without its last frame' if opened else 'a group without its first')
+                hole = True
+            group, hurt = ([], False) if begins else (group, hurt)
             if hash64(payload, self.seed) != f[10]:
                 self.bad(off, 'the payload of a frame does not verify; it is skipped')
-                hole = True
+                hole = hurt = True
             elif kind == 3:
                 self.closed = self.end(off, payload, (scopes, seen))
                 if off + 64 + size < n:
                     self.bad(off + 64 + size, 'bytes after the end of the segment')
-                break
+                return
             else:
                 found = self.records(off, *f[1:9])
                 hole |= found is None
                 scopes += f[6]
             seen += 1
             group.append((off, seq, f[6], found or [], hole))
-            off, hole = off + 64 + size, False
-            if flags & 2:
-                self.frames, group = self.frames + group, []
-        if group and self.torn is None:
-            self.torn = group[0][0]
+            off, hole, opened = off + 64 + size, False, not flags & 2
+            if not opened:
+                self.frames, group, hurt = self.frames + group, [], False
+        if opened and self.torn is None and not hurt:
+            self.torn = group[0][0] if group else off
 
     def end(self, off, payload, read):
         if len(payload) != 32:
@@ -120,8 +124,8 @@ class Segment:
             seen |= CONTENT.get(kind, 0)
             if kind in (SCOPE, LINK, PROJECTION, BOOKMARK):
                 form = forms.get(word >> 8)
-                if size < 16 or (size != 24 and kind in (LINK, PROJECTION)):
-                    self.bad(pos, 'a record of %d bytes' % size)
+                if not word >> 8 or size < 16 or (size != 24 and kind in (LINK, PROJECTION)):
+                    self.bad(pos, 'a record of %d bytes, form %d' % (size, word >> 8))
                 elif form is None or form.too_new:
                     self.bad(pos, 'too new: a form with an unknown type' if form
                              else 'form %d was not defined' % (word >> 8))
@@ -141,6 +145,8 @@ class Segment:
         return out
 
     def other(self, kind, number, b, forms, out):
+        if kind == FORM and not number:
+            raise Bad('a form with the number 0')
         if kind == FORM:
             forms[number] = Form(b)
         elif kind == BLOB:
@@ -169,7 +175,7 @@ class Session:
         for n in numbers:
             data = tape.read('%s/%06d.log' % (rel, n))
             if data is not None:
-                self.segments.append(Segment(self, n, data, n == numbers[-1]))
+                self.segments.append(Segment(self, n, data))
         for s in reversed(self.segments):
             self.notes.update(s.notes)
         self.state = self.find_state()

@@ -147,11 +147,29 @@ class DecoderTest(unittest.TestCase):
         t.group(FORM_N, scope(1))
         t.group(scope(2), flags=1)
         t.group(scope(3), flags=0)
+        before = t.data
         self.read(t)
         self.assertEqual(self.seqs(), [1])
         t.group(scope(4), flags=2)
         self.read(t)
         self.assertEqual(self.seqs(), [1, 2, 3, 4])
+        self.assertEqual(self.damage, [])
+        t.data = before
+        t.group(scope(5), flags=3)
+        self.read(t)
+        self.assertEqual(self.seqs(), [1, 5])
+        self.assertIn('without its last frame', self.damage[0][3])
+
+    def test_a_group_whose_last_frame_was_damaged_is_complete(self):
+        t = w.Writer()
+        t.group(FORM_N, scope(1), flags=1)
+        at = len(t.data)
+        t.group(scope(2), flags=2)
+        t.group(scope(3))
+        t.data = t.data[:at] + b'?' + t.data[at + 1:]
+        self.read(t)
+        self.assertEqual(self.seqs(), [1, 3])
+        self.assertEqual(len(self.damage), 1)
 
     def test_a_later_segment_wins_where_both_have_a_seq(self):
         a, b = w.Writer(), w.Writer(number=1, seq=2)

@@ -73,9 +73,11 @@ class Form:
         b.done()
         names = [v.name.encode() for v in self.vars]
         if len(self.path) > 64 or any(a >= b for a, b in zip(names, names[1:])) \
-                or any(v.store > (2 if v.tag >= 16 else 0) for v in self.vars):
-            raise Bad('a form with %d labels, names out of order or a wrong store' % len(self.path))
-        self.too_new = any(v.tag not in CODES and v.tag not in (16, 17, 18) for v in self.vars)
+                or any(v.store and v.tag in CODES for v in self.vars) or '\0' in ''.join(self.path + [
+                    v.name for v in self.vars]):
+            raise Bad('a form with %d labels, wrong names or a wrong store' % len(self.path))
+        self.too_new = any(v.tag not in CODES and v.tag not in (16, 17, 18) or v.store > 2
+                           for v in self.vars)
         self.canonical = sorted(self.vars, key=lambda v: v.tag >= 16)  # stable: name order stays
         fixed = [v for v in self.canonical if v.tag < 16]
         self.variable = self.canonical[len(fixed):]
@@ -138,8 +140,8 @@ def entry(b, tag):
             raise Bad('an array of dtype %d, %d dims, order %d, %d' % (dtype, ndim, order, reserved))
         dims, want = struct.unpack('<%dQ' % ndim, b.take(8 * ndim)), DTYPES[dtype][1]
         for d in dims:
-            want *= d
-        if want != size or (order == 1 and ndim < 2):
+            want *= d or 1
+        if want >= 1 << 63 or size != (want if all(dims) else 0) or (order == 1 and ndim < 2):
             raise Bad('an array whose length does not fit its dims')
     return size, dtype, dims or (size,), order, b.take(size if size <= 64 else 16)
 
