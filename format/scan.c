@@ -210,11 +210,20 @@ place_at(struct segment_scan *scan, uint64_t at, bool ahead, struct frame *frame
 	return scan->source.size - at < frame_bytes(frame) ? PLACE_SHORT : PLACE_FRAME;
 }
 
+/*
+ * How much to look through at once: what the window has, so that many small
+ * damages do not each move it.
+ */
 static size_t
 chunk_from(const struct segment_scan *scan, uint64_t at)
 {
 	uint64_t left = scan->source.size - at;
 
+	if (left >= FRAME_HEADER && window_holds(scan, at, FRAME_HEADER)) {
+		size_t have = scan->window_len - (size_t)(at - scan->window_at);
+
+		return have < left ? have : (size_t)left;
+	}
 	return left < CHUNK_ALL ? (size_t)left : CHUNK_ALL;
 }
 
