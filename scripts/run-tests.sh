@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run-tests.sh [CONFIGURATION...]: builds and runs the tests, then prints
+# "N passed, N failed" over all of them. Without arguments: all configurations.
+#
+#   gcc, clang   the whole suite, warnings are errors
+#   asan         the whole suite under ASan and UBSan, but for the suite "nosan"
+#                (tests that run programs under strace or an LD_PRELOAD)
+#   tsan         the suite "threads" under TSan
+#   checks       scripts/check-*.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+configurations=("${@:-}")
+[ -n "${configurations[0]}" ] || configurations=(gcc clang asan tsan checks)
+jobs=${JOBS:-$(nproc)}
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1:detect_leaks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+
+common=(-Dwerror=true -Dtests=enabled -Dbench=false)
+sanitized=("${common[@]}" -Db_lundef=false -Dbuildtype=debugoptimized)
+
+# run_suite NAME COMPILER "MESON TEST OPTIONS" SETUP-OPTIONS...
+run_suite()
+{
+	local name=$1 compiler=$2 options=$3 dir=build/$1 start=$SECONDS
+	shift 3
+	echo "== $name"
+	# Built first: a test must not wait for the compiler, nor hide its words.
+	if ! { CC=$compiler scripts/setup.sh "$dir" "$@" &&
+		ninja -j "$jobs" -C "$dir" all meson-test-prereq >"$dir.build.log" 2>&1; }; then
+		grep -v '^\[' "$dir.build.log" | tail -n 60 || true
+		echo "$name: does not build (all of it: $dir.build.log)"
+		echo "build/$name 0 1 0" >>"$results/counts"
+		return
+	fi
+	rm -f "$dir"/meson-logs/testlog.json
+	# Its exit code says less than its log: read below.
+	# shellcheck disable=SC2086
+	meson test --no-rebuild -C "$dir" --num-processes "$jobs" --print-errorlogs $options \
+		>"$dir.test.log" 2>&1 || true
+	scripts/count-tests.py "$name" "$dir" >>"$results/counts"
+	echo "   $((SECONDS - start)) s"
+}
+
+run_checks()
+{
+	local check status
+	echo "== checks"
+	for check in scripts/check-*.sh; do
+		status=0
+		"$check" >"$results/log" 2>&1 || status=$?
+		case $status in
+		0) echo "$check 1 0 0" >>"$results/counts" ;;
+		77)
+			echo "SKIPPED $check: $(tail -n 1 "$results/log")"
+			echo "$check 0 0 1" >>"$results/counts"
+			;;
+		*)
+			echo "FAILED $check"
+			cat "$results/log"
+			echo "$check 0 1 0" >>"$results/counts"
+			;;
+		esac
+	done
+}
+
+for configuration in "${configurations[@]}"; do
+	case $configuration in
+	gcc) run_suite gcc gcc "" "${common[@]}" ;;
+	clang) run_suite clang clang "" "${common[@]}" ;;
+	asan) run_suite asan clang "--no-suite nosan --timeout-multiplier 4" "${sanitized[@]}" \
+		-Db_sanitize=address,undefined ;;
+	tsan) run_suite tsan clang "--suite threads --timeout-multiplier 4" "${sanitized[@]}" \
+		-Db_sanitize=thread ;;
+	checks) run_checks ;;
+	*)
+		echo "run-tests.sh: no configuration '$configuration'" >&2
+		exit 2
+		;;
+	esac
+done
+
+awk '{ passed += $2; failed += $3; skipped += $4 }
+	END {
+		printf "%d passed, %d failed", passed, failed
+		if (skipped) printf ", %d skipped", skipped
+		printf "\n"
+		exit failed > 0 || passed == 0
+	}' "$results/counts"
