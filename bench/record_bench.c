@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a scope costs: the recorder against the least that any recorder must do
+ * (copy the values, write(2) the buffer), against a printf of a JSON line, and
+ * against SQLite. Values are made before the clock starts; every variant ends
+ * its timing when all of its rows are in the kernel. See README.md for the lines
+ * that it prints.
+ *
+ *     record_bench DIR [ROWS]      DIR must be empty
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/os.h"
+#include "generate.h"
+#include "tape/record.h"
+
+#define BUFFER (64 * 1024)
+
+struct run {
+	const char *dir;
+	const struct bench_row *rows;
+	size_t count;
+	char path[512]; /* what the last variant wrote */
+};
+
+static void
+die(const char *what)
+{
+	(void)fprintf(stderr, "record_bench: %s\n", what);
+	exit(2);
+}
+
+static const char *
+file_of(struct run *run, const char *name)
+{
+	int n = snprintf(run->path, sizeof(run->path), "%s/%s", run->dir, name);
+
+	if (n < 0 || (size_t)n >= sizeof(run->path))
+		die("the directory's name is too long");
+	return run->path;
+}
+
+/* ---- the floor ---- */
+
+struct floor_file {
+	int fd;
+	size_t used;
+	unsigned char buffer[BUFFER];
+};
+
+static void
+floor_flush(struct floor_file *f)
+{
+	if (os_write_all(f->fd, f->buffer, f->used, NULL) < 0)
+		die("cannot write the floor's file");
+	f->used = 0;
+}
+
+static void
+floor_put(struct floor_file *f, const void *value, size_t size)
+{
+	memcpy(f->buffer + f->used, value, size);
+	f->used += size;
+}
+
+static void
+floor_row(struct floor_file *f, const struct bench_row *row)
+{
+	const char *phase = bench_phases[row->phase];
+	uint8_t length = (uint8_t)strlen(phase);
+
+	if (BUFFER - f->used < 128)
+		floor_flush(f);
+	if (row->mask & 0x01)
+		floor_put(f, &row->step, 8);
+	if (row->mask & 0x02)
+		floor_put(f, &row->iter, 4);
+	if (row->mask & 0x04)
+		floor_put(f, &row->T, 8);
+	if (row->mask & 0x08)
+		floor_put(f, &row->p, 8);
+	if (row->mask & 0x10)
+		floor_put(f, &row->rho, 8);
+	if (row->mask & 0x20)
+		floor_put(f, &row->u, 8);
+	if (row->mask & 0x40)
+		floor_put(f, &row->E, 8);
+	if (row->mask & 0x80) {
+		floor_put(f, &length, 1);
+		floor_put(f, phase, length);
+	}
+}
+
+static int64_t
+time_floor(struct run *run)
+{
+	static struct floor_file f;
+
+	f.used = 0;
+	if (os_create(OS_CWD, file_of(run, "floor"), &f.fd) < 0)
+		die("cannot create the floor's file");
+	int64_t start = os_monotonic_ns();
+	for (size_t i = 0; i < run->count; i++)
+		floor_row(&f, &run->rows[i]);
+	floor_flush(&f);
+	int64_t took = os_monotonic_ns() - start;
+	os_close(&f.fd);
+	return took;
+}
+
+/* ---- JSON lines ---- */
+
+static const char *
+label_of(const struct bench_row *row)
+{
+	return row->checkpoint ? "checkpoint" : "iter";
+}
+
+static void
+print_row(FILE *out, const struct bench_row *row)
+{
+	if (row->mask == BENCH_ALL) {
+		(void)fprintf(out,
+			      "{\"label\":\"%s\",\"step\":%lld,\"iter\":%d,\"T\":%.17g,"
+			      "\"p\":%.17g,\"rho\":%.17g,\"u\":%.17g,\"E\":%.17g,"
+			      "\"phase\":\"%s\"}\n",
+			      label_of(row), (long long)row->step, row->iter, row->T,
+			      row->p, row->rho, row->u, row->E, bench_phases[row->phase]);
+		return;
+	}
+	(void)fprintf(out, "{\"label\":\"%s\"", label_of(row));
+	if (row->mask & 0x01)
+		(void)fprintf(out, ",\"step\":%lld", (long long)row->step);
+	if (row->mask & 0x02)
+		(void)fprintf(out, ",\"iter\":%d", row->iter);
+	if (row->mask & 0x04)
+		(void)fprintf(out, ",\"T\":%.17g", row->T);
+	if (row->mask & 0x08)
+		(void)fprintf(out, ",\"p\":%.17g", row->p);
+	if (row->mask & 0x10)
+		(void)fprintf(out, ",\"rho\":%.17g", row->rho);
+	if (row->mask & 0x20)
+		(void)fprintf(out, ",\"u\":%.17g", row->u);
+	if (row->mask & 0x40)
+		(void)fprintf(out, ",\"E\":%.17g", row->E);
+	if (row->mask & 0x80)
+		(void)fprintf(out, ",\"phase\":\"%s\"", bench_phases[row->phase]);
+	(void)fputs("}\n", out);
+}
+
+static int64_t
+time_fprintf(struct run *run)
+{
+	FILE *out = fopen(file_of(run, "lines"), "we");
+
+	if (!out || setvbuf(out, NULL, _IOFBF, BUFFER) != 0)
+		die("cannot create the file of JSON lines");
+	int64_t start = os_monotonic_ns();
+	for (size_t i = 0; i < run->count; i++)
+		print_row(out, &run->rows[i]);
+	if (fflush(out) != 0)
+		die("cannot write the JSON lines");
+	int64_t took = os_monotonic_ns() - start;
+	if (fclose(out) != 0)
+		die("cannot write the JSON lines");
+	return took;
+}
+
+/* ---- SQLite ---- */
+
+static void
+sql(sqlite3 *db, const char *text)
+{
+	if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
+		die(sqlite3_errmsg(db));
+}
+
+static void
+sql_rows(struct run *run, sqlite3 *db, sqlite3_stmt *insert)
+{
+	char text[1024];
+	FILE *row = fmemopen(text, sizeof(text), "w");
+
+	if (!row)
+		die("no memory");
+	for (size_t i = 0; i < run->count; i++) {
+		if (i % 1000 == 0)
+			sql(db, i ? "COMMIT; BEGIN" : "BEGIN");
+		rewind(row);
+		print_row(row, &run->rows[i]);
+		long length = ftell(row);
+		(void)fflush(row);
+		(void)sqlite3_bind_text(insert, 1, text, (int)length - 1, SQLITE_STATIC);
+		if (sqlite3_step(insert) != SQLITE_DONE)
+			die(sqlite3_errmsg(db));
+		(void)sqlite3_reset(insert);
+	}
+	sql(db, "COMMIT");
+	(void)fclose(row);
+}
+
+static int64_t
+time_sqlite(struct run *run)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *insert = NULL;
+
+	if (sqlite3_open(file_of(run, "sqlite"), &db) != SQLITE_OK)
+		die("cannot open the database");
+	sql(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+		"CREATE TABLE scopes (id INTEGER PRIMARY KEY, scope TEXT)");
+	if (sqlite3_prepare_v2(db, "INSERT INTO scopes (scope) VALUES (?)", -1, &insert,
+			       NULL) != SQLITE_OK)
+		die(sqlite3_errmsg(db));
+	int64_t start = os_monotonic_ns();
+	sql_rows(run, db, insert);
+	int64_t took = os_monotonic_ns() - start;
+	(void)sqlite3_finalize(insert);
+	(void)sqlite3_close(db);
+	return took;
+}
+
+/* ---- the recorder ---- */
+
+static void
+tape_row(struct tape *t, const struct bench_row *row)
+{
+	int64_t step = row->step;
+	int32_t iter = row->iter;
+	double T = row->T, p = row->p, rho = row->rho, u = row->u, E = row->E;
+	const char *phase = bench_phases[row->phase];
+
+	if (row->mask == BENCH_ALL && row->checkpoint) {
+		TAPE(t, "checkpoint", step, iter, T, p, rho, u, E, phase);
+		return;
+	}
+	if (row->mask == BENCH_ALL) {
+		TAPE(t, "iter", step, iter, T, p, rho, u, E, phase);
+		return;
+	}
+	switch (row->subset) {
+#define RECORD_SUBSET(index, mask, ...)                                                  \
+	case index:                                                                      \
+		TAPE(t, label_of(row), __VA_ARGS__);                                     \
+		break;
+		BENCH_SUBSETS(RECORD_SUBSET)
+	}
+}
+
+/* A tape.conf beside the tape, with the settings of one variant. */
+static struct tape *
+tape_with(struct run *run, const char *name, const char *settings)
+{
+	char conf[sizeof(run->path) + 8];
+	FILE *out;
+
+	(void)snprintf(conf, sizeof(conf), "%s.conf", file_of(run, name));
+	out = fopen(conf, "we");
+	if (!out || fprintf(out, "[tape]\n%s", settings) < 0 || fclose(out) != 0)
+		die("cannot write a tape.conf");
+	struct tape *t = tape_open(run->path, TAPE_OPTIONS(.config = conf));
+	if (!t)
+		die(tape_error(NULL));
+	return t;
+}
+
+static int64_t
+time_tape(struct run *run, const char *name, const char *settings)
+{
+	struct tape *t = tape_with(run, name, settings);
+	int64_t start = os_monotonic_ns();
+
+	for (size_t i = 0; i < run->count; i++)
+		tape_row(t, &run->rows[i]);
+	if (tape_commit(t) < 0)
+		die(tape_error(t));
+	int64_t took = os_monotonic_ns() - start;
+	if (tape_close(t) < 0)
+		die("scopes were lost");
+	return took;
+}
+
+static int64_t
+time_dedup_off(struct run *run)
+{
+	return time_tape(run, "off", "dedup = off\n");
+}
+
+static int64_t
+time_dedup_on(struct run *run)
+{
+	return time_tape(run, "exact", "dedup = exact\n");
+}
+
+static int64_t
+time_no_sync(struct run *run)
+{
+	return time_tape(run, "nosync", "dedup = exact\nsync = none\n");
+}
+
+static int64_t
+time_null(struct run *run)
+{
+	int64_t start = os_monotonic_ns();
+
+	for (size_t i = 0; i < run->count; i++)
+		tape_row(NULL, &run->rows[i]);
+	return os_monotonic_ns() - start;
+}
+
+static int64_t
+time_label(struct run *run)
+{
+	struct tape *t = tape_open(file_of(run, "label"), NULL);
+
+	if (!t)
+		die(tape_error(NULL));
+	int64_t start = os_monotonic_ns();
+	for (size_t i = 0; i < run->count; i++) {
+		TAPE_LABEL(t, "relax");
+		__asm__ volatile("" ::: "memory");
+	}
+	int64_t took = os_monotonic_ns() - start;
+	(void)tape_close(t);
+	return took;
+}
+
+/* ---- all of it ---- */
+
+static const struct variant {
+	const char *name;
+	int64_t (*time)(struct run *);
+} variants[] = {
+	{ "floor", time_floor },
+	{ "tape_dedup_off", time_dedup_off },
+	{ "tape_dedup_on", time_dedup_on },
+	{ "tape_dedup_on_sync_none", time_no_sync },
+	{ "fprintf_json", time_fprintf },
+	{ "sqlite_wal", time_sqlite },
+	{ "tape_null", time_null },
+	{ "label_enter_leave", time_label },
+};
+
+static size_t
+number(const char *text, size_t most)
+{
+	char *end = NULL;
+
+	errno = 0;
+	unsigned long n = strtoul(text, &end, 10);
+	if (errno || *end || n == 0 || n > most)
+		die("usage: record_bench DIR [ROWS]");
+	return n;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run run = { .dir = argc > 1 ? argv[1] : NULL };
+
+	if (!run.dir || argc > 3)
+		die("usage: record_bench DIR [ROWS]");
+	run.count = argc > 2 ? number(argv[2], 100000000) : BENCH_ROWS;
+	struct bench_row *rows = calloc(run.count, sizeof(*rows));
+	if (!rows)
+		die("no memory");
+	bench_generate(rows, run.count, BENCH_SEED);
+	run.rows = rows;
+	for (size_t v = 0; v < sizeof(variants) / sizeof(variants[0]); v++)
+		(void)printf("record.%s\tns\t%.2f\n", variants[v].name,
+			     (double)variants[v].time(&run) / (double)run.count);
+	free(rows);
+	return 0;
+}

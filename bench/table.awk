@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# The medians as a table for people, then as lines for programs.
+function show(what, name) {
+	if (name in median)
+		printf "%-44s %12.2f %-5s %12.2f %12.2f\n", what, median[name], unit[name], least[name], most[name]
+}
+# a must be at most (or, with above, at least) mark times b
+function mark(what, a, b, limit, above,    ratio, verdict) {
+	if (!(a in median) || !(b in median) || median[b] == 0)
+		return
+	ratio = above ? median[b] / median[a] : median[a] / median[b]
+	verdict = (above ? ratio >= limit : ratio <= limit) ? "PASS" : "SHORT"
+	printf "%-44s %12.2f %s %-5g %s\n", what, ratio, above ? ">=" : "<=", limit, verdict
+	marks[++count] = sprintf("mark\t%s\t%.3f\t%s\t%g\t%s", what, ratio, above ? ">=" : "<=", limit, verdict)
+}
+{ unit[$1] = $2; median[$1] = $3; least[$1] = $4; most[$1] = $5; line[NR] = $0 }
+END {
+	printf "%-44s %12s %-5s %12s %12s\n", "", "median", "", "least", "most"
+	show("the floor: copy, write(2)", "record.floor")
+	show("TAPE(), dedup off", "record.tape_dedup_off")
+	show("TAPE(), dedup on", "record.tape_dedup_on")
+	show("TAPE(), dedup on, sync=none", "record.tape_dedup_on_sync_none")
+	show("fprintf of a JSON line", "record.fprintf_json")
+	show("SQLite WAL, JSON rows", "record.sqlite_wal")
+	show("TAPE(NULL)", "record.tape_null")
+	show("label, enter and leave", "record.label_enter_leave")
+	show("tape-record, JSON lines", "record.tape_record")
+	show("tape-find label, 5 %, JSON lines", "find.label_lines")
+	show("rg label", "find.rg_label_lines")
+	show("tape-find label --count", "find.label_count")
+	show("rg -c label", "find.rg_label_count")
+	show("tape-find range, JSON lines", "find.range_lines")
+	show("tape-find range --count", "find.range_count")
+	show("tape-find position", "find.position")
+	show("rg position", "find.rg_position")
+	print ""
+	printf "%-44s %12s\n", "ratios", ""
+	mark("dedup off / floor", "record.tape_dedup_off", "record.floor", 3, 0)
+	mark("dedup on / floor", "record.tape_dedup_on", "record.floor", 5, 0)
+	mark("fprintf / dedup on", "record.tape_dedup_on", "record.fprintf_json", 15, 1)
+	mark("SQLite / dedup on", "record.tape_dedup_on", "record.sqlite_wal", 20, 1)
+	mark("find label / rg", "find.label_lines", "find.rg_label_lines", 1, 0)
+	mark("find label --count / rg -c", "find.label_count", "find.rg_label_count", 1, 0)
+	mark("find position / rg", "find.position", "find.rg_position", 1, 0)
+	if ("record.tape_record" in median)
+		printf "%-44s %12.2f >= 60    %s\n", "tape-record MB/s", median["record.tape_record"],
+			median["record.tape_record"] >= 60 ? "PASS" : "SHORT"
+	print ""
+	for (i = 1; i <= NR; i++)
+		print "bench\t" line[i]
+	for (i = 1; i <= count; i++)
+		print marks[i]
+}
