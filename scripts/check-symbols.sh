@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The shared libraries have sonames and export tape_* under a public version node and
-# everything else, for each other only, under TAPE_PRIVATE. BUILD=build/gcc or another.
+# everything else, for each other only, under a node TAPE_PRIVATE_N. BUILD=build/gcc or another.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build/gcc}
@@ -20,7 +20,7 @@ for library in "$build"/search/libtapesearch.so "$build"/librecord/librecord.so;
 	# Names of exported things, with their version: "name@@NODE".
 	exported=$(nm -D --defined-only --with-symbol-versions "$library" | awk '$2 != "A" { print $3 }')
 	grep -q '^tape_' <<<"$exported" || say "$library exports no tape_ function"
-	bad=$(grep -v '@@\?TAPE_PRIVATE$' <<<"$exported" | grep -vE '^tape_[a-z0-9_]*@@TAPE_[0-9.]+$' || true)
+	bad=$(grep -vE '@@?TAPE_PRIVATE_[0-9]+$' <<<"$exported" | grep -vE '^tape_[a-z0-9_]*@@TAPE_[0-9]+$' || true)
 	[ -z "$bad" ] || say "$library exports: $bad"
 done
 [ "$seen" -gt 0 ] || exit 1
