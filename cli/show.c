@@ -271,14 +271,19 @@ show_bytes(uint64_t bytes, char text[SHOW_BYTES])
 	return text;
 }
 
-void
-show_when(int64_t time_ns, bool utc, const char *format, char *text, size_t cap)
+const char *
+show_when(int64_t time_ns, bool utc, enum show_clock clock, char text[SHOW_WHEN])
 {
 	/* Rounded down, before 1970 too. */
 	time_t seconds = (time_t)(time_ns / 1000000000 - (time_ns % 1000000000 < 0));
 	struct tm tm;
+	size_t n = 0;
 
-	if (!(utc ? gmtime_r(&seconds, &tm) : localtime_r(&seconds, &tm)) ||
-	    !strftime(text, cap, format, &tm))
-		(void)snprintf(text, cap, "%lld s", (long long)seconds);
+	if (utc ? gmtime_r(&seconds, &tm) : localtime_r(&seconds, &tm))
+		n = clock == SHOW_CLOCK
+			    ? strftime(text, SHOW_WHEN, "%H:%M:%S", &tm)
+			    : strftime(text, SHOW_WHEN, "%a %d %b %Y %H:%M:%S %Z", &tm);
+	if (!n)
+		(void)snprintf(text, SHOW_WHEN, "%lld s", (long long)seconds);
+	return text;
 }

@@ -48,8 +48,10 @@ void show_csv_header(struct show *show);
 /* Bytes as people say them: "12.3 MB". */
 #define SHOW_BYTES 24
 const char *show_bytes(uint64_t bytes, char text[SHOW_BYTES]);
-/* Local time (or UTC) of a moment, by a strftime format. */
-void show_when(int64_t time_ns, bool utc, const char *format, char *text, size_t cap)
-	__attribute__((format(strftime, 3, 0)));
+/* A moment for people, local or UTC: the date and time, or the time alone. */
+enum show_clock { SHOW_DATE, SHOW_CLOCK };
+#define SHOW_WHEN 64
+const char *show_when(int64_t time_ns, bool utc, enum show_clock clock,
+		      char text[SHOW_WHEN]);
 
 #endif

@@ -223,7 +223,7 @@ line_vars(struct show *show, struct line *line, const struct tape_scope *scope)
 static void
 line_session(struct show *show, struct out *out, const struct tape_pos *pos)
 {
-	char date[64];
+	char date[SHOW_WHEN];
 
 	if (show->session_known && show->session[0] == pos->session[0] &&
 	    show->session[1] == pos->session[1])
@@ -236,7 +236,7 @@ line_session(struct show *show, struct out *out, const struct tape_pos *pos)
 	int64_t start_ns = pos->session[0] < INT64_MAX / 1000
 				   ? (int64_t)pos->session[0] * 1000
 				   : INT64_MAX;
-	show_when(start_ns, show->utc, "%a %d %b %Y %H:%M:%S %Z", date, sizeof(date));
+	show_when(start_ns, show->utc, SHOW_DATE, date);
 	out_printf(out, "%ssession %s  %s%s\n", show->colour ? "\033[1m" : "",
 		   show->session_text, date, show->colour ? "\033[0m" : "");
 }
@@ -247,13 +247,13 @@ line_head(struct show *show, struct out *out, const struct tape_scope *scope)
 {
 	struct tape_pos pos = tape_scope_pos(scope);
 	int64_t time_ns = tape_scope_time(scope);
-	char when[32];
+	char when[SHOW_WHEN];
 	struct out path;
 
 	if (show->tty) {
 		int64_t ms = (time_ns % 1000000000 + 1000000000) % 1000000000 / 1000000;
 		line_session(show, show->out, &pos);
-		show_when(time_ns, show->utc, "%H:%M:%S", when, sizeof(when));
+		show_when(time_ns, show->utc, SHOW_CLOCK, when);
 		out_printf(out, "%8llu %s.%03d ", (unsigned long long)pos.seq, when,
 			   (int)ms);
 	} else {
