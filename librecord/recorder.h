@@ -79,8 +79,8 @@ struct stage {
 	int64_t base_time, first_time;
 	struct tape_hash *hashes;
 	size_t hash_cap;
-	uint8_t *blobs; /* BLOB records (RECORD_BLOB), from offset 0 */
-	size_t blob_len, blob_cap;
+	uint8_t *blobs; /* BLOB records; the first FRAME_HEADER bytes are kept free */
+	size_t blob_len, blob_cap; /* blob_len: 0, or counts the reserved bytes */
 	struct stage_fixup *fixups;
 	size_t fixup_count, fixup_cap;
 	struct stage_big *bigs;
@@ -117,6 +117,10 @@ stage_unlock(struct stage *stage)
 
 struct writer;	 /* session side: segments, sync, retained groups (writer.c) */
 struct seen_set; /* session side (seen.c) */
+struct blobs;	 /* session side: loose blobs, blob segments (blobs.c) */
+struct facts;	 /* session side: who records (facts.c) */
+struct report;	 /* session side: manifest, notes that wait (report.c) */
+struct background; /* session side: the thread (background.c) */
 struct threads;	 /* capture side: per-thread state of this recorder (context.c) */
 struct forms;	 /* capture side: interning of contexts, shapes, forms (forms.c) */
 
@@ -149,6 +153,11 @@ struct tape {
 	_Atomic uint64_t committed_seq;
 	atomic_int commit_soon; /* set by tape_commit_soon() from a signal handler */
 	struct tape *next_open; /* all recorders of the process */
+	atomic_int orphan;	/* a fork's child has not begun its own session yet */
+	struct blobs *blobs;
+	struct facts *facts;
+	struct report *report;
+	struct background *background;
 	/* Each side adds its own members through its opaque structs above. */
 };
 
@@ -192,6 +201,14 @@ int blob_stream_finish(struct blob_stream *stream, struct tape_hash *hash,
 void blob_stream_abort(struct blob_stream *stream);
 /* Drops everything in a stage (locked by the caller): discard, fork. */
 void stage_clear(struct stage *stage);
+/*
+ * To be called by capture_stage() whenever it gives a thread its stage for the
+ * first time, no lock held: starts the background thread where it does not run
+ * yet (lazily, and again in a fork's child).
+ */
+void session_used(struct tape *t);
+/* Commits all stages; what tape_commit() and the background thread do. */
+int session_commit_all(struct tape *t);
 
 /* The first is printed (or goes to on_error); all are counted and go to the manifest. */
 void recorder_error(struct tape *t, const char *format, ...)

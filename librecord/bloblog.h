@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blob segments (blob_store=log). Everything is called with the blobs' lock held. */
+#ifndef TAPE_LIBRECORD_BLOBLOG_H
+#define TAPE_LIBRECORD_BLOBLOG_H
+
+#include "format/segment.h"
+#include "librecord/recorder.h"
+
+struct bloblog {
+	int fd; /* -1: none is open */
+	uint32_t number, next_number;
+	struct segment_key key;
+	uint64_t offset, synced;
+	uint64_t frames;
+	bool dir_dirty;
+	uint8_t *scratch; /* one frame */
+	size_t scratch_cap;
+};
+
+void bloblog_init(struct bloblog *log);
+void bloblog_release(struct bloblog *log);
+/* Appends a blob, in a new segment if need be. 0 or a negative errno. */
+int bloblog_append(struct tape *t, struct bloblog *log, const struct tape_hash *hash,
+		   const void *data, size_t len, struct body_hint *place);
+/* fsync. What a failing disk dropped is counted as lost and reported: -EIO, else 0. */
+int bloblog_sync(struct tape *t, struct bloblog *log);
+void bloblog_end(struct tape *t, struct bloblog *log);
+
+#endif

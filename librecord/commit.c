@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the stages to a group: what is taken, what repeats, which seq it gets. */
+#include "librecord/commit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/le.h"
+#include "format/segment.h"
+#include "librecord/background.h"
+#include "librecord/blobs.h"
+#include "librecord/recorder.h"
+#include "librecord/seen.h"
+#include "librecord/session.h"
+#include "librecord/sync.h"
+#include "librecord/writer.h"
+
+/* How far ahead the seen-set is fetched: about a memory latency of records. */
+#define AHEAD 12u
+
+void
+stage_clear(struct stage *stage)
+{
+	for (size_t i = 0; i < stage->big_count; i++)
+		free(stage->bigs[i].data);
+	if (stage->big_bytes && stage->tape)
+		blobs_unhold(stage->tape, stage->big_bytes);
+	stage->len = FRAME_HEADER;
+	stage->blob_len = 0;
+	stage->count = 0;
+	stage->fixup_count = stage->big_count = 0;
+	stage->big_bytes = 0;
+	stage->base_time = stage->first_time = 0;
+}
+
+/* ---- repeats ---- */
+
+/* Where the walk through a part is: records move from `at` down to `to`. */
+struct squeeze {
+	struct part *part;
+	size_t at, to;
+	size_t fixup, fixup_to;
+};
+
+/* The blobs of a record that stays move with it; those of a link are its target's. */
+static void
+move_fixups(struct squeeze *s, size_t end, bool keep)
+{
+	struct part *part = s->part;
+
+	while (s->fixup < part->fixup_count && part->fixups[s->fixup].hint_at < end) {
+		struct stage_fixup fixup = part->fixups[s->fixup++];
+
+		if (!keep)
+			continue;
+		fixup.hint_at -= s->at - s->to;
+		part->fixups[s->fixup_to++] = fixup;
+	}
+}
+
+static void
+keep_record(struct squeeze *s, uint32_t len)
+{
+	uint8_t *records = s->part->records;
+
+	if (s->part->fixup_count)
+		move_fixups(s, s->at + len, true);
+	if (s->to != s->at)
+		memmove(records + s->to, records + s->at, len);
+	s->to += len;
+}
+
+static void
+link_record(struct squeeze *s, uint32_t len, uint64_t target)
+{
+	uint8_t *record = s->part->records + s->at;
+	uint32_t form = get_le32(record + 4) >> 8;
+	int64_t delta = (int64_t)get_le64(record + RECORD_HEADER);
+
+	if (s->part->fixup_count)
+		move_fixups(s, s->at + len, false);
+	s->to += record_link_write(s->part->records + s->to, RECORD_LINK, form, delta,
+				   target);
+}
+
+/* Turns records whose content the session already has into links. Returns the next seq. */
+static uint64_t
+find_repeats(struct tape *t, struct part *part, uint64_t seq)
+{
+	struct squeeze s = { .part = part, .at = FRAME_HEADER, .to = FRAME_HEADER };
+	uint32_t ahead = part->count < AHEAD ? part->count : AHEAD;
+
+	for (uint32_t i = 0; i < ahead; i++)
+		__builtin_prefetch(seen_slot(t->seen, &part->hashes[i]), 1);
+	for (uint32_t i = 0; s.at < part->len; i++) {
+		const uint8_t *record = part->records + s.at;
+		uint32_t len = get_le32(record), kind = get_le32(record + 4) & 0xff;
+		uint64_t target = 0;
+
+		if (i + AHEAD < part->count)
+			__builtin_prefetch(seen_slot(t->seen, &part->hashes[i + AHEAD]),
+					   1);
+		if (kind == RECORD_SCOPE && len > LINK_RECORD)
+			target = seen_find_or_add(t->seen, &part->hashes[i], seq);
+		if (target)
+			link_record(&s, len, target);
+		else
+			keep_record(&s, len);
+		s.at += len;
+		seq += record_has_seq(kind);
+	}
+	part->len = s.to;
+	part->fixup_count = s.fixup_to;
+	return seq;
+}
+
+/* ---- commit ---- */
+
+static bool
+stage_empty(const struct stage *stage)
+{
+	return stage->count == 0 && stage->big_count == 0;
+}
+
+/* commit_lock is held. *part stays NULL if there is nothing; -1: out of memory, it stays staged. */
+static int
+take(struct tape *t, struct stage *stage, struct part **part)
+{
+	int r = 0;
+
+	stage_lock(stage);
+	if (!stage_empty(stage)) {
+		*part = part_take(&t->writer->pool, stage);
+		r = *part ? 0 : -1;
+	}
+	stage_unlock(stage);
+	if (r < 0)
+		recorder_error(t, "out of memory: the commit has to wait");
+	return r;
+}
+
+static void
+drop(struct tape *t, struct part *parts)
+{
+	for (struct part *part = parts; part; part = part->next)
+		blobs_drop(t, part);
+	part_put_all(&t->writer->pool, parts);
+}
+
+/* commit_lock is held; the parts are given away. */
+static int
+commit_parts(struct tape *t, struct part *parts)
+{
+	uint64_t seq = t->next_seq;
+	int r = session_alive(t);
+
+	for (struct part *part = parts; r == 0 && part; part = part->next)
+		r = blobs_flush(t, part);
+	if (r < 0) {
+		/* A record must not name what is not there. */
+		recorder_lost(t, part_count_scopes(parts));
+		drop(t, parts);
+		return -1;
+	}
+	for (struct part *part = parts; t->conf.dedup && part; part = part->next) {
+		/* Without hashes memory was out: nothing is found, nothing is wrong. */
+		if (part->hashes && part->hash_cap >= part->count) {
+			seq = find_repeats(t, part, seq);
+		} else {
+			struct part *next = part->next;
+
+			part->next = NULL;
+			seq += part_count_scopes(part);
+			part->next = next;
+		}
+	}
+	return writer_commit(t, parts);
+}
+
+/* What a commit owes after its group was written. commit_lock is held. */
+static int
+make_safe(struct tape *t)
+{
+	if (t->conf.sync == SYNC_COMMIT)
+		return sync_upto(t, t->writer->group_number);
+	sync_bound(t);
+	return 0;
+}
+
+/* A thread that was in a macro while another one closed comes too late. */
+static bool
+closed(struct tape *t, struct stage *stage)
+{
+	if (t->seen)
+		return false;
+	if (stage) {
+		stage_lock(stage);
+		stage_clear(stage);
+		stage_unlock(stage);
+	}
+	return true;
+}
+
+int
+session_commit_stage(struct tape *t, struct stage *stage)
+{
+	struct part *part = NULL;
+	int r;
+
+	pthread_mutex_lock(&t->commit_lock);
+	if (closed(t, stage)) {
+		pthread_mutex_unlock(&t->commit_lock);
+		return 0;
+	}
+	r = take(t, stage, &part);
+	if (part) {
+		r = commit_parts(t, part);
+		if (r == 0)
+			r = make_safe(t);
+	}
+	pthread_mutex_unlock(&t->commit_lock);
+	return r < 0 ? -1 : 0;
+}
+
+/* Takes all stages, or those whose first scope is older than `before`. */
+static int
+take_all(struct tape *t, int64_t before, struct part **parts)
+{
+	struct stage *stage = atomic_load(&t->stages);
+	struct part **end = parts;
+	int r = 0;
+
+	*parts = NULL;
+	for (; stage && r == 0; stage = stage->next) {
+		bool old;
+
+		stage_lock(stage);
+		old = !stage_empty(stage) && stage->first_time <= before;
+		stage_unlock(stage);
+		if (old)
+			r = take(t, stage, end);
+		if (*end)
+			end = &(*end)->next;
+	}
+	return r;
+}
+
+int
+commit_older(struct tape *t, int64_t before)
+{
+	struct part *parts;
+	int r = take_all(t, before, &parts), more;
+
+	more = parts ? commit_parts(t, parts) : 0;
+	if (more == 0)
+		more = make_safe(t);
+	return r < 0 || more < 0 ? -1 : 0;
+}
+
+int
+session_commit_all(struct tape *t)
+{
+	int r;
+
+	pthread_mutex_lock(&t->commit_lock);
+	atomic_store(&t->commit_soon, 0);
+	r = closed(t, NULL) ? 0 : commit_older(t, INT64_MAX);
+	pthread_mutex_unlock(&t->commit_lock);
+	return r;
+}
+
+int
+tape_commit(struct tape *t)
+{
+	if (!t || atomic_load(&t->dead))
+		return 0;
+	return session_commit_all(t);
+}
+
+int
+tape_discard(struct tape *t)
+{
+	struct stage *stage;
+
+	if (!t || atomic_load(&t->dead))
+		return 0;
+	if (t->conf.commit != COMMIT_MANUAL) {
+		recorder_error(t,
+			       "tape_discard does nothing unless commit=manual is set: "
+			       "part of the stage may have been committed");
+		return -1;
+	}
+	stage = capture_stage(t);
+	if (!stage)
+		return 0;
+	stage_lock(stage);
+	stage_clear(stage);
+	stage_unlock(stage);
+	return 0;
+}
+
+void
+tape_commit_soon(struct tape *t)
+{
+	if (!t || atomic_load(&t->dead))
+		return;
+	atomic_store(&t->commit_soon, 1);
+	background_wake(t);
+}
+
+struct tape_pos
+tape_position(const struct tape *t)
+{
+	struct tape_pos pos = { .seq = 0 };
+
+	if (!t || atomic_load(&t->orphan))
+		return pos;
+	pos.session[0] = t->session[0];
+	pos.session[1] = t->session[1];
+	pos.seq = atomic_load(&t->committed_seq);
+	return pos;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who records: host, process, place in a parallel job, state of the source tree. */
+#ifndef TAPE_LIBRECORD_FACTS_H
+#define TAPE_LIBRECORD_FACTS_H
+
+#include "librecord/recorder.h"
+#include "librecord/report.h"
+
+/* Looks up what is cheap to know: microseconds, no process started. */
+int facts_collect(struct tape *t, const char *name);
+/* In a fork's child: another pid, another start. */
+void facts_after_fork(struct tape *t);
+/* NOTE records for the first group of a segment. False when memory is out. */
+bool facts_notes(struct tape *t, uint32_t segment, struct report_notes *out);
+/* The first line of the manifest. */
+void facts_manifest(struct tape *t);
+/* The last one. */
+void facts_manifest_closed(struct tape *t);
+/*
+ * Commit and dirty flag of the git work tree around the current directory, as a
+ * line of the manifest. Runs git where a .git is found above, for a fraction of
+ * a second at most: the background thread calls it.
+ */
+void facts_git(struct tape *t);
+void facts_release(struct tape *t);
+
+#endif

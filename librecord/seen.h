@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was recorded lately: content hash -> seq of the SCOPE that holds it. A
+ * bounded cache, so a repeat that is missed costs bytes and nothing else.
+ */
+#ifndef TAPE_LIBRECORD_SEEN_H
+#define TAPE_LIBRECORD_SEEN_H
+
+#include "format/le.h"
+#include "tape/value.h"
+
+#define SEEN_BITS 15
+#define SEEN_ENTRIES ((size_t)1 << SEEN_BITS)
+
+struct seen_entry {
+	uint64_t hash[2];
+	uint64_t seq; /* 0 = empty */
+};
+struct seen_set {
+	struct seen_entry entries[SEEN_ENTRIES];
+};
+
+struct seen_set *seen_new(void);
+void seen_clear(struct seen_set *seen);
+
+static inline struct seen_entry *
+seen_slot(struct seen_set *seen, const struct tape_hash *hash)
+{
+	return &seen->entries[get_le64(hash->byte) & (SEEN_ENTRIES - 1)];
+}
+
+/* The seq of an earlier scope of this content, or 0 after `seq` was put in its place. */
+static inline uint64_t
+seen_find_or_add(struct seen_set *seen, const struct tape_hash *hash, uint64_t seq)
+{
+	struct seen_entry *entry = seen_slot(seen, hash);
+	uint64_t lo = get_le64(hash->byte), hi = get_le64(hash->byte + 8);
+
+	if (entry->seq && entry->hash[0] == lo && entry->hash[1] == hi)
+		return entry->seq;
+	entry->hash[0] = lo;
+	entry->hash[1] = hi;
+	entry->seq = seq;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "librecord/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/block.h"
+#include "format/error.h"
+#include "format/os.h"
+#include "format/path.h"
+#include "format/segment.h"
+#include "librecord/background.h"
+#include "librecord/blobs.h"
+#include "librecord/commit.h"
+#include "librecord/conf.h"
+#include "librecord/facts.h"
+#include "librecord/process.h"
+#include "librecord/report.h"
+#include "librecord/seen.h"
+#include "librecord/sync.h"
+#include "librecord/writer.h"
+
+/* A tape.conf larger than this is something else. */
+#define MAX_CONF ((size_t)1 << 20)
+
+int64_t
+session_now(const struct tape *t)
+{
+	return os_monotonic_ns() + t->realtime_offset;
+}
+
+void
+session_file(const struct tape *t, const char *name, char *path, size_t cap)
+{
+	char id[TAPE_SESSION_TEXT];
+
+	tape_session_text(t->session, id);
+	snprintf(path, cap, PATH_SESSIONS "/%s%s%s", id, *name ? "/" : "", name);
+}
+
+/* Two processes may start in the same microsecond: mkdir says who was first. */
+static int
+make_directory(struct tape *t)
+{
+	char path[SESSION_PATH];
+	uint32_t random;
+	int r = -EEXIST;
+
+	t->session[0] = (uint64_t)os_realtime_ns() / 1000;
+	for (int try = 0; r == -EEXIST && try < 100; try++) {
+		r = os_random(&random, sizeof random);
+		if (r < 0)
+			return r;
+		t->session[1] = random;
+		session_file(t, "", path, sizeof path);
+		r = os_mkdir(t->dir.fd, path);
+		if (r == -ENOENT) {
+			(void)os_mkdir(t->dir.fd, PATH_SESSIONS);
+			r = os_mkdir(t->dir.fd, path);
+		}
+	}
+	return r;
+}
+
+int
+session_begin(struct tape *t, struct tape_error *err)
+{
+	char path[SESSION_PATH];
+	int r = make_directory(t);
+
+	if (r < 0)
+		return error_io(err, r, PATH_SESSIONS, "cannot make a session");
+	t->next_seq = 1;
+	r = writer_begin(t);
+	if (r < 0) {
+		session_file(t, "", path, sizeof path);
+		(void)os_rmdir(t->dir.fd, path);
+		return error_io(err, r, path, "cannot make the first segment");
+	}
+	report_open_manifest(t);
+	facts_manifest(t);
+	return 0;
+}
+
+/* ---- open ---- */
+
+static int
+read_conf_file(int dir, const char *path, struct conf *conf, struct tape_error *err)
+{
+	char *text = NULL;
+	int fd = -1;
+	int64_t len;
+	int r = dir == OS_CWD ? os_open_user(path, &fd) : os_open_read(dir, path, &fd);
+
+	if (r == -ENOENT && dir != OS_CWD)
+		return 0;
+	if (r < 0)
+		return error_io(err, r, path, "cannot read it");
+	text = malloc(MAX_CONF);
+	len = text ? os_pread(fd, text, MAX_CONF, 0) : -ENOMEM;
+	if (len < 0)
+		r = error_io(err, (int)len, path, "cannot read it");
+	else if (len == (int64_t)MAX_CONF)
+		r = error_set(err, TAPE_ERR_LIMIT, path, 0,
+			      "more than 1 MiB: no tape.conf");
+	else
+		r = conf_parse(text, (size_t)len, path, conf, err);
+	free(text);
+	os_close(&fd);
+	return r;
+}
+
+/* A wrong setting does not stop a run: it is said, and the others hold. */
+static void
+configure(struct tape *t, const char *file)
+{
+	struct tape_error err = { 0 };
+
+	conf_defaults(&t->conf);
+	if (read_conf_file(file ? OS_CWD : t->dir.fd, file ? file : PATH_CONF, &t->conf,
+			   &err) < 0)
+		recorder_error(t, "%s: %s", err.file, err.message);
+	memset(&err, 0, sizeof err);
+	if (conf_environment(&t->conf, &err) < 0)
+		recorder_error(t, "%s", err.message);
+}
+
+/* Frees what only a failed open may free: nobody else knows the recorder. */
+static void
+destroy(struct tape *t)
+{
+	if (t->writer) {
+		writer_release(t);
+		free(t->writer);
+	}
+	if (t->blobs) {
+		blobs_release(t);
+		free(t->blobs);
+	}
+	if (t->report) {
+		report_release(t);
+		free(t->report);
+	}
+	free(t->background);
+	free(t->seen);
+	facts_release(t);
+	tapedir_close(&t->dir);
+	free(t);
+}
+
+static struct tape *
+allocate(const struct tape_options *options)
+{
+	struct tape *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->dir.fd = -1;
+	pthread_mutex_init(&t->commit_lock, NULL);
+	pthread_mutex_init(&t->table_lock, NULL);
+	pthread_mutex_init(&t->error_lock, NULL);
+	t->on_error = options->on_error;
+	t->on_error_user = options->user;
+	t->realtime_offset = os_realtime_ns() - os_monotonic_ns();
+	t->seen = seen_new();
+	if (t->seen && report_init(t) == 0 && writer_new(t) == 0 && blobs_new(t) == 0 &&
+	    background_new(t) == 0 && facts_collect(t, options->name) == 0)
+		return t;
+	destroy(t);
+	return NULL;
+}
+
+static int
+begin(struct tape *t, const char *dir, const struct tape_options *options,
+      struct tape_error *err)
+{
+	int r = tapedir_create(dir, &t->dir, err);
+
+	if (r < 0)
+		return r;
+	configure(t, options->config);
+	r = session_begin(t, err);
+	if (r < 0)
+		return r;
+	if (capture_init(t) < 0)
+		return error_set(err, TAPE_ERR_NOMEM, "", 0, "out of memory");
+	return 0;
+}
+
+struct tape *
+tape_open(const char *dir, const struct tape_options *given)
+{
+	struct tape_options options = { .size = sizeof options };
+	struct tape_error err = { 0 };
+	struct tape *t;
+
+	/* A program built with an older header gives less. */
+	if (given)
+		memcpy(&options, given,
+		       given->size < sizeof options ? given->size : sizeof options);
+	options.size = sizeof options;
+	if (!dir || !*dir) {
+		report_open_failed(&options,
+				   "tape_open needs the name of a directory; the "
+				   "run goes on unrecorded");
+		return NULL;
+	}
+	t = allocate(&options);
+	if (!t) {
+		report_open_failed(&options,
+				   "%s: out of memory; the run goes on unrecorded", dir);
+		return NULL;
+	}
+	if (begin(t, dir, &options, &err) < 0) {
+		report_open_failed(&options, "%s%s%s: %s; the run goes on unrecorded",
+				   dir, err.file[0] ? "/" : "", err.file, err.message);
+		destroy(t);
+		return NULL;
+	}
+	process_add(t);
+	return t;
+}
+
+void
+session_used(struct tape *t)
+{
+	if (atomic_load(&t->orphan)) {
+		pthread_mutex_lock(&t->commit_lock);
+		(void)session_alive(t);
+		pthread_mutex_unlock(&t->commit_lock);
+	}
+	background_start(t);
+}
+
+int
+session_alive(struct tape *t)
+{
+	struct tape_error err = { 0 };
+
+	if (!atomic_load(&t->orphan))
+		return 0;
+	facts_after_fork(t);
+	if (session_begin(t, &err) < 0) {
+		recorder_error(t, "after fork: %s: %s", err.file, err.message);
+		return -1;
+	}
+	atomic_store(&t->orphan, 0);
+	return 0;
+}
+
+/* ---- close ---- */
+
+/* commit_lock is held. */
+static void
+end_session(struct tape *t)
+{
+	struct writer *w = t->writer;
+	char cause[128];
+	int r;
+
+	(void)writer_commit(t, NULL);
+	if (t->conf.sync != SYNC_NONE && w->group_number > w->synced_group &&
+	    sync_upto(t, w->group_number) < 0 && w->rewrite)
+		/* Nobody knows whether these are on the disk. */
+		recorder_lost(t, part_scopes(w->retained));
+	blobs_end(t);
+	r = writer_end(t, END_CLOSED);
+	if (r < 0)
+		recorder_error(t,
+			       "cannot write the end of the session: %s; what was "
+			       "committed is safe",
+			       os_strerror(r, cause, sizeof cause));
+	facts_manifest_closed(t);
+}
+
+/* The memory that a husk does not need. Stages stay: a late thread may hold one. */
+static void
+shed(struct tape *t)
+{
+	for (struct stage *stage = atomic_load(&t->stages); stage; stage = stage->next) {
+		stage_lock(stage);
+		stage_clear(stage);
+		free(stage->records);
+		free(stage->hashes);
+		free(stage->blobs);
+		free(stage->fixups);
+		free(stage->bigs);
+		stage->records = stage->blobs = NULL;
+		stage->hashes = NULL;
+		stage->fixups = NULL;
+		stage->bigs = NULL;
+		stage->cap = stage->hash_cap = stage->blob_cap = 0;
+		stage->fixup_cap = stage->big_cap = 0;
+		stage_unlock(stage);
+	}
+	writer_release(t);
+	blobs_release(t);
+	report_release(t);
+	free(t->seen);
+	t->seen = NULL;
+	tapedir_close(&t->dir);
+}
+
+int
+tape_close(struct tape *t)
+{
+	if (!t)
+		return 0;
+	if (atomic_exchange(&t->dead, 1) == 0) {
+		background_stop(t);
+		pthread_mutex_lock(&t->commit_lock);
+		(void)commit_older(t, INT64_MAX);
+		if (!atomic_load(&t->orphan))
+			end_session(t);
+		shed(t);
+		pthread_mutex_unlock(&t->commit_lock);
+	}
+	return atomic_load(&t->lost) ? -1 : 0;
+}
