@@ -39,13 +39,13 @@ def note(key, value):
 class Writer:
     """One segment of one session, in memory until save()."""
 
-    def __init__(self, number=0, seq=1, notes=()):
-        self.number, self.seq, self.frames, self.scopes = number, seq, 0, 0
-        where = TAPE_ID + struct.pack('<QII', *SESSION_ID, number)
+    def __init__(self, number=0, seq=1, notes=(), session=SESSION, session_id=SESSION_ID):
+        self.number, self.seq, self.frames, self.scopes, self.session = number, seq, 0, 0, session
+        where = TAPE_ID + struct.pack('<QII', *session_id, number)
         head = b'\x8aTSEG\r\n\x1a' + struct.pack('<4I', 1, 0, 0, 0) + where
         self.data = head + struct.pack('<Q', hash64(head, 0))
         self.seed, self.sync = hash64(where, 0), struct.pack('<Q', hash64(where, 1))
-        self.group(*[note(k, v) for k, v in (('session', SESSION), *notes)])
+        self.group(*[note(k, v) for k, v in (('session', session), *notes)])
 
     def group(self, *records, flags=3, kind=1, payload=None, torn=None):
         kinds = [r[4] for r in records]
@@ -67,7 +67,7 @@ class Writer:
         self.group(kind=3, payload=struct.pack('<QQQII', self.seq, self.scopes, self.frames, reason, 0))
 
     def save(self, directory):
-        session = os.path.join(directory, 'sessions', SESSION)
+        session = os.path.join(directory, 'sessions', self.session)
         os.makedirs(session, exist_ok=True)
         with open(os.path.join(directory, 'TAPE'), 'w', encoding='ascii') as f:
             f.write('tape 1 %s\n' % TAPE_ID.hex())
