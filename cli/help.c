@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/commit.h"
+#include "commit.h"
 
 #define HELP_COLUMN ((size_t)26)
 #define HELP_WIDTH ((size_t)79)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tape-info - what is on a tape; see docs/man/tape-info.1 */
+#include "cli/info.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/show.h"
+
+#define REPORTS_SHOWN 20
+
+static void
+on_report(void *user, const struct tape_report *report)
+{
+	struct info *info = user;
+	bool damage = report->kind == TAPE_DAMAGE_MET;
+	const char *kind = damage ? "" : "note: ";
+
+	if (damage)
+		info->cli.damage++;
+	info->reports++;
+	if (info->cli.quiet || info->reports > REPORTS_SHOWN)
+		return;
+	if (damage)
+		cli_warn(&info->cli, "%s/%s at offset %llu: %s", info->tape, report->file,
+			 (unsigned long long)report->offset, report->message);
+	else
+		cli_say(&info->cli, "%s%s/%s at offset %llu: %s", kind, info->tape,
+			report->file, (unsigned long long)report->offset,
+			report->message);
+}
+
+static int
+show_tape(struct info *info, int argc, char **argv)
+{
+	struct tape_reader_options options = { sizeof(options), on_report, info };
+	struct tape_reader *reader = NULL;
+	struct tape_info *data = NULL;
+	struct tape_error err;
+	int status = CLI_OK;
+
+	if (argc > 0 && where_kind(argv[0]) != WHERE_TAPE &&
+	    !where_looks_like_path(argv[0])) {
+		/* Here an operand can be nothing but a tape. */
+		cli_error(&info->cli, "%s: there is no tape of that name", argv[0]);
+		cli_hint(&info->cli,
+			 "a tape is a directory that holds a file named TAPE");
+		return CLI_NO_TAPE;
+	}
+	info->tape = where_tape(&info->cli, &argc, &argv, false);
+	if (!info->tape)
+		return CLI_NO_TAPE;
+	if (argc > 0)
+		return cli_misuse(&info->cli, "one tape at a time, not '%s' too",
+				  argv[0]);
+	if (tape_reader_open(info->tape, &options, &reader, &err) < 0 ||
+	    tape_info_read(reader, &data, &err) < 0) {
+		status = cli_fail(&info->cli, info->tape, &err);
+	} else if (!info->cli.quiet) {
+		if (info->json)
+			info_json(info, data);
+		else
+			info_text(info, data);
+	}
+	tape_info_free(data);
+	tape_reader_close(reader);
+	return status;
+}
+
+static const char details[] =
+	"For people: what was recorded, by whom, under which labels, with which\n"
+	"variables and units, and what it takes on disk. Reads the whole tape once.\n"
+	"\n"
+	"A session is live while its recorder may still run, closed when it ended in\n"
+	"order, killed otherwise; all that it had committed is there in each case.\n";
+
+int
+main(int argc, char **argv)
+{
+	static struct info info = {
+		.cli = { .tool = "tape-info",
+			 .usage = "[TAPE]",
+			 .summary = "what is on a tape",
+			 .examples = {
+				 { "tape-info run.tape",
+				   "sessions, labels, variables, bytes" },
+				 { "tape-info run.tape --json",
+				   "the same for programs, one object a line" },
+				 { "tape-info run.tape -v", "all labels and variables" },
+			 },
+			 .details = details,
+			 .formats = "reads tape 1; writes none" },
+	};
+	const char *format = "text";
+	static const char *const formats[] = { "text", "jsonl", NULL };
+	const struct cli_opt table[] = {
+		CLI_STR('o', "output", &format, "FORMAT", "text or jsonl"),
+		CLI_SET(0, "json", &format, "jsonl", "the same as -o jsonl"),
+		CLI_FLAG(0, "utc", &info.utc, "times for people in UTC, not local"),
+		CLI_COMMON(&info.cli),
+	};
+	int status;
+
+	if (!cli_parse(&info.cli, table, &argc, &argv, &status))
+		return status;
+	int chosen = cli_choice(&info.cli, "-o", format, formats);
+	if (chosen < 0)
+		return cli_finish(&info.cli, CLI_FAILED);
+	info.json = chosen == 1;
+	status = show_tape(&info, argc, argv);
+	if (info.reports > REPORTS_SHOWN)
+		cli_say(&info.cli, "%llu more reports are not shown",
+			(unsigned long long)(info.reports - REPORTS_SHOWN));
+	return cli_finish(&info.cli, status);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/info.h"
+
+#include <string.h>
+
+#include "cli/json.h"
+
+/* ,"key": */
+static void
+key(struct out *out, const char *name)
+{
+	out_str(out, ",\"");
+	out_str(out, name);
+	out_str(out, "\":");
+}
+
+static void
+number(struct out *out, const char *name, uint64_t value)
+{
+	key(out, name);
+	out_u64(out, value);
+}
+
+/* Left out where it is not known. */
+static void
+text(struct out *out, const char *name, const char *value)
+{
+	if (!value || !*value)
+		return;
+	key(out, name);
+	json_str(out, value);
+}
+
+static void
+moment(struct out *out, const char *name, int64_t time_ns)
+{
+	char when[TAPE_TIME_TEXT];
+
+	(void)tape_time_text(time_ns, when);
+	text(out, name, when);
+}
+
+static void
+session_id(struct out *out, const char *name, const uint64_t id[2])
+{
+	char session[TAPE_SESSION_TEXT];
+
+	tape_session_text(id, session);
+	text(out, name, session);
+}
+
+static void
+one_session(struct out *out, const struct tape_session_info *s)
+{
+	out_str(out, "{\"kind\":\"session\"");
+	session_id(out, "session", s->id);
+	text(out, "state", info_state(s->state));
+	text(out, "name", s->name);
+	text(out, "host", s->host);
+	text(out, "user", s->user);
+	text(out, "job", s->job);
+	if (s->rank >= 0)
+		number(out, "rank", (uint64_t)s->rank);
+	if (s->pid >= 0)
+		number(out, "pid", (uint64_t)s->pid);
+	text(out, "argv", s->argv);
+	text(out, "cwd", s->cwd);
+	text(out, "git_commit", s->git_commit);
+	if (s->git_dirty >= 0) {
+		key(out, "git_dirty");
+		out_str(out, s->git_dirty ? "true" : "false");
+	}
+	text(out, "library", s->library);
+	text(out, "sync", s->sync);
+	number(out, "scopes", s->scopes);
+	number(out, "links", s->links);
+	number(out, "projections", s->projections);
+	number(out, "bookmarks", s->bookmarks);
+	number(out, "segments", s->segments);
+	number(out, "bytes", s->bytes);
+	number(out, "first_seq", s->first_seq);
+	number(out, "last_seq", s->last_seq);
+	if (s->last_seq) {
+		moment(out, "first_time", s->first_time);
+		moment(out, "last_time", s->last_time);
+	}
+	number(out, "lost", s->lost);
+	number(out, "notes", s->notes);
+	number(out, "warnings", s->warnings);
+	out_str(out, "}\n");
+}
+
+static void
+whole_tape(struct out *out, const struct info *info, const struct tape_info *data)
+{
+	static const char hex[] = "0123456789abcdef";
+	char id[33];
+
+	for (size_t i = 0; i < sizeof(data->tape_id); i++) {
+		id[2 * i] = hex[data->tape_id[i] >> 4];
+		id[2 * i + 1] = hex[data->tape_id[i] & 15];
+	}
+	id[32] = 0;
+	out_str(out, "{\"kind\":\"tape\"");
+	text(out, "path", info->tape);
+	text(out, "id", id);
+	number(out, "sessions", data->session_count);
+	number(out, "scopes", data->scopes);
+	number(out, "links", data->links);
+	number(out, "projections", data->projections);
+	number(out, "bookmarks", data->bookmarks);
+	number(out, "segment_bytes", data->segment_bytes);
+	number(out, "blobs", data->blobs);
+	number(out, "blob_bytes", data->blob_bytes);
+	number(out, "blob_references", data->blob_references);
+	number(out, "reference_bytes", data->reference_bytes);
+	number(out, "link_bytes_saved", data->link_bytes_saved);
+	number(out, "damage", info->cli.damage);
+	out_str(out, "}\n");
+}
+
+void
+info_json(struct info *info, const struct tape_info *data)
+{
+	struct out *out = &info->cli.out;
+
+	whole_tape(out, info, data);
+	for (size_t i = 0; i < data->session_count; i++)
+		one_session(out, &data->sessions[i]);
+	for (size_t i = 0; i < data->label_count; i++) {
+		out_str(out, "{\"kind\":\"label\",\"path\":");
+		json_str(out, data->labels[i].path);
+		number(out, "scopes", data->labels[i].scopes);
+		number(out, "links", data->labels[i].links);
+		out_str(out, "}\n");
+	}
+	for (size_t i = 0; i < data->variable_count; i++) {
+		const struct tape_variable_info *var = &data->variables[i];
+		out_str(out, "{\"kind\":\"variable\",\"name\":");
+		json_str(out, var->name);
+		text(out, "type", var->type);
+		text(out, "unit", var->unit);
+		number(out, "scopes", var->scopes);
+		out_str(out, "}\n");
+	}
+	for (size_t i = 0; i < data->note_count; i++) {
+		const struct tape_note_info *note = &data->notes[i];
+		out_str(out, "{\"kind\":");
+		json_str(out, note->kind);
+		session_id(out, "session", note->session);
+		text(out, "key", note->key);
+		key(out, "value");
+		json_str(out, note->value);
+		out_str(out, "}\n");
+	}
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/info.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/show.h"
+
+#define ROWS_SHOWN ((size_t)40) /* of each list, without -v */
+
+const char *
+info_state(int state)
+{
+	switch (state) {
+	case TAPE_CLOSED:
+		return "closed";
+	case TAPE_LIVE:
+		return "live";
+	default:
+		return "killed";
+	}
+}
+
+/* 1234567 as "1,234,567". */
+static const char *
+grouped(uint64_t value, char text[32])
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
+	size_t to = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (i && (n - i) % 3 == 0)
+			text[to++] = ',';
+		text[to++] = digits[i];
+	}
+	text[to] = 0;
+	return text;
+}
+
+/* Text from a tape, without what could command a terminal. */
+static void
+plain(struct out *out, const char *text)
+{
+	char buf[1024];
+
+	cli_plain(text, buf, sizeof(buf));
+	out_str(out, buf);
+}
+
+static void
+heading(struct info *info, const char *text)
+{
+	out_printf(&info->cli.out, "\n%s%s%s\n", info->cli.color_out ? "\033[1m" : "",
+		   text, info->cli.color_out ? "\033[0m" : "");
+}
+
+/* How many rows of a list are shown; says at its end what is left out. */
+static size_t
+rows_shown(const struct info *info, size_t count)
+{
+	return info->cli.verbose || count <= ROWS_SHOWN ? count : ROWS_SHOWN;
+}
+
+static void
+left_out(struct info *info, size_t count)
+{
+	size_t shown = rows_shown(info, count);
+
+	if (shown < count)
+		out_printf(&info->cli.out, "  ... and %zu more (-v shows all)\n",
+			   count - shown);
+}
+
+static void
+summary(struct info *info, const struct tape_info *data)
+{
+	struct out *out = &info->cli.out;
+	char a[32], b[32], c[32], size[SHOW_BYTES], total[SHOW_BYTES];
+	uint64_t saved_blobs = data->reference_bytes > data->blob_bytes
+				       ? data->reference_bytes - data->blob_bytes
+				       : 0;
+
+	plain(out, info->tape);
+	out_printf(out, "\n  scopes     %s in %s session%s\n", grouped(data->scopes, a),
+		   grouped(data->session_count, b), data->session_count == 1 ? "" : "s");
+	out_printf(out,
+		   "  links      %s repeat an earlier scope (%s not written again)\n",
+		   grouped(data->links, a), show_bytes(data->link_bytes_saved, size));
+	if (data->projections)
+		out_printf(out, "  subsets    %s\n", grouped(data->projections, a));
+	if (data->bookmarks)
+		out_printf(out, "  bookmarks  %s\n", grouped(data->bookmarks, a));
+	out_printf(out, "  segments   %s\n", show_bytes(data->segment_bytes, size));
+	if (data->blobs || data->blob_references)
+		out_printf(out,
+			   "  blobs      %s, %s (named %s times; %s not written again)\n",
+			   grouped(data->blobs, a), show_bytes(data->blob_bytes, size),
+			   grouped(data->blob_references, c),
+			   show_bytes(saved_blobs, total));
+}
+
+static void
+one_session(struct info *info, const struct tape_session_info *s)
+{
+	struct out *out = &info->cli.out;
+	char id[TAPE_SESSION_TEXT], count[32], links[32], size[SHOW_BYTES],
+		when[SHOW_WHEN];
+	bool live = s->state == TAPE_LIVE;
+
+	tape_session_text(s->id, id);
+	out_printf(out, "  %s  %s%s%s  %s scopes, %s links, %s", id,
+		   info->cli.color_out ? (live ? "\033[32m" : "") : "",
+		   info_state(s->state), info->cli.color_out && live ? "\033[0m" : "",
+		   grouped(s->scopes, count), grouped(s->links, links),
+		   show_bytes(s->bytes, size));
+	if (s->lost)
+		out_printf(out, ", %s lost", grouped(s->lost, count));
+	out_str(out, "\n     ");
+	if (*s->name) {
+		out_str(out, " ");
+		plain(out, s->name);
+	}
+	if (*s->host) {
+		out_str(out, " on ");
+		plain(out, s->host);
+	}
+	if (s->rank >= 0)
+		out_printf(out, " rank %lld", (long long)s->rank);
+	if (*s->job) {
+		out_str(out, " job ");
+		plain(out, s->job);
+	}
+	if (s->last_seq) {
+		double seconds = (double)(s->last_time - s->first_time) / 1e9;
+		out_printf(out, " from %s, %.3f s",
+			   show_when(s->first_time, info->utc, SHOW_DATE, when), seconds);
+	}
+	out_char(out, '\n');
+	if (!info->cli.verbose || !*s->argv)
+		return;
+	out_str(out, "      ");
+	plain(out, s->argv);
+	if (*s->git_commit)
+		out_printf(out, "  (git %.12s%s)", s->git_commit,
+			   s->git_dirty > 0 ? ", with changes" : "");
+	out_char(out, '\n');
+}
+
+static void
+labels(struct info *info, const struct tape_info *data)
+{
+	struct out *out = &info->cli.out;
+	char scopes[32], links[32];
+	size_t n = rows_shown(info, data->label_count);
+
+	if (n)
+		heading(info, "label paths           scopes        links");
+	for (size_t i = 0; i < n; i++) {
+		const struct tape_label_info *label = &data->labels[i];
+		out_str(out, "  ");
+		size_t before = out->len;
+		plain(out, *label->path ? label->path : "(none)");
+		size_t width = out->len > before ? out->len - before : 0;
+		out_pad(out, ' ', width < 16 ? 16 - width : 1);
+		out_printf(out, "%10s   %10s\n", grouped(label->scopes, scopes),
+			   grouped(label->links, links));
+	}
+	left_out(info, data->label_count);
+}
+
+static void
+variables(struct info *info, const struct tape_info *data)
+{
+	struct out *out = &info->cli.out;
+	char scopes[32];
+	size_t n = rows_shown(info, data->variable_count);
+
+	if (n)
+		heading(info, "variables             scopes   type    unit");
+	for (size_t i = 0; i < n; i++) {
+		const struct tape_variable_info *var = &data->variables[i];
+		out_str(out, "  ");
+		size_t before = out->len;
+		plain(out, var->name);
+		size_t width = out->len > before ? out->len - before : 0;
+		out_pad(out, ' ', width < 16 ? 16 - width : 1);
+		out_printf(out, "%10s   ", grouped(var->scopes, scopes));
+		plain(out, var->type);
+		if (*var->unit) {
+			size_t type = strlen(var->type);
+			out_pad(out, ' ', type < 7 ? 8 - type : 1);
+			plain(out, var->unit);
+		}
+		out_char(out, '\n');
+	}
+	left_out(info, data->variable_count);
+}
+
+static void
+notes(struct info *info, const struct tape_info *data)
+{
+	struct out *out = &info->cli.out;
+	char id[TAPE_SESSION_TEXT];
+	size_t n = rows_shown(info, data->note_count);
+
+	if (n)
+		heading(info, "notes and warnings");
+	for (size_t i = 0; i < n; i++) {
+		const struct tape_note_info *note = &data->notes[i];
+		tape_session_text(note->session, id);
+		out_printf(out, "  %s  ", id);
+		plain(out, note->kind);
+		out_char(out, ' ');
+		plain(out, note->key);
+		out_str(out, *note->key ? ": " : "");
+		plain(out, note->value);
+		out_char(out, '\n');
+	}
+	left_out(info, data->note_count);
+}
+
+void
+info_text(struct info *info, const struct tape_info *data)
+{
+	size_t n = rows_shown(info, data->session_count);
+
+	summary(info, data);
+	if (n)
+		heading(info, "sessions");
+	for (size_t i = 0; i < n; i++)
+		one_session(info, &data->sessions[i]);
+	left_out(info, data->session_count);
+	labels(info, data);
+	variables(info, data);
+	notes(info, data);
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tape-record - lines of JSON or CSV become scopes; see docs/man/tape-record.1 */
+#include "cli/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/term.h"
+#include "format/os.h"
+
+#define ERRORS_SHOWN 20
+
+static void
+on_error(void *user, const char *message)
+{
+	struct record *record = user;
+
+	record->failed = true;
+	cli_error(&record->cli, "%s", message);
+}
+
+/* ---- commits ---- */
+
+static bool
+commit(struct record *record)
+{
+	struct tape_pos pos;
+
+	record->staged = 0;
+	if (tape_commit(record->tape) < 0)
+		record->failed = true;
+	if (!record->ack)
+		return !record->failed;
+	/* Said only now: what has a position here is on the tape. */
+	pos = tape_position(record->tape);
+	while (record->acked < pos.seq) {
+		struct out *out = &record->cli.out;
+		pos.seq = ++record->acked;
+		tape_pos_text(&pos, out_room(out, TAPE_POS_TEXT));
+		out_add(out, strlen(out->buf + out->len));
+		out_char(out, '\n');
+		pos = tape_position(record->tape);
+	}
+	out_flush(&record->cli.out);
+	return !record->failed && !record->cli.out.error;
+}
+
+static bool
+commit_if_due(struct record *record)
+{
+	if (!record->staged)
+		return true;
+	if (record->commit_every)
+		return record->staged < record->commit_every || commit(record);
+	/* Who waits for answers gets them before more input is waited for. */
+	return !record->ack || !lines_drained(&record->lines) || commit(record);
+}
+
+/* ---- rows ---- */
+
+static void
+bad_row(struct record *record)
+{
+	const char *name = strcmp(record->file, "-") == 0 ? "stdin" : record->file;
+
+	record->skipped++;
+	if (record->skipped <= ERRORS_SHOWN)
+		cli_error(&record->cli, "%s:%llu:%zu: %s", name,
+			  (unsigned long long)record->lines.number, record->row.column,
+			  record->row.message);
+	else if (record->skipped == ERRORS_SHOWN + 1)
+		cli_error(&record->cli, "more bad lines follow; they are counted");
+}
+
+static void
+note_rounded(struct record *record)
+{
+	static const char note[] = "integers beyond 64 bits, or beyond 2^53 among "
+				   "floating-point numbers, became doubles";
+
+	if (record->said_rounded)
+		return;
+	record->said_rounded = true;
+	cli_say(&record->cli, "note: line %llu: %s",
+		(unsigned long long)record->lines.number, note);
+	tape_note(record->tape, "tape-record", note);
+}
+
+/* 1 a row, 0 nothing, -1 a bad one. */
+static int
+read_row(struct record *record, char *line, size_t len)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	bool first = record->lines.number == 1;
+
+	if (first && len >= 3 && memcmp(line, bom, 3) == 0) {
+		line += 3;
+		len -= 3;
+	}
+	if (!record->csv)
+		return json_reader_line(record->json, line, len, &record->row);
+	if (first)
+		return csv_reader_header(record->csv, line, len, &record->row) < 0 ? -1
+										   : 0;
+	return csv_reader_line(record->csv, line, len, &record->row);
+}
+
+/* False: stop. */
+static bool
+take_line(struct record *record, char *line, size_t len)
+{
+	int r = read_row(record, line, len);
+
+	if (r == 0)
+		return true;
+	if (r > 0) {
+		record->rows++;
+		if (record_emit(record)) {
+			record->staged++;
+			if (record->row.rounded)
+				note_rounded(record);
+			return !record->failed && commit_if_due(record);
+		}
+		if (record->failed)
+			return false;
+	}
+	bad_row(record);
+	if (record->csv && record->lines.number == 1) {
+		record->strict = true; /* without a header there are no names */
+		return false;
+	}
+	return !record->strict && commit_if_due(record);
+}
+
+static int
+record_lines(struct record *record)
+{
+	char cause[80];
+	char *line;
+	size_t len;
+	int r;
+
+	for (;;) {
+		r = lines_next(&record->lines, &line, &len);
+		if (r == -EFBIG) {
+			row_clear(&record->row);
+			(void)row_wrong(&record->row, 1,
+					"the line has more than %zu bytes", LINES_MAX);
+			bad_row(record);
+			if (record->strict)
+				break;
+			continue;
+		}
+		if (r <= 0 || !take_line(record, line, len))
+			break;
+	}
+	bool done = commit(record);
+	if (r < 0 && r != -EFBIG)
+		cli_error(&record->cli, "%s: %s", record->file,
+			  os_strerror(r, cause, sizeof(cause)));
+	return done && (r >= 0 || r == -EFBIG) ? CLI_OK : CLI_FAILED;
+}
+
+/* ---- the command ---- */
+
+static bool
+has_ending(const char *text, const char *const *endings)
+{
+	size_t len = strlen(text);
+
+	for (; *endings; endings++) {
+		size_t n = strlen(*endings);
+		if (len > n && strcmp(text + len - n, *endings) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_sync_mode(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (strcmp(text, "none") == 0 || strcmp(text, "commit") == 0)
+		return true;
+	return digits > 0 && digits < 9 &&
+	       (!text[digits] || strcmp(text + digits, "ms") == 0 ||
+		strcmp(text + digits, "s") == 0);
+}
+
+/* Which operand is the tape, which the input. 0 or an exit code after a message. */
+static int
+take_operands(struct record *record, int argc, char **argv)
+{
+	static const char *const data[] = { ".jsonl", ".json", ".ndjson",
+					    ".csv",   ".txt",  NULL };
+	struct cli *cli = &record->cli;
+
+	if (argc > 0 && has_ending(argv[0], data) &&
+	    where_kind(argv[0]) == WHERE_NOTHING) {
+		cli_error(cli, "%s: there is no such file", argv[0]);
+		cli_hint(cli, "a tape of that name is made by '%s %s/'", cli->tool,
+			 argv[0]);
+		return CLI_FAILED;
+	}
+	record->dir = where_tape(cli, &argc, &argv, true);
+	if (!record->dir)
+		return CLI_NO_TAPE;
+	if (argc > 1)
+		return cli_misuse(cli, "one tape and one input, not '%s' too", argv[1]);
+	record->file = argc > 0 ? argv[0] : "-";
+	return CLI_OK;
+}
+
+static int
+open_inputs(struct record *record)
+{
+	static const char *const formats[] = { "jsonl", "csv", NULL };
+	static const char *const csv[] = { ".csv", ".CSV", NULL };
+	struct cli *cli = &record->cli;
+	char cause[80];
+	int format = 0;
+	int r;
+
+	if (record->format)
+		format = cli_choice(cli, "--format", record->format, formats);
+	else if (has_ending(record->file, csv))
+		format = 1;
+	if (format < 0)
+		return CLI_FAILED;
+	if (record->sync && !is_sync_mode(record->sync))
+		return cli_misuse(cli,
+				  "--sync takes none, commit or milliseconds, not '%s'",
+				  record->sync);
+	r = record->blob_dir
+		    ? os_open_dir(OS_CWD, record->blob_dir, true, &record->blob_fd)
+		    : 0;
+	if (r < 0) {
+		cli_error(cli, "--blob-dir %s: %s", record->blob_dir,
+			  os_strerror(r, cause, sizeof(cause)));
+		return CLI_FAILED;
+	}
+	r = lines_open(&record->lines, record->file, format == 1);
+	if (r < 0) {
+		cli_error(cli, "%s: %s", record->file,
+			  os_strerror(r, cause, sizeof(cause)));
+		return CLI_FAILED;
+	}
+	record->keys = (struct row_keys){
+		.label = record->label_key,
+		.time = record->time_key,
+		.label_len = record->label_key ? strlen(record->label_key) : 0,
+		.time_len = record->time_key ? strlen(record->time_key) : 0,
+		.blobs = record->blob_dir != NULL,
+	};
+	if (format == 1)
+		record->csv = csv_reader_new(&record->keys);
+	else
+		record->json = json_reader_new(&record->keys);
+	return CLI_OK;
+}
+
+static int
+one_name(void *user, const char *name)
+{
+	(void)name;
+	*(bool *)user = true;
+	return 1;
+}
+
+static int
+open_tape(struct record *record)
+{
+	struct tape_options options = {
+		.size = sizeof(options),
+		.name = record->name,
+		.config = record->config,
+		.on_error = on_error,
+		.user = record,
+	};
+	bool occupied = false;
+
+	if (where_kind(record->dir) == WHERE_DIRECTORY) {
+		(void)os_list(OS_CWD, record->dir, one_name, &occupied);
+		if (occupied) {
+			cli_error(&record->cli,
+				  "%s is a directory, but no tape, and not empty",
+				  record->dir);
+			cli_hint(&record->cli,
+				 "name another; the tape is made if it is not there");
+			return CLI_NO_TAPE;
+		}
+	}
+	/* When to commit is decided here, not by the tape's settings. */
+	if (setenv("TAPE_COMMIT", record->commit_every ? "manual" : "auto", 1) < 0 ||
+	    (record->sync && setenv("TAPE_SYNC", record->sync, 1) < 0))
+		return CLI_FAILED;
+	record->tape = tape_open(record->dir, &options);
+	if (!record->tape && !record->failed)
+		on_error(record, tape_error(NULL));
+	return record->tape ? CLI_OK : CLI_FAILED;
+}
+
+static int
+record_scopes(struct record *record, int argc, char **argv)
+{
+	struct cli *cli = &record->cli;
+	int status = take_operands(record, argc, argv);
+
+	if (status == CLI_OK)
+		status = open_inputs(record);
+	if (status == CLI_OK)
+		status = open_tape(record);
+	if (status != CLI_OK)
+		return status;
+	if (strcmp(record->file, "-") == 0 && term_is_tty(0))
+		cli_say(cli, "reading from the terminal; Ctrl-D ends it");
+	status = record_lines(record);
+	uint64_t lost = tape_lost(record->tape);
+	if (tape_close(record->tape) < 0) {
+		if (lost)
+			cli_error(cli, "%llu scopes were lost", (unsigned long long)lost);
+		status = CLI_FAILED;
+	}
+	if (record->skipped && record->strict) {
+		cli_error(cli, "stopped; what came before that line is recorded");
+		status = CLI_FAILED;
+	} else if (record->skipped) {
+		cli_error(cli, "%llu lines were skipped, %llu became scopes",
+			  (unsigned long long)record->skipped,
+			  (unsigned long long)(record->rows));
+		cli->damage += record->skipped;
+	} else if (cli->verbose) {
+		cli_say(cli, "%llu scopes", (unsigned long long)record->rows);
+	}
+	return status;
+}
+
+static const char details[] =
+	"Each line holds one JSON object; its members are the variables. Nested objects\n"
+	"flatten to dotted names, arrays of numbers become arrays, other arrays keep\n"
+	"their JSON text. CSV has a header with the names; empty cells are null.\n"
+	"\n"
+	"A bad line is reported with its number and column and skipped; the exit status\n"
+	"is then 3. With --strict the first one ends the recording.\n"
+	"\n"
+	"TAPE is made if it is not there; any number of recorders may share one.\n";
+
+int
+main(int argc, char **argv)
+{
+	static struct record record = {
+		.cli = { .tool = "tape-record",
+			 .usage = "[TAPE] [FILE|-]",
+			 .summary = "record lines of JSON or CSV as scopes",
+			 .examples = {
+				 { "my_program | tape-record run.tape --label mc",
+				   "one scope per JSON line, labelled mc" },
+				 { "tape-record run.tape --time-key t --label-key phase log.jsonl",
+				   "time and label path come from the lines" },
+				 { "tape-record run.tape --label sweep table.csv",
+				   "one scope per row, names from the header" },
+			 },
+			 .details = details,
+			 .formats = "reads JSON lines, CSV; writes tape 1" },
+		.blob_fd = -1,
+	};
+	const struct cli_opt table[] = {
+		CLI_LIST('l', "label", &record.labels, "L",
+			 "a label for all scopes; again for one below"),
+		CLI_STR('f', "format", &record.format, "FORMAT",
+			"jsonl (default) or csv"),
+		CLI_STR(0, "label-key", &record.label_key, "K",
+			"the member that holds further labels"),
+		CLI_STR(0, "time-key", &record.time_key, "K",
+			"the member that holds the time (ns or RFC 3339)"),
+		CLI_U64('c', "commit", &record.commit_every, "N",
+			"commit after every N scopes"),
+		CLI_FLAG(0, "ack", &record.ack, "print positions of what is committed"),
+		CLI_FLAG(0, "strict", &record.strict, "stop at the first bad line"),
+		CLI_MORE,
+		CLI_STR(0, "name", &record.name, "S", "a name for this session"),
+		CLI_STR(0, "blob-dir", &record.blob_dir, "DIR",
+			"where the files of {\"@blob\":NAME} are"),
+		CLI_STR(0, "sync", &record.sync, "MODE",
+			"none, commit, or milliseconds between syncs to disk"),
+		CLI_STR(0, "config", &record.config, "FILE",
+			"settings instead of the tape's own tape.conf"),
+		CLI_COMMON(&record.cli),
+	};
+	int status;
+
+	if (!cli_parse(&record.cli, table, &argc, &argv, &status))
+		return status;
+	status = record_scopes(&record, argc, argv);
+	json_reader_free(record.json);
+	csv_reader_free(record.csv);
+	lines_close(&record.lines);
+	row_release(&record.row);
+	os_close(&record.blob_fd);
+	free(record.labels.item);
+	return cli_finish(&record.cli, status);
+}
