@@ -7,6 +7,7 @@
  *        what does not parse as such follows as it stands
  * Then everything a reader does: scan, records, forms, bodies, values, hashes.
  */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +36,21 @@ touch(struct state *state, const void *bytes, size_t len)
 		state->sum += at[i];
 }
 
+/* A signalling NaN of 32 bits becomes a quiet one when it is widened: it does not write back. */
+static bool
+has_narrow_nan(const struct tape_value *value)
+{
+	return (value->type == TAPE_F32 && isnan(value->as.f)) ||
+	       (value->type == TAPE_C8 &&
+		(isnan(value->as.c[0]) || isnan(value->as.c[1])));
+}
+
 static void
 read_body(struct state *state, const struct record *record)
 {
 	const struct form *form = &state->forms[record->form % FORMS];
 	struct tape_value *values;
+	bool comparable = true;
 	size_t canonical;
 	uint8_t *again;
 
@@ -62,6 +73,7 @@ read_body(struct state *state, const struct record *record)
 			abort();
 		if (one.data)
 			touch(state, one.data, one.size);
+		comparable = comparable && !has_narrow_nan(&one);
 	}
 	struct tape_hash hash = body_hash(form, record->body, canonical);
 
@@ -71,7 +83,7 @@ read_body(struct state *state, const struct record *record)
 		body_write(form, values, NULL, again, record->body_len, &canonical, NULL);
 
 	if (n >= 0 && ((size_t)n != record->body_len ||
-		       memcmp(again, record->body, canonical) != 0))
+		       (comparable && memcmp(again, record->body, canonical) != 0)))
 		abort();
 out:
 	free(values);
