@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A walk over the scopes of a tape that match: sessions in order, one source at a time. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/os.h"
+#include "format/path.h"
+#include "search/eval.h"
+#include "search/raw.h"
+#include "search/reader.h"
+#include "search/scope.h"
+
+#define MEMO_BYTES (64u << 20)
+
+struct tape_cursor {
+	struct tape_reader *reader;
+	const struct tape_query *query;
+	struct tape_find_options options;
+	struct tapedir_session *sessions;
+	size_t session_count;
+	uint64_t **sizes;      /* of the logs of each session, as of tape_find */
+	size_t left;	       /* sessions not begun yet */
+	struct source *source; /* NULL: none is open */
+	struct plan_session session;
+	struct eval eval;
+	bool no_memory; /* for a plan, in a callback */
+	struct tape_scope scope;
+	struct source_record rec;
+};
+
+/* ---- the snapshot ---- */
+
+static bool
+in_bounds(const struct tape_cursor *c, const uint64_t id[2])
+{
+	const struct tape_pos lo = { { id[0], id[1] }, INT64_MAX };
+	const struct tape_pos hi = { { id[0], id[1] }, 1 };
+
+	if (tape_pos_compare(&lo, &c->options.after) <= 0)
+		return false;
+	return c->options.upto.seq == 0 || tape_pos_compare(&hi, &c->options.upto) <= 0;
+}
+
+static int
+take_sizes(struct tape_cursor *c, size_t index, struct tape_error *err)
+{
+	const struct tapedir_session *dir = &c->sessions[index];
+	char name[PATH_SEGMENT_TEXT];
+	struct os_stat st;
+	int fd = -1, r;
+
+	c->sizes[index] = calloc(dir->log_count + 1, sizeof **c->sizes);
+	if (c->sizes[index] == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
+	r = os_open_dir(c->reader->dir.fd, dir->path, false, &fd);
+	if (r == -ENOENT)
+		return 0;
+	if (r != 0)
+		return error_io(err, r, dir->path, "cannot open the session");
+	for (size_t i = 0; i < dir->log_count && r == 0; i++) {
+		path_segment(dir->logs[i], false, name);
+		r = os_stat(fd, name, &st);
+		if (r == 0)
+			c->sizes[index][i] = st.size;
+		else if (r == -ENOENT)
+			r = 0;
+	}
+	os_close(&fd);
+	return r == 0 ? 0 : error_io(err, r, dir->path, "cannot stat a segment");
+}
+
+static int
+take_snapshot(struct tape_cursor *c, struct tape_error *err)
+{
+	int r = tapedir_list(&c->reader->dir, &c->sessions, &c->session_count, err);
+
+	if (r != 0)
+		return r;
+	c->sizes = calloc(c->session_count + 1, sizeof *c->sizes);
+	if (c->sizes == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
+	for (size_t i = 0; i < c->session_count; i++)
+		if (in_bounds(c, c->sessions[i].id) && (r = take_sizes(c, i, err)) != 0)
+			return r;
+	c->left = c->session_count;
+	return 0;
+}
+
+/* ---- one session after the other ---- */
+
+static uint8_t
+system_labels(const struct form *form)
+{
+	uint8_t found = 0;
+
+	for (uint32_t i = 0; i < form->label_count; i++)
+		if (form->labels[i][0] == '_')
+			found |= query_system_label(form->labels[i],
+						    strlen(form->labels[i]));
+	return found;
+}
+
+static bool
+want_form(void *user, struct source_form *form)
+{
+	struct tape_cursor *c = user;
+	struct plan *plan;
+
+	if ((c->options.flags & TAPE_FIND_ALL) == 0 &&
+	    (system_labels(&form->form) & ~c->query->named) != 0)
+		return false;
+	plan = plan_form(&c->session, &form->form);
+	if (plan == NULL) {
+		c->no_memory = true;
+		return false;
+	}
+	form->plan = plan;
+	return plan->answer != PLAN_NO;
+}
+
+static void
+leave_session(struct tape_cursor *c)
+{
+	if (c->source != NULL)
+		c->source->ops->close(c->source);
+	c->source = NULL;
+}
+
+static void
+seq_bounds(const struct tape_cursor *c, struct source_iter *iter)
+{
+	const struct tape_pos *after = &c->options.after, *upto = &c->options.upto;
+
+	plan_session_bounds(&c->session, &iter->lo, &iter->hi);
+	if (after->session[0] == c->session.id[0] &&
+	    after->session[1] == c->session.id[1] && after->seq >= iter->lo)
+		iter->lo = after->seq == UINT64_MAX ? UINT64_MAX : after->seq + 1;
+	if (upto->seq != 0 && upto->session[0] == c->session.id[0] &&
+	    upto->session[1] == c->session.id[1] && upto->seq < iter->hi)
+		iter->hi = upto->seq;
+}
+
+/* 1 = walking, 0 = nothing can match there. */
+static int
+enter_session(struct tape_cursor *c, size_t index, struct tape_error *err)
+{
+	struct tapedir_session *dir = &c->sessions[index];
+	struct source_iter iter = { .want = want_form, .user = c };
+	int r;
+
+	if (c->sizes[index] == NULL)
+		return 0;
+	memcpy(c->session.id, dir->id, sizeof dir->id);
+	tape_session_text(dir->id, c->session.text);
+	c->session.from_last = c->session_count - 1 - index;
+	c->session.facts = NULL;
+	if (plan_session_resolve(&c->session) == PLAN_NO)
+		return 0;
+	r = raw_open(c->reader, dir, c->sizes[index], &c->source, err);
+	if (r != 1)
+		return r;
+	c->source->drop_plan = plan_free;
+	c->session.facts = c->source->ops->facts(c->source);
+	if (plan_session_resolve(&c->session) == PLAN_NO)
+		return 0;
+	seq_bounds(c, &iter);
+	if (iter.lo > iter.hi)
+		return 0;
+	iter.reverse = (c->options.flags & TAPE_FIND_REVERSE) != 0;
+	eval_enter(&c->eval, &c->session, c->source);
+	r = c->source->ops->begin(c->source, &iter, err);
+	return r == 0 ? 1 : r;
+}
+
+static int
+next_session(struct tape_cursor *c, struct tape_error *err)
+{
+	while (c->left > 0) {
+		size_t index = (c->options.flags & TAPE_FIND_REVERSE) != 0
+				       ? c->left - 1
+				       : c->session_count - c->left;
+		int r;
+
+		c->left--;
+		leave_session(c);
+		r = enter_session(c, index, err);
+		if (r != 0)
+			return r;
+	}
+	leave_session(c);
+	return 0;
+}
+
+/* ---- matching ---- */
+
+/* A scope whose body does not decode is never shown; a link's content is looked at when it is. */
+static bool
+showable(struct tape_cursor *c)
+{
+	struct eval *e = &c->eval;
+
+	if (c->rec.kind == SOURCE_BOOKMARK && (c->options.flags & TAPE_FIND_ALL) == 0 &&
+	    (c->query->named & SYSTEM_BOOKMARK) == 0)
+		return false;
+	if (c->rec.kind == SOURCE_LINK || c->rec.kind == SOURCE_PROJECTION)
+		return true;
+	if (!e->has_content) {
+		(void)content_get(c->source, &c->rec, &e->content, NULL);
+		e->has_content = true;
+	}
+	return content_check(c->source, &e->content) && !e->content.lost;
+}
+
+/* 1 = c->rec matches, 0 = the end. */
+static int
+advance(struct tape_cursor *c, struct tape_error *err)
+{
+	for (;;) {
+		int r = c->source == NULL ? 0
+					  : c->source->ops->next(c->source, &c->rec, err);
+
+		if (c->no_memory)
+			return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+					 "no memory for the query");
+		if (r == 0) {
+			r = next_session(c, err);
+			if (r != 1)
+				return r;
+			continue;
+		}
+		if (r == 1)
+			r = eval_match(&c->eval, &c->rec, c->rec.form->plan, err);
+		if (r < 0 || (r == 1 && showable(c)))
+			return r;
+	}
+}
+
+/* ---- public ---- */
+
+int
+tape_find(struct tape_reader *reader, const struct tape_query *query,
+	  const struct tape_find_options *options, struct tape_cursor **out,
+	  struct tape_error *err)
+{
+	struct tape_cursor *c;
+	int r;
+
+	if (reader == NULL || query == NULL || out == NULL)
+		return error_set(err, TAPE_ERR_MISUSE, NULL, 0,
+				 "tape_find needs a reader, a query and a place for the "
+				 "cursor");
+	c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
+	c->reader = reader;
+	c->query = c->session.query = c->eval.query = query;
+	if (options != NULL && options->size >= sizeof *options)
+		c->options = *options;
+	c->session.answers = calloc(query->node_count, 1);
+	r = c->session.answers == NULL
+		    ? error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor")
+		    : 0;
+	if (r == 0 && query->memo_count != 0 &&
+	    seqmap_init(&c->eval.memo, MEMO_BYTES) != 0)
+		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
+	if (r == 0)
+		r = take_snapshot(c, err);
+	if (r != 0) {
+		tape_cursor_close(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+int
+tape_cursor_next(struct tape_cursor *c, const struct tape_scope **scope,
+		 struct tape_error *err)
+{
+	int r = advance(c, err);
+
+	if (r != 1)
+		return r;
+	scope_show(&c->scope, c->source, &c->rec,
+		   c->eval.has_content ? &c->eval.content : NULL);
+	*scope = &c->scope;
+	return 1;
+}
+
+int
+tape_cursor_count(struct tape_cursor *c, uint64_t *count, struct tape_error *err)
+{
+	uint64_t n = 0;
+	int r;
+
+	while ((r = advance(c, err)) == 1)
+		n++;
+	if (r == 0)
+		*count = n;
+	return r;
+}
+
+void
+tape_cursor_close(struct tape_cursor *c)
+{
+	if (c == NULL)
+		return;
+	leave_session(c);
+	scope_release(&c->scope);
+	seqmap_release(&c->eval.memo);
+	free(c->session.answers);
+	for (size_t i = 0; c->sizes != NULL && i < c->session_count; i++)
+		free(c->sizes[i]);
+	free(c->sizes);
+	tapedir_free_sessions(c->sessions, c->session_count);
+	free(c);
+}

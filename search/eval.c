@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/eval.h"
+
+#include <string.h>
+
+#include "format/error.h"
+#include "format/hash.h"
+#include "format/le.h"
+
+void
+eval_enter(struct eval *e, const struct plan_session *session, struct source *source)
+{
+	e->session = session;
+	e->source = source;
+	seqmap_clear(&e->memo);
+}
+
+static void
+fail(struct eval *e, int status)
+{
+	if (e->failed == 0)
+		e->failed = status;
+}
+
+/* False: there is no content; every test on it is false. */
+static bool
+content_ready(struct eval *e)
+{
+	int r;
+
+	if (!e->has_content) {
+		r = content_get(e->source, e->rec, &e->content, e->err);
+		if (r != 0)
+			fail(e, r);
+		e->has_content = true;
+		e->content.lost |= r != 0;
+	}
+	return !e->content.lost;
+}
+
+static void
+gave_up(struct eval *e, const struct query_node *node)
+{
+	char pos[TAPE_POS_TEXT];
+	struct tape_pos at = { { e->session->id[0], e->session->id[1] }, e->rec->seq };
+
+	tape_pos_text(&at, pos);
+	fail(e,
+	     error_set(e->err, TAPE_ERR_LIMIT, NULL, node->at + 1,
+		       "the regular expression at column %u takes too many steps on %s; "
+		       "write it without nested repetition",
+		       node->at + 1, pos));
+}
+
+/* Variables of any width, by way of a laid out value. */
+static bool
+test_slow(struct eval *e, const struct query_node *node, const struct plan_ref *ref)
+{
+	const struct form *own = &e->rec->form->form;
+	int64_t index = content_index(&e->content, own, ref->var);
+	struct tape_value value;
+	int r;
+
+	if (index < 0)
+		return false;
+	if (ref->type >= TAPE_STR && !content_check(e->source, &e->content))
+		return false;
+	body_value(e->content.form, e->content.body, (uint32_t)index, &value, NULL);
+	r = eval_value_test(node, ref, &own->vars[ref->var], &value);
+	if (r < 0)
+		gave_up(e, node);
+	return r == 1;
+}
+
+static bool
+test_ref(struct eval *e, const struct query_node *node, const struct plan_ref *ref)
+{
+	const uint8_t *at;
+
+	if (e->content.mapped)
+		return test_slow(e, node, ref);
+	at = e->content.body + ref->offset;
+	switch (ref->type) {
+	case TAPE_F64: {
+		double v;
+
+		memcpy(&v, at, sizeof v);
+		return eval_value_double(node, v);
+	}
+	case TAPE_U64:
+		return plan_test_int(node, (query_int)get_le64(at));
+	case TAPE_I64:
+		if (e->rec->form->form.vars[ref->var].enumerator_count == 0)
+			return plan_test_int(node, (int64_t)get_le64(at));
+		return test_slow(e, node, ref);
+	default:
+		return test_slow(e, node, ref);
+	}
+}
+
+static bool
+test_var(struct eval *e, const struct query_node *node)
+{
+	const struct plan_ref *ref = e->plan->refs + e->plan->first[node->leaf];
+	const struct plan_ref *end = e->plan->refs + e->plan->first[node->leaf + 1];
+
+	if (!content_ready(e))
+		return false;
+	for (; ref < end; ref++)
+		if (test_ref(e, node, ref))
+			return true;
+	return false;
+}
+
+static bool
+test_time(const struct query_node *node, int64_t time)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < node->atom_count && !any; i++)
+		any = time >= node->atoms[i].tlo && time <= node->atoms[i].thi;
+	return node->op == QUERY_NE ? !any : any;
+}
+
+static bool
+links_to(const struct eval *e, const struct query_atom *a)
+{
+	bool is_link = e->rec->kind == SOURCE_LINK;
+	struct query_node one = { .kind = QUERY_POS, .op = QUERY_EQ };
+
+	if (a->seq != 0 || a->number) {
+		if (!is_link)
+			return false;
+		if (a->number)
+			return e->rec->target <= INT64_MAX &&
+			       (query_int)e->rec->target >= a->ilo &&
+			       (query_int)e->rec->target <= a->ihi;
+		one.atoms = (struct query_atom *)(uintptr_t)a;
+		one.atom_count = 1;
+		return plan_session_pos(e->session, &one, e->rec->target);
+	}
+	return is_link == (a->len == 3); /* any, none */
+}
+
+static bool
+test_link(const struct eval *e, const struct query_node *node)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < node->atom_count && !any; i++)
+		any = links_to(e, &node->atoms[i]);
+	return node->op == QUERY_NE ? !any : any;
+}
+
+/* _has=_link: the only one that a form does not decide. */
+static bool
+test_has(const struct eval *e, const struct query_node *node)
+{
+	bool link = e->rec->kind == SOURCE_LINK;
+
+	return node->op == QUERY_NE ? !link : link;
+}
+
+static bool
+test_hash(struct eval *e, const struct query_node *node)
+{
+	struct tape_hash hash;
+	int r;
+
+	if (!content_ready(e) || !content_check(e->source, &e->content))
+		return false;
+	r = content_hash(&e->rec->form->form, &e->content, &hash, e->err);
+	if (r < 0)
+		fail(e, r);
+	return r == 0 && eval_value_hash(node, &hash);
+}
+
+static bool
+blob_matches(struct eval *e, const struct query_node *node, uint32_t index)
+{
+	const struct form *own = &e->rec->form->form;
+	int64_t at = content_index(&e->content, own, index);
+	struct tape_value v;
+	struct query_node equal = *node;
+
+	if (at < 0)
+		return false;
+	body_value(e->content.form, e->content.body, (uint32_t)at, &v, NULL);
+	if (!v.has_hash)
+		v.hash = hash_bytes(v.data, (size_t)v.size);
+	equal.op = QUERY_EQ;
+	return eval_value_hash(&equal, &v.hash);
+}
+
+static bool
+test_blob(struct eval *e, const struct query_node *node)
+{
+	const struct form *own = &e->rec->form->form;
+	bool any = false;
+
+	if (!content_ready(e) || !content_check(e->source, &e->content))
+		return false;
+	for (uint32_t i = 0; i < own->var_count && !any; i++)
+		if (own->vars[i].store != TAPE_INLINE)
+			any = blob_matches(e, node, i);
+	return node->op == QUERY_NE ? !any : any;
+}
+
+static bool
+leaf(struct eval *e, const struct query_node *node)
+{
+	switch (node->kind) {
+	case QUERY_VAR:
+		return test_var(e, node);
+	case QUERY_TIME:
+		return test_time(node, e->rec->time);
+	case QUERY_SEQ:
+		return plan_test_int(node, (query_int)e->rec->seq);
+	case QUERY_POS:
+		return plan_session_pos(e->session, node, e->rec->seq);
+	case QUERY_LINK:
+		return test_link(e, node);
+	case QUERY_HAS:
+		return test_has(e, node);
+	case QUERY_HASH:
+		return test_hash(e, node);
+	case QUERY_BLOB:
+		return test_blob(e, node);
+	default:
+		return false;
+	}
+}
+
+static bool evaluate(struct eval *e, const struct query_node *node);
+
+static bool
+combine(struct eval *e, const struct query_node *node)
+{
+	bool stop = node->kind == QUERY_OR;
+
+	if (node->kind == QUERY_NOT)
+		return !evaluate(e, node->first);
+	/* What needs no content first: it may spare the rest. */
+	for (int pass = 0; pass < 2; pass++)
+		for (const struct query_node *c = node->first; c != NULL; c = c->next)
+			if (((c->need & NEED_CONTENT) != 0) == (pass == 1) &&
+			    evaluate(e, c) == stop)
+				return stop;
+	return !stop;
+}
+
+/*
+ * A subtree that depends on content alone has the same answer for a scope and
+ * for all links to it: it is remembered under the seq of the scope.
+ */
+static bool
+remembered(struct eval *e, const struct query_node *node)
+{
+	bool link = e->rec->kind == SOURCE_LINK;
+	uint64_t seq = link ? e->rec->target : e->rec->seq;
+	unsigned shift = 2u * (unsigned)node->memo;
+	uint32_t *entry = seqmap_entry(&e->memo, seq, 1);
+	bool answer;
+
+	if (entry != NULL && link && (*entry >> shift & 2u) != 0)
+		return (*entry >> shift & 1u) != 0;
+	answer = node->first == NULL ? leaf(e, node) : combine(e, node);
+	/* Lost content is looked for again, so that each link to it is reported. */
+	if (entry != NULL && !e->content.lost)
+		*entry = (*entry & ~(3u << shift)) | (2u | answer) << shift;
+	return answer;
+}
+
+static bool
+evaluate(struct eval *e, const struct query_node *node)
+{
+	uint8_t answer = e->plan->answers[node->id];
+
+	if (answer != PLAN_MAYBE)
+		return answer == PLAN_YES;
+	if (node->memo >= 0)
+		return remembered(e, node);
+	return node->first == NULL ? leaf(e, node) : combine(e, node);
+}
+
+int
+eval_match(struct eval *e, const struct source_record *rec, const struct plan *plan,
+	   struct tape_error *err)
+{
+	bool answer;
+
+	e->rec = rec;
+	e->plan = plan;
+	e->has_content = false;
+	e->content.lost = false;
+	if (plan->answer != PLAN_MAYBE)
+		return plan->answer;
+	e->failed = 0;
+	e->err = err;
+	answer = evaluate(e, e->query->root);
+	return e->failed != 0 ? e->failed : answer;
+}

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is on a tape, counted in one walk over all of its sessions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/limits.h"
+#include "format/manifest.h"
+#include "format/os.h"
+#include "format/path.h"
+#include "search/content.h"
+#include "search/info_table.h"
+#include "search/raw.h"
+#include "search/reader.h"
+#include "search/seqmap.h"
+
+#define SIZES_BYTES (64u << 20)
+
+/* Everything that a tape_info points to. `info` first: it is what the caller has. */
+struct build {
+	struct tape_info info;
+	struct tape_reader *reader;
+	struct info_keys texts;	 /* every text of the answer, once */
+	struct info_keys labels; /* label paths */
+	struct info_keys vars;	 /* type tag, name, NUL, unit */
+	struct info_keys notes;	 /* of one session: seen already? */
+	struct info_hashes blobs;
+	struct tape_session_info *sessions;
+	struct tape_label_info *label_list;
+	struct tape_variable_info *var_list;
+	struct tape_note_info *note_list;
+	size_t label_cap, var_cap, note_cap;
+	struct seqmap sizes; /* of bodies, by seq */
+	struct tape_session_info *now;
+	struct tape_value *values;
+	struct body_hint *hints;
+	size_t value_cap;
+	bool no_memory;
+};
+
+/* Per form, in the form's place for a plan. */
+struct tally {
+	struct build *build;
+	const struct form *form;
+	uint64_t scopes, links;
+	bool has_blobs;
+};
+
+static const char *
+text(struct build *b, const char *s, size_t len)
+{
+	int64_t i = info_keys_put(&b->texts, s, len);
+
+	if (i < 0) {
+		b->no_memory = true;
+		return "";
+	}
+	return b->texts.keys[i].bytes;
+}
+
+static const char *
+text0(struct build *b, const char *s)
+{
+	return text(b, s, strlen(s));
+}
+
+static const char *
+type_name(unsigned type)
+{
+	static const char *const names[] = {
+		[TAPE_NULL] = "null", [TAPE_ABSENT] = "absent", [TAPE_BOOL] = "bool",
+		[TAPE_I64] = "i64",   [TAPE_U64] = "u64",	[TAPE_F64] = "f64",
+		[TAPE_F32] = "f32",   [TAPE_C16] = "c16",	[TAPE_C8] = "c8",
+		[TAPE_STR] = "str",   [TAPE_BYTES_T] = "bytes", [TAPE_ARRAY_T] = "array",
+	};
+	const char *name = type < sizeof names / sizeof names[0] ? names[type] : NULL;
+
+	return name == NULL ? "?" : name;
+}
+
+/* Room for one more; false: no memory. */
+static bool
+grow(void **list, size_t *cap, size_t count, size_t size)
+{
+	size_t more = *cap == 0 ? 64 : *cap * 2;
+	void *bigger;
+
+	if (count < *cap)
+		return true;
+	bigger = realloc(*list, more * size);
+	if (bigger == NULL)
+		return false;
+	memset((char *)bigger + *cap * size, 0, (more - *cap) * size);
+	*list = bigger;
+	*cap = more;
+	return true;
+}
+
+/* ---- labels and variables, form by form ---- */
+
+static void
+add_labels(struct build *b, const struct tally *t)
+{
+	char path[LIMIT_LABELS * (LIMIT_NAME + 1) + 1];
+	size_t len = 0;
+	int64_t i;
+
+	for (uint32_t k = 0; k < t->form->label_count; k++)
+		len += (size_t)snprintf(path + len, sizeof path - len, "%s%s",
+					k == 0 ? "" : "/", t->form->labels[k]);
+	i = info_keys_put(&b->labels, path, len);
+	if (i < 0 || !grow((void **)&b->label_list, &b->label_cap, (size_t)i,
+			   sizeof *b->label_list)) {
+		b->no_memory = true;
+		return;
+	}
+	b->label_list[i].path = b->labels.keys[i].bytes;
+	b->label_list[i].scopes += t->scopes;
+	b->label_list[i].links += t->links;
+}
+
+static void
+add_var(struct build *b, const struct form_var *v, uint64_t scopes)
+{
+	char key[2 * (LIMIT_NAME + 2)];
+	int len = snprintf(key, sizeof key, "%s%c%s%c%s", v->name, 1, v->unit, 1,
+			   type_name(v->type));
+	int64_t i = len < 0 ? -1 : info_keys_put(&b->vars, key, strlen(key));
+
+	if (i < 0 ||
+	    !grow((void **)&b->var_list, &b->var_cap, (size_t)i, sizeof *b->var_list)) {
+		b->no_memory = true;
+		return;
+	}
+	if (b->var_list[i].name == NULL) {
+		b->var_list[i].name = text0(b, v->name);
+		b->var_list[i].unit = text0(b, v->unit);
+		b->var_list[i].type = type_name(v->type);
+	}
+	b->var_list[i].scopes += scopes;
+}
+
+/* Called when a session is closed, once per form. */
+static void
+fold_tally(void *plan)
+{
+	struct tally *t = plan;
+
+	if (t->scopes != 0) {
+		add_labels(t->build, t);
+		for (uint32_t i = 0; i < t->form->var_count; i++)
+			add_var(t->build, &t->form->vars[i], t->scopes);
+	}
+	free(t);
+}
+
+static bool
+want_form(void *user, struct source_form *form)
+{
+	struct build *b = user;
+	struct tally *t = calloc(1, sizeof *t);
+
+	if (t == NULL) {
+		b->no_memory = true;
+		return false;
+	}
+	t->build = b;
+	t->form = &form->form;
+	for (uint32_t i = 0; i < form->form.var_count; i++)
+		t->has_blobs |= form->form.vars[i].store == TAPE_AS_BLOB;
+	form->plan = t;
+	return true;
+}
+
+/* ---- scopes ---- */
+
+static void
+count_blobs(struct build *b, struct source *source, const struct source_record *rec)
+{
+	struct content content;
+	const struct form *form = &rec->form->form;
+
+	if (b->value_cap < form->var_count) {
+		free(b->values);
+		free(b->hints);
+		b->values = calloc(form->var_count, sizeof *b->values);
+		b->hints = calloc(form->var_count, sizeof *b->hints);
+		b->value_cap = form->var_count;
+		if (b->values == NULL || b->hints == NULL) {
+			b->value_cap = 0;
+			b->no_memory = true;
+			return;
+		}
+	}
+	if (content_get(source, rec, &content, NULL) != 0 || content.lost ||
+	    !content_check(source, &content))
+		return;
+	content_values(&content, form, b->values, b->hints);
+	for (uint32_t i = 0; i < form->var_count; i++) {
+		const struct tape_value *v = &b->values[i];
+		int r;
+
+		if (v->store != TAPE_AS_BLOB || v->data != NULL || v->size == 0)
+			continue;
+		b->info.blob_references++;
+		b->info.reference_bytes += v->size;
+		r = info_hashes_put(&b->blobs, &v->hash);
+		b->no_memory |= r < 0;
+		b->info.blobs += r == 1;
+		b->info.blob_bytes += r == 1 ? v->size : 0;
+	}
+}
+
+/* What a link did not repeat. */
+static int
+count_link(struct build *b, struct source *source, const struct source_record *rec,
+	   struct tape_error *err)
+{
+	uint32_t *size = seqmap_entry(&b->sizes, rec->target, 0);
+	struct content content;
+	int r;
+
+	if (size != NULL && *size != 0) {
+		b->info.link_bytes_saved += *size - 1;
+		return 0;
+	}
+	r = content_get(source, rec, &content, err);
+	if (r == 0 && !content.lost)
+		b->info.link_bytes_saved += content.len;
+	return r;
+}
+
+static int
+count_scope(struct build *b, struct source *source, const struct source_record *rec,
+	    struct tape_error *err)
+{
+	struct tally *t = rec->form->plan;
+	uint32_t *size;
+
+	t->scopes++;
+	b->now->scopes++;
+	b->now->links += rec->kind == SOURCE_LINK;
+	b->now->projections += rec->kind == SOURCE_PROJECTION;
+	b->now->bookmarks += rec->kind == SOURCE_BOOKMARK;
+	if (b->now->first_seq == 0) {
+		b->now->first_seq = rec->seq;
+		b->now->first_time = b->now->last_time = rec->time;
+	}
+	b->now->last_seq = rec->seq;
+	if (rec->time < b->now->first_time)
+		b->now->first_time = rec->time;
+	if (rec->time > b->now->last_time)
+		b->now->last_time = rec->time;
+	if (rec->kind == SOURCE_LINK) {
+		t->links++;
+		return count_link(b, source, rec, err);
+	}
+	if (rec->kind == SOURCE_PROJECTION)
+		return 0;
+	size = seqmap_entry(&b->sizes, rec->seq, 1);
+	if (size != NULL)
+		*size = (uint32_t)rec->body_len + 1;
+	if (t->has_blobs)
+		count_blobs(b, source, rec);
+	return 0;
+}
+
+/* ---- notes ---- */
+
+static void
+add_note(struct build *b, const char *kind, const char *key, size_t key_len,
+	 const char *value, size_t value_len)
+{
+	char seen[512];
+	int len = snprintf(seen, sizeof seen, "%s%c%.*s%c%.*s", kind, 1, (int)key_len,
+			   key, 1, (int)(value_len < 200 ? value_len : 200), value);
+	size_t before = b->notes.count;
+	struct tape_note_info *n;
+
+	if (len < 0 || info_keys_put(&b->notes, seen, strlen(seen)) < 0 ||
+	    !grow((void **)&b->note_list, &b->note_cap, b->info.note_count,
+		  sizeof *b->note_list)) {
+		b->no_memory = true;
+		return;
+	}
+	/* The manifest repeats what the segments say. */
+	if (b->notes.count == before)
+		return;
+	n = &b->note_list[b->info.note_count++];
+	memcpy(n->session, b->now->id, sizeof n->session);
+	n->kind = kind;
+	n->key = text(b, key, key_len);
+	n->value = text(b, value, value_len);
+	if (strcmp(kind, "note") == 0)
+		b->now->notes++;
+	else
+		b->now->warnings++;
+}
+
+static void
+segment_note(void *user, const char *key, size_t key_len, const char *value,
+	     size_t value_len)
+{
+	if (key_len > 5 && memcmp(key, "user.", 5) == 0)
+		add_note(user, "note", key + 5, key_len - 5, value, value_len);
+	else if (key_len == 7 && memcmp(key, "warning", 7) == 0)
+		add_note(user, "warning", "", 0, value, value_len);
+}
+
+/* ---- the manifest ---- */
+
+static const char *
+member(const struct manifest_member *m, size_t count, const char *key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(m[i].key, key) == 0)
+			return m[i].value;
+	return NULL;
+}
+
+static void
+add_argv(struct build *b, const struct manifest_member *m, size_t count)
+{
+	size_t len = 0;
+	char *all = NULL;
+
+	for (size_t i = 0; i < count; i++)
+		len += strcmp(m[i].key, "argv") == 0 ? strlen(m[i].value) + 1 : 0;
+	all = len == 0 ? NULL : malloc(len + 1);
+	if (all == NULL)
+		return;
+	len = 0;
+	for (size_t i = 0; i < count; i++) {
+		size_t n = strlen(m[i].value);
+
+		if (strcmp(m[i].key, "argv") != 0)
+			continue;
+		if (len != 0)
+			all[len++] = ' ';
+		memcpy(all + len, m[i].value, n);
+		len += n;
+	}
+	b->now->argv = text(b, all, len);
+	free(all);
+}
+
+static void
+set_fact(struct build *b, const struct manifest_member *m, size_t count, const char *key,
+	 const char **fact)
+{
+	const char *value = member(m, count, key);
+
+	if (value != NULL)
+		*fact = text0(b, value);
+}
+
+static int
+manifest_line(void *user, const struct manifest_member *m, size_t count)
+{
+	struct build *b = user;
+	const char *value = member(m, count, "value"), *key, *dirty;
+
+	if (member(m, count, "session") != NULL) {
+		add_argv(b, m, count);
+		set_fact(b, m, count, "cwd", &b->now->cwd);
+		set_fact(b, m, count, "user", &b->now->user);
+		set_fact(b, m, count, "git_commit", &b->now->git_commit);
+		dirty = member(m, count, "git_dirty");
+		if (dirty != NULL)
+			b->now->git_dirty = strcmp(dirty, "true") == 0;
+	} else if ((key = member(m, count, "note")) != NULL && value != NULL) {
+		add_note(b, "note", key, strlen(key), value, strlen(value));
+	} else if ((key = member(m, count, "warning")) != NULL) {
+		add_note(b, "warning", "", 0, key, strlen(key));
+	} else if (member(m, count, "closed") != NULL) {
+		key = member(m, count, "lost");
+		b->now->lost = key == NULL ? 0 : strtoull(key, NULL, 10);
+	}
+	return 0;
+}
+
+static void
+read_manifest(struct build *b, const struct tapedir_session *dir)
+{
+	char path[sizeof dir->path + 32];
+	struct block_source source;
+	struct os_stat st;
+	uint64_t bad = 0;
+	int fd = -1;
+
+	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, dir->path);
+	if (os_open_read(b->reader->dir.fd, path, &fd) != 0)
+		return;
+	if (os_fstat(fd, &st) == 0) {
+		source = block_from_fd(&fd, st.size);
+		(void)manifest_read(&source, manifest_line, b, &bad, NULL);
+	}
+	os_close(&fd);
+}
+
+/* ---- sessions ---- */
+
+static int
+walk(struct build *b, struct source *source, struct tape_error *err)
+{
+	struct source_iter iter = { .lo = 1,
+				    .hi = INT64_MAX,
+				    .want = want_form,
+				    .note = segment_note,
+				    .user = b };
+	struct source_record rec;
+	int r = source->ops->begin(source, &iter, err);
+
+	if (r != 0)
+		return r;
+	while ((r = source->ops->next(source, &rec, err)) == 1) {
+		r = count_scope(b, source, &rec, err);
+		if (r != 0)
+			return r;
+	}
+	return r;
+}
+
+static void
+copy_facts(struct build *b, const struct source_facts *f)
+{
+	b->now->name = text0(b, f->name);
+	b->now->host = text0(b, f->host);
+	b->now->job = text0(b, f->job);
+	b->now->library = text0(b, f->library);
+	b->now->sync = text0(b, f->sync);
+	b->now->rank = f->rank;
+	b->now->pid = f->pid;
+	b->now->state = f->state;
+	b->now->segments = f->segments;
+	b->now->bytes = f->bytes;
+}
+
+static void
+add_session(struct build *b)
+{
+	b->info.scopes += b->now->scopes;
+	b->info.links += b->now->links;
+	b->info.projections += b->now->projections;
+	b->info.bookmarks += b->now->bookmarks;
+	b->info.segment_bytes += b->now->bytes;
+	b->info.session_count++;
+}
+
+static int
+one_session(struct build *b, struct tapedir_session *dir, struct tape_error *err)
+{
+	struct source *source = NULL;
+	int r;
+
+	b->now = &b->sessions[b->info.session_count];
+	memcpy(b->now->id, dir->id, sizeof dir->id);
+	b->now->name = b->now->host = b->now->job = b->now->library = b->now->sync = "";
+	b->now->argv = b->now->cwd = b->now->git_commit = b->now->user = "";
+	b->now->git_dirty = -1;
+	b->now->rank = b->now->pid = -1;
+	b->now->state = TAPE_LIVE;
+	info_keys_release(&b->notes);
+	seqmap_clear(&b->sizes);
+	r = raw_open(b->reader, dir, NULL, &source, err);
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		source->drop_plan = fold_tally;
+		copy_facts(b, source->ops->facts(source));
+		r = walk(b, source, err);
+		source->ops->close(source);
+		if (r < 0)
+			return r;
+	}
+	read_manifest(b, dir);
+	add_session(b);
+	return 0;
+}
+
+static int
+by_scopes(const void *a, const void *b)
+{
+	const struct tape_label_info *x = a, *y = b;
+
+	if (x->scopes != y->scopes)
+		return x->scopes < y->scopes ? 1 : -1;
+	return strcmp(x->path, y->path);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct tape_variable_info *x = a, *y = b;
+	int c = strcmp(x->name, y->name);
+
+	if (c == 0)
+		c = strcmp(x->type, y->type);
+	return c != 0 ? c : strcmp(x->unit, y->unit);
+}
+
+static void
+finish(struct build *b)
+{
+	b->info.label_count = b->labels.count;
+	b->info.variable_count = b->vars.count;
+	if (b->label_list != NULL)
+		qsort(b->label_list, b->info.label_count, sizeof *b->label_list,
+		      by_scopes);
+	if (b->var_list != NULL)
+		qsort(b->var_list, b->info.variable_count, sizeof *b->var_list, by_name);
+	b->info.sessions = b->sessions;
+	b->info.labels = b->label_list;
+	b->info.variables = b->var_list;
+	b->info.notes = b->note_list;
+}
+
+int
+tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
+{
+	struct tapedir_session *sessions = NULL;
+	size_t count = 0;
+	struct build *b;
+	int r;
+
+	if (reader == NULL || out == NULL)
+		return error_set(
+			err, TAPE_ERR_MISUSE, NULL, 0,
+			"tape_info_read needs a reader and a place for the answer");
+	r = tapedir_list(&reader->dir, &sessions, &count, err);
+	if (r != 0)
+		return r;
+	b = calloc(1, sizeof *b);
+	if (b != NULL) {
+		b->reader = reader;
+		b->sessions = calloc(count + 1, sizeof *b->sessions);
+	}
+	if (b == NULL || b->sessions == NULL || seqmap_init(&b->sizes, SIZES_BYTES) != 0)
+		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory to count a tape");
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = one_session(b, &sessions[i], err);
+		if (r == 0 && b->no_memory)
+			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+				      "no memory to count a tape");
+	}
+	tapedir_free_sessions(sessions, count);
+	if (r != 0) {
+		tape_info_free(b == NULL ? NULL : &b->info);
+		return r;
+	}
+	memcpy(b->info.tape_id, reader->dir.id, sizeof b->info.tape_id);
+	finish(b);
+	*out = &b->info;
+	return 0;
+}
+
+void
+tape_info_free(struct tape_info *info)
+{
+	struct build *b = (struct build *)info;
+
+	if (b == NULL)
+		return;
+	info_keys_release(&b->texts);
+	info_keys_release(&b->labels);
+	info_keys_release(&b->vars);
+	info_keys_release(&b->notes);
+	info_hashes_release(&b->blobs);
+	seqmap_release(&b->sizes);
+	free(b->sessions);
+	free(b->label_list);
+	free(b->var_list);
+	free(b->note_list);
+	free(b->values);
+	free(b->hints);
+	free(b);
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resolving a query against a form. */
+#include "search/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+plan_test_int(const struct query_node *node, query_int v)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < node->atom_count && !any; i++) {
+		const struct query_atom *a = &node->atoms[i];
+
+		any = a->number && v >= a->ilo && v <= a->ihi;
+	}
+	return node->op == QUERY_NE ? !any : any;
+}
+
+static int
+compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t n = a_len < b_len ? a_len : b_len;
+	int c = n == 0 ? 0 : memcmp(a, b, n);
+
+	return c != 0 ? c : (a_len > b_len) - (a_len < b_len);
+}
+
+static bool
+equal_text(const struct query_atom *a, const char *text, size_t len)
+{
+	if (!a->range)
+		return a->len == len && (len == 0 || memcmp(a->text, text, len) == 0);
+	if (a->number)
+		return false;
+	return (a->lo_open || compare(text, len, a->text, a->len) >= 0) &&
+	       (a->hi_open || compare(text, len, a->hi_text, a->hi_len) <= 0);
+}
+
+static bool
+order_text(const struct query_node *node, const char *text, size_t len)
+{
+	const struct query_atom *a = &node->atoms[0];
+	int c = compare(text, len, a->text, a->len);
+
+	if (a->number)
+		return false;
+	switch (node->op) {
+	case QUERY_LT:
+		return c < 0;
+	case QUERY_LE:
+		return c <= 0;
+	case QUERY_GT:
+		return c > 0;
+	default:
+		return c >= 0;
+	}
+}
+
+int
+plan_test_text(const struct query_node *node, const char *text, size_t len)
+{
+	bool any = false;
+
+	if (node->op == QUERY_MATCH) {
+		for (size_t i = 0; i < node->atom_count; i++) {
+			int r = pattern_match(node->atoms[i].pattern, text, len);
+
+			if (r != 0)
+				return r;
+		}
+		return 0;
+	}
+	if (node->op != QUERY_EQ && node->op != QUERY_NE)
+		return order_text(node, text, len);
+	for (size_t i = 0; i < node->atom_count && !any; i++)
+		any = equal_text(&node->atoms[i], text, len);
+	return node->op == QUERY_NE ? !any : any;
+}
+
+/* Text with wildcards, or as it stands where it was quoted. */
+static bool
+glob_any(const struct query_node *node, const char *text, size_t len)
+{
+	for (size_t i = 0; i < node->atom_count; i++) {
+		const struct query_atom *a = &node->atoms[i];
+
+		if (node->op == QUERY_MATCH) {
+			if (pattern_match(a->pattern, text, len) == 1)
+				return true;
+		} else if (a->quoted) {
+			if (a->len == len && memcmp(a->text, text, len) == 0)
+				return true;
+		} else if (pattern_glob(a->text, a->len, text, len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+test_labels(const struct query_node *node, const struct form *form)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < form->label_count && !any; i++)
+		any = glob_any(node, form->labels[i], strlen(form->labels[i]));
+	return node->op == QUERY_NE ? !any : any;
+}
+
+static uint8_t
+test_path(const struct query_node *node, const struct form *form)
+{
+	size_t len = 0;
+	char *path, *end;
+	bool any;
+
+	for (uint32_t i = 0; i < form->label_count; i++)
+		len += strlen(form->labels[i]) + 1;
+	path = end = malloc(len + 1);
+	if (path == NULL)
+		return PLAN_NO;
+	for (uint32_t i = 0; i < form->label_count; i++) {
+		size_t n = strlen(form->labels[i]);
+
+		if (i != 0)
+			*end++ = '/';
+		memcpy(end, form->labels[i], n);
+		end += n;
+	}
+	any = glob_any(node, path, (size_t)(end - path));
+	free(path);
+	return node->op == QUERY_NE ? !any : any;
+}
+
+/* The whole recorded name, or its last parts: solver.c finds src/solver.c. */
+static bool
+test_site(const struct query_node *node, const char *text)
+{
+	size_t len = strlen(text);
+	bool any;
+
+	if (len == 0)
+		return false;
+	any = glob_any(node, text, len);
+	for (size_t at = 0; !any && node->op != QUERY_MATCH && at + 1 < len; at++)
+		if (text[at] == '/')
+			any = glob_any(node, text + at + 1, len - at - 1);
+	return node->op == QUERY_NE ? !any : any;
+}
+
+static bool
+holds(const struct form *form, const struct query_path *path, bool absent)
+{
+	for (uint32_t i = 0; i < form->var_count; i++)
+		if ((form->vars[i].type == TAPE_ABSENT) == absent &&
+		    query_path_match(path, form->vars[i].name, form->vars[i].name_len))
+			return true;
+	return false;
+}
+
+static bool
+holds_blob(const struct form *form)
+{
+	for (uint32_t i = 0; i < form->var_count; i++)
+		if (form->vars[i].store != TAPE_INLINE)
+			return true;
+	return false;
+}
+
+static uint8_t
+has_field(const struct plan_session *s, const struct form *form, unsigned field)
+{
+	switch (field) {
+	case QUERY_BLOB:
+		return holds_blob(form);
+	case QUERY_RANK:
+		return s->facts->rank >= 0;
+	case QUERY_HOST:
+		return s->facts->host[0] != '\0';
+	case QUERY_FILE:
+		return form->file[0] != '\0';
+	case QUERY_FUNC:
+		return form->func[0] != '\0';
+	default:
+		return PLAN_MAYBE; /* _link */
+	}
+}
+
+static uint8_t
+test_has(const struct plan_session *s, const struct query_node *node,
+	 const struct form *form)
+{
+	uint8_t any = PLAN_NO;
+
+	for (size_t i = 0; i < node->atom_count && any != PLAN_YES; i++) {
+		const struct query_path *path = &node->atoms[i].path;
+		uint8_t one = path->field != 0 && node->kind == QUERY_HAS
+				      ? has_field(s, form, path->field)
+				      : holds(form, path, node->kind == QUERY_LOST);
+
+		if (one != PLAN_NO)
+			any = one;
+	}
+	if (node->op == QUERY_NE && any != PLAN_MAYBE)
+		any = !any;
+	return any;
+}
+
+/* ---- variables ---- */
+
+static bool
+testable(const struct query_node *node, const struct form_var *v, unsigned aspect)
+{
+	bool enumerated = v->enumerator_count != 0;
+
+	switch (aspect) {
+	case ASPECT_VALUE:
+		break;
+	case ASPECT_RE:
+	case ASPECT_IM:
+		return (v->type == TAPE_C16 || v->type == TAPE_C8) &&
+		       node->op != QUERY_MATCH;
+	default:
+		return v->type == TAPE_ARRAY_T && node->op != QUERY_MATCH;
+	}
+	if (v->type == TAPE_NULL || v->type == TAPE_ABSENT || v->type == TAPE_ARRAY_T)
+		return false;
+	if (node->op == QUERY_MATCH)
+		return v->type == TAPE_STR || v->type == TAPE_BYTES_T || enumerated;
+	return true;
+}
+
+/* `x.min` of a variable x, unless a variable is called x.min. */
+static bool
+aspect_applies(const struct query_node *node, const struct form *form,
+	       const struct form_var *v)
+{
+	char name[256 + 8];
+	const struct query_segment *last = &node->path.segments[node->path.count - 1];
+
+	if (node->path.aspect == ASPECT_VALUE ||
+	    !query_path_match_base(&node->path, v->name, v->name_len) ||
+	    v->name_len + 1 + last->len >= sizeof name)
+		return false;
+	memcpy(name, v->name, v->name_len);
+	name[v->name_len] = '.';
+	memcpy(name + v->name_len + 1, last->text, last->len);
+	return form_find(form, name, v->name_len + 1 + last->len) < 0;
+}
+
+/* Counts refs of a test; writes them where `out` is given. */
+static size_t
+find_refs(const struct query_node *node, const struct form *form, struct plan_ref *out)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < form->var_count; i++) {
+		const struct form_var *v = &form->vars[i];
+		unsigned aspect;
+
+		if (query_path_match(&node->path, v->name, v->name_len))
+			aspect = ASPECT_VALUE;
+		else if (aspect_applies(node, form, v))
+			aspect = node->path.aspect;
+		else
+			continue;
+		if (!testable(node, v, aspect))
+			continue;
+		if (out != NULL)
+			out[count] = (struct plan_ref){ i, v->offset, v->type,
+							(uint8_t)aspect };
+		count++;
+	}
+	return count;
+}
+
+/* ---- the whole ---- */
+
+static uint8_t
+leaf_answer(const struct plan_session *s, const struct plan *plan,
+	    const struct query_node *node, const struct form *form)
+{
+	switch (node->kind) {
+	case QUERY_LABEL:
+		return test_labels(node, form);
+	case QUERY_PATH:
+		return test_path(node, form);
+	case QUERY_HAS:
+	case QUERY_LOST:
+		return test_has(s, node, form);
+	case QUERY_FILE:
+		return test_site(node, form->file);
+	case QUERY_FUNC:
+		return test_site(node, form->func);
+	case QUERY_LINE:
+		return form->line != 0 && plan_test_int(node, form->line);
+	case QUERY_BLOB:
+		return node->op == QUERY_NE || holds_blob(form) ? PLAN_MAYBE : PLAN_NO;
+	case QUERY_VAR:
+		return plan->first[node->leaf] == plan->first[node->leaf + 1]
+			       ? PLAN_NO
+			       : PLAN_MAYBE;
+	default:
+		return s->answers[node->id];
+	}
+}
+
+static uint8_t
+resolve(const struct plan_session *s, struct plan *plan, const struct query_node *node,
+	const struct form *form)
+{
+	uint8_t answer = s->answers[node->id];
+	bool any_maybe = false, decided = false;
+
+	if (answer == PLAN_MAYBE && node->first == NULL)
+		answer = leaf_answer(s, plan, node, form);
+	for (const struct query_node *c = node->first; c != NULL; c = c->next) {
+		uint8_t one = resolve(s, plan, c, form);
+
+		any_maybe |= one == PLAN_MAYBE;
+		decided |= one == (node->kind == QUERY_OR ? PLAN_YES : PLAN_NO);
+	}
+	if (node->kind == QUERY_AND || node->kind == QUERY_OR) {
+		answer = node->kind == QUERY_AND ? PLAN_YES : PLAN_NO;
+		if (decided)
+			answer = !answer;
+		else if (any_maybe)
+			answer = PLAN_MAYBE;
+	} else if (node->kind == QUERY_NOT) {
+		answer = any_maybe ? PLAN_MAYBE : decided;
+	}
+	plan->answers[node->id] = answer;
+	return answer;
+}
+
+static void
+list_tests(const struct query_node *node, const struct query_node **tests)
+{
+	if (node->kind == QUERY_VAR)
+		tests[node->leaf] = node;
+	for (const struct query_node *c = node->first; c != NULL; c = c->next)
+		list_tests(c, tests);
+}
+
+struct plan *
+plan_form(const struct plan_session *s, const struct form *form)
+{
+	const struct tape_query *q = s->query;
+	const struct query_node **tests = calloc((size_t)q->var_count + 1, sizeof *tests);
+	struct plan *plan = calloc(1, sizeof *plan);
+	size_t total = 0;
+
+	if (plan == NULL || tests == NULL)
+		goto fail;
+	plan->answers = calloc(q->node_count, 1);
+	plan->first = calloc((size_t)q->var_count + 1, sizeof *plan->first);
+	if (plan->answers == NULL || plan->first == NULL)
+		goto fail;
+	list_tests(q->root, tests);
+	for (uint32_t i = 0; i < q->var_count; i++) {
+		plan->first[i] = (uint32_t)total;
+		total += tests[i] == NULL ? 0 : find_refs(tests[i], form, NULL);
+	}
+	plan->first[q->var_count] = (uint32_t)total;
+	plan->refs = calloc(total + 1, sizeof *plan->refs);
+	if (plan->refs == NULL)
+		goto fail;
+	for (uint32_t i = 0; i < q->var_count; i++)
+		if (tests[i] != NULL)
+			(void)find_refs(tests[i], form, plan->refs + plan->first[i]);
+	plan->answer = resolve(s, plan, q->root, form);
+	free(tests);
+	return plan;
+fail:
+	free(tests);
+	plan_free(plan);
+	return NULL;
+}
+
+void
+plan_free(void *memory)
+{
+	struct plan *plan = memory;
+
+	if (plan == NULL)
+		return;
+	free(plan->answers);
+	free(plan->first);
+	free(plan->refs);
+	free(plan);
+}

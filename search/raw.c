@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A raw session as a source: opening it, walking over it. */
+#include "search/raw.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/os.h"
+#include "format/path.h"
+#include "search/reader.h"
+
+/* ---- walking ---- */
+
+static bool
+segment_in_reach(const struct raw_session *s, size_t index)
+{
+	const struct raw_segment *g = &s->segments[index];
+
+	if (g->bad)
+		return false;
+	/* Notes may stand in segments without scopes. */
+	if (s->iter.note != NULL)
+		return true;
+	return g->first_seq <= s->iter.hi && g->cut > s->iter.lo;
+}
+
+/* Scopes that are missing between two segments, or before the first. */
+static void
+check_gap(struct raw_session *s, size_t index)
+{
+	const struct raw_segment *g = &s->segments[index], *before;
+	uint64_t expected = 1;
+
+	if (g->first_seq == UINT64_MAX || g->damaged_head)
+		return;
+	for (size_t i = index; i-- > 0;) {
+		before = &s->segments[i];
+		if (before->bad || before->damaged || !before->loaded ||
+		    before->number + 1 != s->segments[i + 1].number)
+			return;
+		if (before->next_seq != 0) {
+			expected = before->next_seq;
+			break;
+		}
+	}
+	if (s->segments[0].number != 0 && expected == 1)
+		return;
+	if (g->first_seq > expected)
+		reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path, SEGMENT_HEADER, 0,
+			      "scopes are missing: seq %llu is followed by %llu",
+			      (unsigned long long)expected - 1,
+			      (unsigned long long)g->first_seq);
+}
+
+static int
+enter_segment(struct raw_session *s, struct tape_error *err)
+{
+	struct raw_segment *g = &s->segments[s->at_segment];
+	int r;
+
+	if (!segment_in_reach(s, s->at_segment))
+		return 0;
+	r = raw_segment_load(s, s->at_segment, err);
+	if (r == TAPE_ERR_NOT_FOUND) {
+		reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path, 0, 0,
+			      "the segment was removed while the tape was read");
+		g->bad = true;
+		return 0;
+	}
+	if (r != 0)
+		return r;
+	if (!s->iter.reverse)
+		check_gap(s, s->at_segment);
+	s->at_frame = s->iter.reverse ? g->frame_count : 0;
+	return g->bad ? 0 : 1;
+}
+
+static bool
+frame_in_reach(const struct raw_session *s, const struct raw_frame *f)
+{
+	const struct raw_segment *g = &s->segments[s->at_segment];
+
+	if (s->iter.note != NULL && (f->contents & HAS_NOTE) != 0)
+		return true;
+	return f->scopes != 0 && f->first_seq <= s->iter.hi && f->first_seq < g->cut &&
+	       f->first_seq + f->scopes > s->iter.lo;
+}
+
+/* 1 = s->items are the records of the next frame, 0 = no frame is left in the segment. */
+static int
+next_frame(struct raw_session *s, struct tape_error *err)
+{
+	struct raw_segment *g = &s->segments[s->at_segment];
+
+	while (s->iter.reverse ? s->at_frame > 0 : s->at_frame < g->frame_count) {
+		const struct raw_frame *f;
+		int r;
+
+		if (s->iter.reverse)
+			s->at_frame--;
+		f = &g->frames[s->at_frame];
+		if (!s->iter.reverse)
+			s->at_frame++;
+		if (!frame_in_reach(s, f))
+			continue;
+		r = raw_frame_read(s, s->at_segment, f, &s->view, &s->frame, &s->payload,
+				   err);
+		if (r == 1)
+			r = raw_frame_items(s, s->at_segment, &s->frame, s->payload, true,
+					    &s->items, err);
+		else if (r == 0)
+			continue;
+		if (r < 0)
+			return r;
+		s->at_item = s->iter.reverse ? s->items.count : 0;
+		return 1;
+	}
+	return 0;
+}
+
+/* 1 = *out, 0 = no item is left in the frame. */
+static int
+next_item(struct raw_session *s, struct source_record *out)
+{
+	uint64_t hi = s->iter.hi;
+
+	if (s->segments[s->at_segment].cut <= hi)
+		hi = s->segments[s->at_segment].cut - 1;
+	while (s->iter.reverse ? s->at_item > 0 : s->at_item < s->items.count) {
+		const struct raw_item *item;
+		uint64_t seq;
+
+		if (s->iter.reverse)
+			s->at_item--;
+		item = &s->items.items[s->at_item];
+		if (!s->iter.reverse)
+			s->at_item++;
+		seq = s->frame.first_seq + item->index;
+		if (seq >= s->iter.lo && seq <= hi &&
+		    raw_frame_record(s, s->at_segment, &s->frame, s->payload, item, out))
+			return 1;
+	}
+	return 0;
+}
+
+static int
+raw_next(struct source *source, struct source_record *out, struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	int r;
+
+	for (;;) {
+		if (s->in_frame) {
+			if (next_item(s, out) == 1)
+				return 1;
+			s->in_frame = false;
+		}
+		r = s->at_segment < s->segment_count ? next_frame(s, err) : 0;
+		if (r < 0)
+			return r;
+		s->in_frame = r == 1;
+		while (!s->in_frame) {
+			if (s->iter.reverse ? s->at_segment == 0
+					    : s->at_segment + 1 >= s->segment_count)
+				return 0;
+			s->at_segment =
+				s->iter.reverse ? s->at_segment - 1 : s->at_segment + 1;
+			r = enter_segment(s, err);
+			if (r < 0)
+				return r;
+			if (r == 1)
+				break;
+		}
+	}
+}
+
+static int
+raw_begin(struct source *source, const struct source_iter *iter, struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	int r;
+
+	s->iter = *iter;
+	s->in_frame = false;
+	s->at_segment = iter->reverse ? s->segment_count - 1 : 0;
+	s->at_frame = 0;
+	r = enter_segment(s, err);
+	if (r == 0)
+		s->at_frame = iter->reverse ? 0 : s->segments[s->at_segment].frame_count;
+	return r < 0 ? r : 0;
+}
+
+/* ---- the other operations ---- */
+
+static const struct source_facts *
+raw_get_facts(struct source *source)
+{
+	return &((struct raw_session *)source)->facts;
+}
+
+static const char *
+raw_file(struct source *source, const struct source_place *place)
+{
+	return ((struct raw_session *)source)->segments[place->part].path;
+}
+
+static int
+raw_blob(struct source *source, const struct body_hint *hint,
+	 const struct tape_hash *hash, uint64_t size, uint8_t **data,
+	 struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	char name[PATH_SEGMENT_TEXT], path[sizeof s->dir->path + PATH_SEGMENT_TEXT + 1];
+	struct block_source block;
+	struct os_stat st;
+	int fd = -1, r;
+
+	path_segment(hint->segment & ~BODY_BLOB_SEGMENT,
+		     (hint->segment & BODY_BLOB_SEGMENT) != 0, name);
+	(void)snprintf(path, sizeof path, "%s/%s", s->dir->path, name);
+	r = os_open_read(s->base.reader->dir.fd, path, &fd);
+	if (r == 0)
+		r = os_fstat(fd, &st);
+	if (r != 0) {
+		os_close(&fd);
+		return error_io(err, r, path, "cannot open the segment of a blob");
+	}
+	block = block_from_fd(&fd, st.size);
+	r = segment_read_blob(&block, hint->offset, hash, size, data, err);
+	os_close(&fd);
+	return r;
+}
+
+static void
+raw_close(struct source *source)
+{
+	struct raw_session *s = (struct raw_session *)source;
+
+	raw_cache_release(s);
+	for (size_t i = 0; i < s->segment_count; i++)
+		raw_segment_release(s, &s->segments[i]);
+	free(s->segments);
+	free(s->view.buf);
+	free(s->items.items);
+	raw_facts_release(s);
+	free(s);
+}
+
+static const struct source_ops raw_ops = {
+	.facts = raw_get_facts,
+	.begin = raw_begin,
+	.next = raw_next,
+	.lookup = raw_lookup,
+	.blob = raw_blob,
+	.excused = raw_facts_excused,
+	.file = raw_file,
+	.close = raw_close,
+};
+
+/* ---- opening ---- */
+
+static int
+add_segment(struct raw_session *s, uint32_t number, uint64_t size)
+{
+	struct raw_segment *g = &s->segments[s->segment_count];
+	char name[PATH_SEGMENT_TEXT];
+
+	g->fd = -1;
+	g->number = number;
+	g->size = size;
+	g->cut = UINT64_MAX;
+	path_segment(number, false, name);
+	if (asprintf(&g->path, "%s/%s", s->dir->path, name) < 0) {
+		g->path = NULL;
+		return TAPE_ERR_NOMEM;
+	}
+	s->segment_count++;
+	return 0;
+}
+
+static void
+check_numbers(struct raw_session *s)
+{
+	uint32_t expected = 0;
+
+	for (size_t i = 0; i < s->segment_count; i++) {
+		const struct raw_segment *g = &s->segments[i];
+
+		if (g->number != expected)
+			reader_report(
+				s->base.reader, TAPE_DAMAGE_MET, g->path, 0, 0,
+				"segments are missing: number %u was expected before "
+				"%u; their scopes are not shown",
+				expected, g->number);
+		expected = g->number + 1;
+	}
+}
+
+/* A later segment that begins with a seq an earlier one has wins. */
+static void
+cut_segments(struct raw_session *s)
+{
+	uint64_t cut = UINT64_MAX;
+
+	for (size_t i = s->segment_count; i-- > 0;) {
+		struct raw_segment *g = &s->segments[i];
+
+		g->cut = cut;
+		if (!g->bad && g->first_seq < cut)
+			cut = g->first_seq;
+	}
+}
+
+static int
+open_segments(struct raw_session *s, const uint64_t *sizes, struct tape_error *err)
+{
+	const struct tapedir_session *dir = s->dir;
+
+	s->segments = calloc(dir->log_count, sizeof *s->segments);
+	if (s->segments == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, dir->path, 0,
+				 "no memory for the session");
+	for (size_t i = 0; i < dir->log_count; i++)
+		if (add_segment(s, dir->logs[i], sizes == NULL ? UINT64_MAX : sizes[i]) !=
+		    0)
+			return error_set(err, TAPE_ERR_NOMEM, dir->path, 0,
+					 "no memory for the session");
+	for (size_t i = 0; i < s->segment_count; i++) {
+		int r = raw_segment_probe(s, i, err);
+
+		if (r != 0)
+			return r;
+		s->facts.bytes += s->segments[i].size;
+	}
+	s->facts.segments = s->segment_count;
+	cut_segments(s);
+	return raw_facts_state(s, err);
+}
+
+int
+raw_open(struct tape_reader *reader, struct tapedir_session *dir, const uint64_t *sizes,
+	 struct source **out, struct tape_error *err)
+{
+	struct raw_session *s;
+	struct tape_error why = { 0 };
+	int r;
+
+	if (dir->log_count == 0)
+		return 0;
+	s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, dir->path, 0,
+				 "no memory for the session");
+	s->base.ops = &raw_ops;
+	s->base.reader = reader;
+	s->dir = dir;
+	s->view.segment = UINT32_MAX;
+	s->facts.name = s->facts.host = s->facts.job = s->facts.library = s->facts.sync =
+		s->facts.uid = "";
+	s->facts.rank = s->facts.pid = -1;
+	memcpy(s->facts.id, dir->id, sizeof dir->id);
+	r = open_segments(s, sizes, &why);
+	if (r != 0) {
+		raw_close(&s->base);
+		if (r == TAPE_ERR_NOT_FOUND) /* removed since it was listed */
+			return 0;
+		if (err != NULL)
+			*err = why;
+		return r;
+	}
+	check_numbers(s);
+	*out = &s->base;
+	return 1;
+}

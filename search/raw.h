@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A raw session as a source: its log segments, read as they lie.
+ *
+ * A segment is loaded by one walk over its frame headers, which gives a table
+ * of its frames, its forms, and everything that is wrong with it. Scopes are
+ * then read frame by frame, forward, backward or at one seq.
+ */
+#ifndef TAPE_SEARCH_RAW_H
+#define TAPE_SEARCH_RAW_H
+
+#include "format/segment.h"
+#include "format/tapedir.h"
+#include "search/source.h"
+
+struct raw_frame {
+	uint64_t offset, first_seq;
+	uint32_t payload, scopes;
+	uint32_t cached; /* slot of the session's cache + 1, 0 = none */
+	uint16_t contents;
+};
+
+enum raw_form_state { RAW_FORM_GOOD, RAW_FORM_BAD };
+struct raw_form {
+	struct source_form base; /* first */
+	uint32_t number;
+	uint8_t state;	 /* enum raw_form_state */
+	bool complained; /* scopes of a bad form are reported once */
+	uint64_t defined_at;
+};
+
+struct raw_segment {
+	uint32_t number;
+	char *path;	    /* relative to the tape */
+	uint64_t size;	    /* as of the snapshot; UINT64_MAX = as found when opened */
+	uint64_t first_seq; /* of its first scope; UINT64_MAX = none */
+	uint64_t cut;	    /* seqs from here on belong to a later segment */
+	int fd;
+	bool probed, loaded, bad; /* bad: its header does not verify */
+	bool damaged;		  /* something was reported behind its last scope */
+	bool damaged_head;	  /* or before its first */
+	struct segment_key key;
+	struct raw_frame *frames;
+	size_t frame_count, frame_cap;
+	uint64_t next_seq;	 /* after its last scope; 0 = it has none */
+	uint64_t mark_frame;	 /* offset of the last frame with a MARK, 0 = none */
+	struct raw_form **forms; /* open addressing by number */
+	size_t form_count, form_cap;
+	uint64_t used; /* when it was last needed */
+};
+
+/* Bytes of a file, read ahead where reading goes on where it stopped. */
+struct raw_view {
+	uint8_t *buf;
+	size_t cap, len, ahead;
+	uint64_t at;
+	uint32_t segment; /* index; UINT32_MAX = none */
+};
+
+struct raw_item {
+	uint32_t at;	/* of the record in the payload */
+	uint32_t index; /* its seq is the frame's first plus this */
+};
+
+/* The wanted records of one frame. */
+struct raw_items {
+	struct raw_item *items;
+	size_t count, cap;
+};
+
+struct raw_cached {
+	uint32_t segment, frame;
+	uint8_t *payload; /* NULL = free slot */
+	uint32_t *at;	  /* by index: offset of the record + 1, 0 = not shown */
+	uint32_t scopes;
+	size_t bytes;
+	uint64_t used;
+	int64_t base_time;
+};
+#define RAW_CACHE_SLOTS 1024u
+#define RAW_CACHE_BYTES (48u << 20)
+
+struct raw_session {
+	struct source base;	     /* first */
+	struct tapedir_session *dir; /* borrowed */
+	struct raw_segment *segments;
+	size_t segment_count;
+	struct source_facts facts;
+	char *texts[8]; /* what facts points to */
+	char boot_id[40];
+	uint64_t pid_start;
+	bool have_pid_start;
+	bool owner_gone; /* no session and no segment of it grows any more */
+	uint64_t form_bytes;
+	uint64_t clock;	    /* ticks at each use, for least-recently-used */
+	size_t frames_held; /* over all segments */
+
+	struct source_iter iter;
+	size_t at_segment, at_frame, at_item;
+	bool in_frame;
+	struct raw_view view;
+	struct raw_items items;
+	struct frame frame;
+	const uint8_t *payload;
+
+	struct raw_cached *cache;
+	size_t cache_bytes, cache_top;
+
+	bool mark_known;
+	uint32_t mark_segment; /* everything before this place was on disk */
+	uint64_t mark_offset;
+};
+
+/*
+ * Opens a session as of the given sizes (one per log; NULL = as found). 1 =
+ * *out is the caller's, 0 = it is gone, negative = error. dir is borrowed.
+ */
+int raw_open(struct tape_reader *reader, struct tapedir_session *dir,
+	     const uint64_t *sizes, struct source **out, struct tape_error *err);
+
+/* ---- raw_segment.c ---- */
+int raw_segment_open(struct raw_session *s, size_t index, struct tape_error *err);
+/* Up to the first scope: first_seq and the session's facts. */
+int raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err);
+/* Frames and forms. */
+int raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err);
+void raw_segment_release(struct raw_session *s, struct raw_segment *segment);
+struct raw_form *raw_segment_form(struct raw_segment *segment, uint32_t number);
+/* The form of a record at an offset in the file, or NULL: reported, the record is skipped. */
+struct raw_form *raw_segment_use_form(struct raw_session *s, struct raw_segment *segment,
+				      uint32_t number, uint64_t offset);
+
+/* ---- raw_frame.c ---- */
+/* 1 = the payload, verified, borrowed from the view. 0 = damaged, reported. */
+int raw_frame_read(struct raw_session *s, size_t segment, const struct raw_frame *frame,
+		   struct raw_view *view, struct frame *header, const uint8_t **payload,
+		   struct tape_error *err);
+/* Which records of a payload are shown; filtered by s->iter.want when `filter`. */
+int raw_frame_items(struct raw_session *s, size_t segment, const struct frame *header,
+		    const uint8_t *payload, bool filter, struct raw_items *items,
+		    struct tape_error *err);
+/* The record at an item of a frame. False: nothing to show. */
+bool raw_frame_record(struct raw_session *s, size_t segment, const struct frame *header,
+		      const uint8_t *payload, const struct raw_item *item,
+		      struct source_record *out);
+int raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
+	       struct tape_error *err);
+void raw_cache_drop_segment(struct raw_session *s, size_t segment);
+void raw_cache_release(struct raw_session *s);
+/* Index of the segment that has this seq, or segment_count. */
+size_t raw_find_segment(const struct raw_session *s, uint64_t seq);
+
+/* ---- raw_facts.c ---- */
+void raw_facts_note(struct raw_session *s, const struct record *note);
+/* After all segments were probed: closed, live or killed. */
+int raw_facts_state(struct raw_session *s, struct tape_error *err);
+bool raw_facts_excused(struct source *source, const struct source_place *place);
+void raw_facts_release(struct raw_session *s);
+
+#endif

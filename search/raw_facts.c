@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a session says about itself, and whether its writer is still there. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/manifest.h"
+#include "format/os.h"
+#include "format/path.h"
+#include "search/raw.h"
+#include "search/reader.h"
+
+enum text { TEXT_NAME, TEXT_HOST, TEXT_JOB, TEXT_LIBRARY, TEXT_SYNC, TEXT_UID };
+
+static void
+set_text(struct raw_session *s, enum text which, const char **fact, const char *value,
+	 size_t len)
+{
+	char *copy;
+
+	if (s->texts[which] != NULL)
+		return;
+	copy = strndup(value, len);
+	if (copy == NULL)
+		return; /* unknown, as if it had not been noted */
+	s->texts[which] = copy;
+	*fact = copy;
+}
+
+static bool
+number(const char *text, size_t len, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (len == 0 || len > 19)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(text[i] - '0');
+	}
+	*out = v;
+	return true;
+}
+
+static bool
+key_is(const char *key, size_t len, const char *name)
+{
+	return strlen(name) == len && memcmp(key, name, len) == 0;
+}
+
+static void
+fact(struct raw_session *s, const char *key, size_t key_len, const char *value,
+     size_t len)
+{
+	uint64_t n;
+
+	if (key_is(key, key_len, "name"))
+		set_text(s, TEXT_NAME, &s->facts.name, value, len);
+	else if (key_is(key, key_len, "host"))
+		set_text(s, TEXT_HOST, &s->facts.host, value, len);
+	else if (key_is(key, key_len, "job"))
+		set_text(s, TEXT_JOB, &s->facts.job, value, len);
+	else if (key_is(key, key_len, "library"))
+		set_text(s, TEXT_LIBRARY, &s->facts.library, value, len);
+	else if (key_is(key, key_len, "sync"))
+		set_text(s, TEXT_SYNC, &s->facts.sync, value, len);
+	else if (key_is(key, key_len, "uid"))
+		set_text(s, TEXT_UID, &s->facts.uid, value, len);
+	else if (key_is(key, key_len, "boot_id") && len < sizeof s->boot_id)
+		(void)snprintf(s->boot_id, sizeof s->boot_id, "%.*s", (int)len, value);
+	else if (!number(value, len, &n) || n > INT64_MAX)
+		return;
+	else if (key_is(key, key_len, "rank"))
+		s->facts.rank = (int64_t)n;
+	else if (key_is(key, key_len, "pid"))
+		s->facts.pid = (int64_t)n;
+	else if (key_is(key, key_len, "pid_start")) {
+		s->pid_start = n;
+		s->have_pid_start = true;
+	}
+}
+
+void
+raw_facts_note(struct raw_session *s, const struct record *note)
+{
+	fact(s, note->note_key, note->note_key_len, (const char *)note->body,
+	     note->body_len);
+}
+
+/* ---- alive? ---- */
+
+static int
+manifest_fact(void *user, const struct manifest_member *members, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fact(user, members[i].key, strlen(members[i].key), members[i].value,
+		     strlen(members[i].value));
+	return 1;
+}
+
+/* The first frame may have been lost; the manifest's first line says the same. */
+static void
+ask_manifest(struct raw_session *s)
+{
+	struct block_source source;
+	char path[sizeof s->dir->path + 32] = "";
+	struct os_stat st;
+	uint64_t bad = 0;
+	int fd = -1;
+
+	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, s->dir->path);
+	if (os_open_read(s->base.reader->dir.fd, path, &fd) != 0)
+		return;
+	if (os_fstat(fd, &st) == 0) {
+		source = block_from_fd(&fd, st.size < 65536 ? st.size : 65536);
+		(void)manifest_read(&source, manifest_fact, s, &bad, NULL);
+	}
+	os_close(&fd);
+}
+
+static bool
+owner_alive(const struct raw_session *s)
+{
+	const struct tape_reader *reader = s->base.reader;
+	uint64_t ticks;
+	int r;
+
+	if (s->boot_id[0] == '\0' || reader->boot_id[0] == '\0')
+		return true; /* nothing is known: it may run */
+	if (strcmp(s->boot_id, reader->boot_id) != 0)
+		return strcmp(s->facts.host, reader->host) != 0;
+	if (s->facts.pid <= 0 || s->facts.pid > UINT32_MAX)
+		return true;
+	r = os_pid_start((uint32_t)s->facts.pid, &ticks);
+	if (r != 0)
+		return r != -ESRCH && r != -ENOENT;
+	return !s->have_pid_start || ticks == s->pid_start;
+}
+
+/* Does the last segment end with an END frame of reason "closed"? */
+static int
+ends_closed(struct raw_session *s, bool *closed, struct tape_error *err)
+{
+	struct raw_segment *g = &s->segments[s->segment_count - 1];
+	uint8_t buf[FRAME_HEADER + END_PAYLOAD];
+	struct frame frame;
+	struct end_info end;
+	int64_t got;
+	int r;
+
+	*closed = false;
+	r = raw_segment_open(s, s->segment_count - 1, err);
+	if (r != 0 || g->bad || g->size < SEGMENT_HEADER + sizeof buf)
+		return r;
+	got = os_pread(g->fd, buf, sizeof buf, g->size - sizeof buf);
+	if (got < 0)
+		return error_io(err, (int)got, g->path,
+				"cannot read the end of the segment");
+	*closed = got == (int64_t)sizeof buf &&
+		  frame_header_read(&g->key, buf, g->size - sizeof buf, &frame) &&
+		  frame.kind == FRAME_END && frame.payload_bytes == END_PAYLOAD &&
+		  end_payload_read(buf + FRAME_HEADER, END_PAYLOAD, &end) == 0 &&
+		  end.reason == END_CLOSED;
+	return 0;
+}
+
+/* True if the session got longer since the snapshot: then its owner was alive at that time. */
+static bool
+grew(struct raw_session *s)
+{
+	const struct raw_segment *g = &s->segments[s->segment_count - 1];
+	struct os_stat st;
+	char name[PATH_SEGMENT_TEXT], path[sizeof s->dir->path + PATH_SEGMENT_TEXT + 1];
+
+	if (g->fd >= 0 && os_fstat(g->fd, &st) == 0 && st.size != g->size)
+		return true;
+	path_segment(g->number + 1, false, name);
+	(void)snprintf(path, sizeof path, "%s/%s", s->dir->path, name);
+	return os_stat(s->base.reader->dir.fd, path, &st) == 0;
+}
+
+int
+raw_facts_state(struct raw_session *s, struct tape_error *err)
+{
+	const struct raw_segment *last = &s->segments[s->segment_count - 1];
+	bool closed;
+	int r = ends_closed(s, &closed, err);
+
+	if (r != 0)
+		return r;
+	if (s->boot_id[0] == '\0')
+		ask_manifest(s);
+	s->facts.state = TAPE_LIVE;
+	if (closed) {
+		s->facts.state = TAPE_CLOSED;
+		s->owner_gone = true;
+	} else if (!owner_alive(s) && !grew(s)) {
+		s->facts.state = TAPE_KILLED;
+		s->owner_gone = true;
+		reader_report(s->base.reader, TAPE_NOTE_MET, last->path, last->size, 0,
+			      "the session ended without being closed (killed?); it is "
+			      "complete up to its last commit");
+	}
+	return 0;
+}
+
+/* ---- what a crash excuses ---- */
+
+static int
+read_mark(struct raw_session *s, size_t segment, struct tape_error *err)
+{
+	struct raw_segment *g = &s->segments[segment];
+	struct raw_view view = { .segment = UINT32_MAX };
+	struct frame h;
+	const uint8_t *payload;
+	struct record rec;
+	size_t at = 0, was = 0;
+	int r = 0;
+
+	for (size_t i = g->frame_count; i-- > 0;) {
+		if (g->frames[i].offset != g->mark_frame)
+			continue;
+		r = raw_frame_read(s, segment, &g->frames[i], &view, &h, &payload, err);
+		while (r == 1 && record_next(payload, h.payload_bytes, &at, &rec) == 1 &&
+		       at != was) {
+			was = at;
+			if (rec.kind != RECORD_MARK)
+				continue;
+			s->mark_segment = rec.mark_segment;
+			s->mark_offset = rec.mark_offset;
+		}
+		break;
+	}
+	free(view.buf);
+	return r < 0 ? r : 0;
+}
+
+static void
+find_mark(struct raw_session *s)
+{
+	struct tape_error err = { 0 };
+
+	s->mark_known = true;
+	for (size_t i = s->segment_count; i-- > 0;) {
+		if (raw_segment_load(s, i, &err) != 0)
+			return;
+		if (s->segments[i].mark_frame == 0)
+			continue;
+		(void)read_mark(s, i, &err);
+		return;
+	}
+}
+
+bool
+raw_facts_excused(struct source *source, const struct source_place *place)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	uint32_t number = s->segments[place->part].number;
+
+	if (s->facts.state != TAPE_KILLED)
+		return false;
+	if (!s->mark_known)
+		find_mark(s);
+	return number > s->mark_segment ||
+	       (number == s->mark_segment && place->offset >= s->mark_offset);
+}
+
+void
+raw_facts_release(struct raw_session *s)
+{
+	for (size_t i = 0; i < sizeof s->texts / sizeof s->texts[0]; i++)
+		free(s->texts[i]);
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames of a raw session: their payloads, their records, and single scopes by seq. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/hash.h"
+#include "format/os.h"
+#include "search/raw.h"
+#include "search/reader.h"
+
+#define AHEAD_MAX 262144u
+
+/* ---- bytes ---- */
+
+static bool
+view_holds(const struct raw_view *v, uint32_t segment, uint64_t at, size_t len)
+{
+	return v->segment == segment && at >= v->at && at - v->at <= v->len &&
+	       v->len - (at - v->at) >= len;
+}
+
+/* Room for `len` bytes from `at`; what is there of them already stays. */
+static int
+view_move(struct raw_view *v, uint32_t segment, uint64_t at, size_t len)
+{
+	size_t kept = 0;
+
+	if (view_holds(v, segment, at, 0)) {
+		kept = v->len - (size_t)(at - v->at);
+		memmove(v->buf, v->buf + (at - v->at), kept);
+		v->ahead = v->ahead < AHEAD_MAX / 2 ? v->ahead * 2 + 4096 : AHEAD_MAX;
+	} else {
+		v->ahead = 0;
+	}
+	if (v->cap < len + v->ahead) {
+		uint8_t *more = realloc(v->buf, len + v->ahead);
+
+		if (more == NULL)
+			return TAPE_ERR_NOMEM;
+		v->buf = more;
+		v->cap = len + v->ahead;
+	}
+	v->segment = segment;
+	v->at = at;
+	v->len = kept;
+	return 0;
+}
+
+/* 1 = *out has len bytes, borrowed until the next call; 0 = the file is shorter. */
+static int
+view_get(struct raw_session *s, struct raw_view *v, size_t segment, uint64_t at,
+	 size_t len, const uint8_t **out, struct tape_error *err)
+{
+	struct raw_segment *g = &s->segments[segment];
+	size_t want;
+	int64_t got;
+
+	if (at > g->size || g->size - at < len)
+		return 0;
+	if (!view_holds(v, (uint32_t)segment, at, len)) {
+		if (view_move(v, (uint32_t)segment, at, len) != 0)
+			return error_set(err, TAPE_ERR_NOMEM, g->path, at,
+					 "no memory for %zu bytes of the segment", len);
+		want = len + v->ahead;
+		if (want > g->size - at)
+			want = (size_t)(g->size - at);
+		got = os_pread(g->fd, v->buf + v->len, want - v->len, at + v->len);
+		if (got < 0)
+			return error_io(err, (int)got, g->path,
+					"cannot read the segment at offset %llu",
+					(unsigned long long)at);
+		v->len += (size_t)got;
+	}
+	if (v->len - (size_t)(at - v->at) < len)
+		return 0;
+	*out = v->buf + (at - v->at);
+	return 1;
+}
+
+int
+raw_frame_read(struct raw_session *s, size_t segment, const struct raw_frame *frame,
+	       struct raw_view *view, struct frame *header, const uint8_t **payload,
+	       struct tape_error *err)
+{
+	struct raw_segment *g = &s->segments[segment];
+	const uint8_t *p = NULL;
+	int r = raw_segment_open(s, segment, err);
+
+	if (r == 0)
+		r = view_get(s, view, segment, frame->offset,
+			     (size_t)FRAME_HEADER + frame->payload, &p, err);
+	if (r < 0)
+		return r;
+	if (r == 1 && frame_header_read(&g->key, p, frame->offset, header) &&
+	    header->payload_bytes == frame->payload &&
+	    hash_check(p + FRAME_HEADER, frame->payload, g->key.seed) ==
+		    header->payload_check) {
+		*payload = p + FRAME_HEADER;
+		return 1;
+	}
+	reader_report(
+		s->base.reader, TAPE_DAMAGE_MET, g->path, frame->offset,
+		(uint64_t)frame->payload + FRAME_HEADER,
+		"damaged: a frame does not match its checksum; its %u scopes from seq "
+		"%llu are missing",
+		frame->scopes, (unsigned long long)frame->first_seq);
+	return 0;
+}
+
+/* ---- records ---- */
+
+static int
+item_add(struct raw_items *items, uint32_t at, uint32_t index)
+{
+	if (items->count == items->cap) {
+		size_t cap = items->cap == 0 ? 1024 : items->cap * 2;
+		struct raw_item *more = realloc(items->items, cap * sizeof *more);
+
+		if (more == NULL)
+			return TAPE_ERR_NOMEM;
+		items->items = more;
+		items->cap = cap;
+	}
+	items->items[items->count++] = (struct raw_item){ at, index };
+	return 0;
+}
+
+static bool
+form_wanted(struct raw_session *s, struct raw_form *f)
+{
+	if (f->base.wanted == 0)
+		f->base.wanted =
+			s->iter.want == NULL || s->iter.want(s->iter.user, &f->base) ? 2
+										     : 1;
+	return f->base.wanted == 2;
+}
+
+static void
+report_record(struct raw_session *s, size_t segment, const struct frame *h, size_t at,
+	      const char *message)
+{
+	reader_report(s->base.reader, TAPE_DAMAGE_MET, s->segments[segment].path,
+		      h->offset + FRAME_HEADER + at, 0, "%s", message);
+}
+
+static void
+note_met(struct raw_session *s, const struct record *rec)
+{
+	if (s->iter.note != NULL)
+		s->iter.note(s->iter.user, rec->note_key, rec->note_key_len,
+			     (const char *)rec->body, rec->body_len);
+}
+
+int
+raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h,
+		const uint8_t *payload, bool filter, struct raw_items *items,
+		struct tape_error *err)
+{
+	struct raw_segment *g = &s->segments[segment];
+	struct raw_form *form = NULL;
+	uint32_t form_number = 0, index = 0;
+	size_t at = 0, was = 0;
+	struct record rec = { 0 };
+	int r;
+
+	items->count = 0;
+	while ((r = record_next(payload, h->payload_bytes, &at, &rec)) != 0) {
+		size_t here = was;
+
+		was = at;
+		if (r == TAPE_ERR_TOO_NEW) {
+			items->count = 0;
+			report_record(
+				s, segment, h, here,
+				"a record of an unknown kind, made by a later version "
+				"of tape: nothing of its frame is shown");
+			return 0;
+		}
+		if (r < 0) {
+			report_record(
+				s, segment, h, here,
+				at == here
+					? "damaged: a record has an impossible length; "
+					  "the "
+					  "rest of its frame is not shown"
+					: "damaged: a record does not decode; it is not "
+					  "shown");
+			if (at == here)
+				break;
+		}
+		if (rec.kind == RECORD_NOTE && r == 1 && filter)
+			note_met(s, &rec);
+		if (!record_has_seq(rec.kind))
+			continue;
+		index++;
+		if (r < 0 || index > h->scopes)
+			continue;
+		if (rec.form != form_number) {
+			form = raw_segment_use_form(s, g, rec.form,
+						    h->offset + FRAME_HEADER + here);
+			form_number = form == NULL ? 0 : rec.form;
+		}
+		if (form == NULL || (filter && !form_wanted(s, form)))
+			continue;
+		if (item_add(items, (uint32_t)here, index - 1) != 0)
+			return error_set(err, TAPE_ERR_NOMEM, g->path, h->offset,
+					 "no memory for the records of a frame");
+	}
+	if (index != h->scopes)
+		reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path, h->offset, 0,
+			      "damaged: a frame promises %u scopes and holds %u",
+			      h->scopes, index);
+	return 0;
+}
+
+static int64_t
+time_sum(int64_t base, int64_t delta)
+{
+	int64_t t;
+
+	if (__builtin_add_overflow(base, delta, &t))
+		return delta < 0 ? INT64_MIN : INT64_MAX;
+	return t;
+}
+
+bool
+raw_frame_record(struct raw_session *s, size_t segment, const struct frame *h,
+		 const uint8_t *payload, const struct raw_item *item,
+		 struct source_record *out)
+{
+	struct raw_segment *g = &s->segments[segment];
+	size_t at = item->at;
+	struct record rec;
+	struct raw_form *f;
+
+	if (record_next(payload, h->payload_bytes, &at, &rec) != 1)
+		return false;
+	f = raw_segment_form(g, rec.form);
+	if (f == NULL || f->state != RAW_FORM_GOOD)
+		return false;
+	out->seq = h->first_seq + item->index;
+	out->time = time_sum(h->base_time, rec.time_delta);
+	out->target = 0;
+	out->form = &f->base;
+	out->body = NULL;
+	out->body_len = 0;
+	out->place.part = (uint32_t)segment;
+	out->place.offset = h->offset + FRAME_HEADER + item->at;
+	if (rec.kind == RECORD_LINK || rec.kind == RECORD_PROJECTION) {
+		out->kind = rec.kind == RECORD_LINK ? SOURCE_LINK : SOURCE_PROJECTION;
+		out->target = rec.target;
+		return true;
+	}
+	out->kind = rec.kind == RECORD_SCOPE ? SOURCE_SCOPE : SOURCE_BOOKMARK;
+	out->body = rec.body;
+	out->body_len = rec.body_len;
+	return true;
+}
+
+/* ---- single scopes ---- */
+
+size_t
+raw_find_segment(const struct raw_session *s, uint64_t seq)
+{
+	for (size_t i = s->segment_count; i-- > 0;) {
+		const struct raw_segment *g = &s->segments[i];
+
+		if (!g->bad && g->first_seq <= seq)
+			return seq < g->cut ? i : s->segment_count;
+	}
+	return s->segment_count;
+}
+
+static struct raw_frame *
+find_frame(struct raw_segment *g, uint64_t seq)
+{
+	size_t lo = 0, hi = g->frame_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (g->frames[mid].first_seq + g->frames[mid].scopes <= seq)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == g->frame_count || g->frames[lo].first_seq > seq)
+		return NULL;
+	return &g->frames[lo];
+}
+
+static void
+cache_drop(struct raw_session *s, size_t slot)
+{
+	struct raw_cached *c = &s->cache[slot];
+
+	if (c->payload == NULL)
+		return;
+	s->segments[c->segment].frames[c->frame].cached = 0;
+	s->cache_bytes -= c->bytes;
+	free(c->payload);
+	free(c->at);
+	memset(c, 0, sizeof *c);
+}
+
+/* A free slot, and room for that many bytes beside what is kept. */
+static size_t
+cache_slot(struct raw_session *s, size_t bytes)
+{
+	for (;;) {
+		size_t oldest = RAW_CACHE_SLOTS, spare = RAW_CACHE_SLOTS;
+
+		for (size_t i = 0; i < RAW_CACHE_SLOTS; i++) {
+			if (s->cache[i].payload == NULL) {
+				spare = i;
+				if (i >= s->cache_top)
+					break;
+			} else if (oldest == RAW_CACHE_SLOTS ||
+				   s->cache[i].used < s->cache[oldest].used) {
+				oldest = i;
+			}
+		}
+		if (oldest == RAW_CACHE_SLOTS ||
+		    (spare != RAW_CACHE_SLOTS &&
+		     s->cache_bytes + bytes <= RAW_CACHE_BYTES))
+			return spare;
+		cache_drop(s, oldest);
+	}
+}
+
+/* A header may promise more scopes than its payload can hold. */
+static uint32_t
+scopes_held(uint32_t payload, uint32_t scopes)
+{
+	uint32_t most = payload / SCOPE_PREFIX;
+
+	return scopes < most ? scopes : most;
+}
+
+static int
+cache_fill(struct raw_session *s, size_t slot, const struct frame *h,
+	   const uint8_t *payload, struct tape_error *err)
+{
+	struct raw_cached *c = &s->cache[slot];
+	struct raw_items items = { 0 };
+	int r = raw_frame_items(s, c->segment, h, payload, false, &items, err);
+
+	if (r == 0) {
+		c->payload = malloc(h->payload_bytes == 0 ? 1 : h->payload_bytes);
+		c->at = calloc(scopes_held(h->payload_bytes, h->scopes) + 1,
+			       sizeof *c->at);
+		if (c->payload == NULL || c->at == NULL)
+			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+				      "no memory for a frame");
+	}
+	if (r != 0) {
+		free(c->payload);
+		free(c->at);
+		memset(c, 0, sizeof *c);
+	} else {
+		memcpy(c->payload, payload, h->payload_bytes);
+		for (size_t i = 0; i < items.count; i++)
+			c->at[items.items[i].index] = items.items[i].at + 1;
+	}
+	free(items.items);
+	return r;
+}
+
+/* 1 = *out, 0 = the frame is damaged. */
+static int
+cache_get(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	  struct raw_cached **out, struct tape_error *err)
+{
+	struct raw_view view = { .segment = UINT32_MAX };
+	struct raw_segment *g = &s->segments[segment];
+	size_t bytes = frame->payload + scopes_held(frame->payload, frame->scopes) * 4,
+	       slot;
+	const uint8_t *payload;
+	struct frame h;
+	int r;
+
+	if (frame->cached != 0) {
+		*out = &s->cache[frame->cached - 1];
+		(*out)->used = ++s->clock;
+		return 1;
+	}
+	r = raw_frame_read(s, segment, frame, &view, &h, &payload, err);
+	if (r == 1) {
+		slot = cache_slot(s, bytes);
+		if (slot >= s->cache_top)
+			s->cache_top = slot + 1;
+		s->cache[slot].segment = (uint32_t)segment;
+		s->cache[slot].frame = (uint32_t)(frame - g->frames);
+		r = cache_fill(s, slot, &h, payload, err);
+		if (r == 0) {
+			*out = &s->cache[slot];
+			(*out)->bytes = bytes;
+			(*out)->scopes = scopes_held(h.payload_bytes, h.scopes);
+			(*out)->base_time = h.base_time;
+			(*out)->used = ++s->clock;
+			s->cache_bytes += bytes;
+			frame->cached = (uint32_t)slot + 1;
+			r = 1;
+		}
+	}
+	free(view.buf);
+	return r;
+}
+
+int
+raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
+	   struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	size_t segment = raw_find_segment(s, seq);
+	struct raw_cached *c = NULL;
+	struct raw_frame *frame;
+	struct raw_item item;
+	struct frame h = { 0 };
+	int r;
+
+	if (segment == s->segment_count)
+		return 0;
+	if (s->cache == NULL) {
+		s->cache = calloc(RAW_CACHE_SLOTS, sizeof *s->cache);
+		if (s->cache == NULL)
+			return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+					 "no memory to follow links");
+	}
+	r = s->segments[segment].loaded ? 0 : raw_segment_load(s, segment, err);
+	if (r != 0)
+		return r;
+	frame = find_frame(&s->segments[segment], seq);
+	if (frame == NULL)
+		return 0;
+	r = cache_get(s, segment, frame, &c, err);
+	if (r != 1)
+		return r;
+	item.index = (uint32_t)(seq - frame->first_seq);
+	if (item.index >= c->scopes || c->at[item.index] == 0)
+		return 0;
+	item.at = c->at[item.index] - 1;
+	h.offset = frame->offset;
+	h.first_seq = frame->first_seq;
+	h.payload_bytes = frame->payload;
+	h.base_time = c->base_time;
+	return raw_frame_record(s, segment, &h, c->payload, &item, out);
+}
+
+void
+raw_cache_drop_segment(struct raw_session *s, size_t segment)
+{
+	for (size_t i = 0; s->cache != NULL && i < s->cache_top; i++)
+		if (s->cache[i].payload != NULL && s->cache[i].segment == segment)
+			cache_drop(s, i);
+}
+
+void
+raw_cache_release(struct raw_session *s)
+{
+	for (size_t i = 0; s->cache != NULL && i < s->cache_top; i++) {
+		free(s->cache[i].payload);
+		free(s->cache[i].at);
+	}
+	free(s->cache);
+	s->cache = NULL;
+}

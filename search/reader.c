@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/hash.h"
+#include "format/os.h"
+
+/* A tape with more damaged places than this may hear of one twice. */
+#define TOLD_MAX (1u << 20)
+
+/* True if the slot was free: the place is new. */
+static bool
+told_insert(uint64_t *slots, size_t cap, uint64_t key)
+{
+	size_t i = (size_t)key & (cap - 1);
+
+	while (slots[i] != 0) {
+		if (slots[i] == key)
+			return false;
+		i = (i + 1) & (cap - 1);
+	}
+	slots[i] = key;
+	return true;
+}
+
+static void
+told_grow(struct tape_reader *reader)
+{
+	size_t cap = reader->told_cap == 0 ? 256 : reader->told_cap * 2;
+	uint64_t *slots;
+
+	if (reader->told_count * 2 < reader->told_cap || cap > TOLD_MAX)
+		return;
+	slots = calloc(cap, sizeof *slots);
+	if (slots == NULL)
+		return;
+	for (size_t i = 0; i < reader->told_cap; i++)
+		if (reader->told[i] != 0)
+			(void)told_insert(slots, cap, reader->told[i]);
+	free(reader->told);
+	reader->told = slots;
+	reader->told_cap = cap;
+}
+
+static bool
+first_time(struct tape_reader *reader, const char *file, uint64_t offset, int kind)
+{
+	uint64_t key = hash_check(file, strlen(file), offset * 2 + (unsigned)kind) | 1u;
+
+	told_grow(reader);
+	if (reader->told_count + 1 >= reader->told_cap)
+		return true;
+	if (!told_insert(reader->told, reader->told_cap, key))
+		return false;
+	reader->told_count++;
+	return true;
+}
+
+void
+reader_report(struct tape_reader *reader, int kind, const char *file, uint64_t offset,
+	      uint64_t bytes, const char *format, ...)
+{
+	char message[512];
+	struct tape_report report = { .kind = kind,
+				      .file = file,
+				      .offset = offset,
+				      .bytes = bytes,
+				      .message = message };
+	va_list ap;
+
+	if (!first_time(reader, file, offset, kind))
+		return;
+	if (kind == TAPE_DAMAGE_MET)
+		reader->damage++;
+	if (reader->on_report == NULL)
+		return;
+	va_start(ap, format);
+	vsnprintf(message, sizeof message, format, ap);
+	va_end(ap);
+	reader->on_report(reader->user, &report);
+}
+
+int
+tape_reader_open(const char *dir, const struct tape_reader_options *options,
+		 struct tape_reader **out, struct tape_error *err)
+{
+	struct tape_reader *reader;
+	int r;
+
+	if (dir == NULL || out == NULL)
+		return error_set(err, TAPE_ERR_MISUSE, NULL, 0,
+				 "tape_reader_open needs a directory and a place for the "
+				 "reader");
+	reader = calloc(1, sizeof *reader);
+	if (reader == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a reader");
+	reader->dir.fd = -1;
+	if (options != NULL && options->size >= sizeof *options) {
+		reader->on_report = options->on_report;
+		reader->user = options->user;
+	}
+	r = tapedir_open(dir, &reader->dir, err);
+	if (r != 0) {
+		free(reader);
+		return r;
+	}
+	if (os_boot_id(reader->boot_id) != 0)
+		reader->boot_id[0] = '\0';
+	if (os_hostname(reader->host, sizeof reader->host) < 0)
+		reader->host[0] = '\0';
+	*out = reader;
+	return 0;
+}
+
+void
+tape_reader_close(struct tape_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	tapedir_close(&reader->dir);
+	free(reader->told);
+	free(reader);
+}
+
+uint64_t
+tape_reader_damage(const struct tape_reader *reader)
+{
+	return reader == NULL ? 0 : reader->damage;
+}

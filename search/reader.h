@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An open tape, and the one place from which damage and notes are told. */
+#ifndef TAPE_SEARCH_READER_H
+#define TAPE_SEARCH_READER_H
+
+#include "format/tapedir.h"
+#include "tape/search.h"
+
+struct tape_reader {
+	struct tapedir dir;
+	void (*on_report)(void *user, const struct tape_report *report);
+	void *user;
+	uint64_t damage;
+	/* Places that were told, as hashes: open addressing, 0 = free. */
+	uint64_t *told;
+	size_t told_count, told_cap;
+	/* Of this machine, for telling live sessions from dead ones; "" = unknown. */
+	char boot_id[37], host[256];
+};
+
+/* Tells it unless that place was told before. `kind` is an enum tape_report_kind. */
+void reader_report(struct tape_reader *reader, int kind, const char *file,
+		   uint64_t offset, uint64_t bytes, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/source.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "search/reader.h"
+
+static void
+tell(struct source *source, const struct source_place *place, int kind,
+     const char *format, va_list ap)
+{
+	char text[400];
+
+	vsnprintf(text, sizeof text, format, ap);
+	reader_report(source->reader, kind, source->ops->file(source, place),
+		      place->offset, 0, "%s", text);
+}
+
+void
+source_lost(struct source *source, const struct source_place *place, const char *format,
+	    ...)
+{
+	int kind = source->ops->excused(source, place) ? TAPE_NOTE_MET : TAPE_DAMAGE_MET;
+	va_list ap;
+
+	va_start(ap, format);
+	tell(source, place, kind, format, ap);
+	va_end(ap);
+}
+
+void
+source_damaged(struct source *source, const struct source_place *place,
+	       const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	tell(source, place, TAPE_DAMAGE_MET, format, ap);
+	va_end(ap);
+}
