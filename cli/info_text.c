@@ -48,6 +48,18 @@ plain(struct out *out, const char *text)
 	out_str(out, buf);
 }
 
+/* The same, with blanks up to a column. */
+static void
+plain_padded(struct out *out, const char *text, size_t columns)
+{
+	size_t width = 0;
+
+	for (const char *c = text; *c; c++)
+		width += ((unsigned char)*c & 0xc0) != 0x80;
+	plain(out, text);
+	out_pad(out, ' ', width < columns ? columns - width : 1);
+}
+
 static void
 heading(struct info *info, const char *text)
 {
@@ -159,10 +171,7 @@ labels(struct info *info, const struct tape_info *data)
 	for (size_t i = 0; i < n; i++) {
 		const struct tape_label_info *label = &data->labels[i];
 		out_str(out, "  ");
-		size_t before = out->len;
-		plain(out, *label->path ? label->path : "(none)");
-		size_t width = out->len > before ? out->len - before : 0;
-		out_pad(out, ' ', width < 16 ? 16 - width : 1);
+		plain_padded(out, *label->path ? label->path : "(none)", 16);
 		out_printf(out, "%10s   %10s\n", grouped(label->scopes, scopes),
 			   grouped(label->links, links));
 	}
@@ -181,17 +190,10 @@ variables(struct info *info, const struct tape_info *data)
 	for (size_t i = 0; i < n; i++) {
 		const struct tape_variable_info *var = &data->variables[i];
 		out_str(out, "  ");
-		size_t before = out->len;
-		plain(out, var->name);
-		size_t width = out->len > before ? out->len - before : 0;
-		out_pad(out, ' ', width < 16 ? 16 - width : 1);
+		plain_padded(out, var->name, 16);
 		out_printf(out, "%10s   ", grouped(var->scopes, scopes));
-		plain(out, var->type);
-		if (*var->unit) {
-			size_t type = strlen(var->type);
-			out_pad(out, ' ', type < 7 ? 8 - type : 1);
-			plain(out, var->unit);
-		}
+		plain_padded(out, var->type, *var->unit ? 8 : 0);
+		plain(out, var->unit);
 		out_char(out, '\n');
 	}
 	left_out(info, data->variable_count);
