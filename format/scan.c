@@ -97,7 +97,7 @@ window_move(struct segment_scan *scan, uint64_t at, size_t len, size_t *kept,
 	uint8_t *from = scan->window, *to = scan->window;
 
 	*kept = 0;
-	if (window_holds(scan, at, 0)) {
+	if (scan->window && window_holds(scan, at, 0)) {
 		*kept = scan->window_len - (size_t)(at - scan->window_at);
 		from += at - scan->window_at;
 	}
