@@ -236,9 +236,9 @@ class Session:
         if r.kind == LINK:
             return self.resolve(t)
         values, canon, cuts = t.form.decode(t.segment.data, t.pos, t.end)
-        found, pos = {}, 0
+        ends, found, pos = iter(cuts[1:]), {}, 0
         for v, value in zip(t.form.canonical, values):
-            end = pos + WIDTH[v.tag] if v.tag < 16 else cuts.pop(0) and cuts[0]
+            end = pos + WIDTH[v.tag] if v.tag < 16 else next(ends)
             found[v.name], pos = (value, canon[pos:end]), end
         canon = b''.join(found[v.name][1] for v in r.form.canonical)
         return {v.name: found[v.name][0] for v in r.form.vars}, hash128(r.form.head16 + canon)

@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The queries on the whole demo tape: at least 100,000 scopes.
+exec "$(dirname "$0")/../queries/test_queries.py" --tape-find "$TAPE_BUILD/cli/tape-find" \
+	--chemostat "$TAPE_BUILD/examples/chemostat" --runs 54 --steps 2000 "$@"

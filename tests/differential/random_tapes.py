@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Random tapes, random queries: tape-find and the Python reference must print the same bytes.
+
+    random_tapes.py --tape-find PROGRAM --tape-record PROGRAM [--seed N] [--pairs N] [--per-tape N]
+
+Half of the tapes are JSON lines through tape-record, half are raw segments made byte
+by byte, with every type and record that JSON lines cannot say. A difference leaves its
+tape behind and prints the command; the seed is printed always."""
+import argparse, os, random, shutil, subprocess, sys, tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+import decoder, reference, tapes
+from values import Blob, F32, double, narrow
+
+
+def quoted(text):
+    return '"%s"' % text.replace('\\', '\\\\').replace('"', '\\"')
+
+
+def plain(text):
+    """Can it stand in a query without quotes?"""
+    return bool(text) and text not in ('not', 'or') and not set(text) & set(' \t\n()=!<>~",/*?@{}\\.\x7f\x01[]') \
+        and text[0] != '_' and '+-' not in text
+
+
+def path(rng, name):
+    if rng.random() < 0.1:
+        return quoted(name)
+    segments = [x if plain(x) and rng.random() < 0.9 else quoted(x) for x in name.split('.')]
+    if len(segments) > 1 and rng.random() < 0.2:
+        segments[rng.randrange(len(segments))] = '*'
+    return '.'.join(segments)
+
+
+class Maker:
+    """Random queries that have a chance to match something on this tape."""
+
+    def __init__(self, rng, scopes):
+        self.rng, self.scopes = rng, scopes
+
+    def query(self, depth=0):
+        rng = self.rng
+        kind = rng.random()
+        if depth < 3 and kind < 0.15:
+            return '(%s or %s)' % (self.query(depth + 1), self.query(depth + 1))
+        if depth < 3 and kind < 0.25:
+            return '%s or %s' % (self.query(3), self.query(3)) if depth == 0 else self.query(3)
+        if depth < 3 and kind < 0.4:
+            return '%s %s' % (self.query(depth + 1), self.query(depth + 1)) if depth == 0 else \
+                '(%s %s)' % (self.query(depth + 1), self.query(depth + 1))
+        if depth < 3 and kind < 0.5:
+            return 'not %s' % (self.query(3) if rng.random() < 0.7 else '(%s)' % self.query(depth + 1))
+        return rng.choice([self.label, self.label, self.variable, self.variable, self.variable,
+                           self.variable, self.field])()
+
+    def label(self):
+        rng = self.rng
+        label = rng.choice(tapes.LABELS + ['_bookmark', '_cache', '_tare', 'nosuch'])
+        kind = rng.random()
+        if kind < 0.2:
+            return rng.choice(['/^it/', '/r.+x/', '/\\d$/', '/^.*t$/', '/a b|iter/', '/^R\\*$/', '/\\.ts/', '/[eé]/'])
+        if kind < 0.35:
+            return rng.choice(['it*', '*', 're?ax', '*.ts', 'run:*', '*e*', 'd?bug', 'relax-?', '*nit'])
+        return label if plain(label) or label[0] == '_' or label == 'store.ts' else quoted(label)
+
+    def number(self, v):
+        rng = self.rng
+        if isinstance(v, float) and (v != v or abs(v) == float('inf')):
+            return 'nan' if v != v else 'inf' if v > 0 else '-inf'
+        if isinstance(v, int):
+            return rng.choice([str(v), str(v), '%d.0' % v if abs(v) < 2**53 else str(v), str(v + 1)])
+        return (narrow if isinstance(v, F32) else double)(v) if rng.random() < 0.8 else '%.3g' % v
+
+    def variable(self):
+        rng = self.rng
+        for _ in range(20):
+            values = rng.choice(self.scopes)['vars']
+            if values:
+                break
+        else:
+            return 'nothing=1'
+        name, v = rng.choice(list(values.items()))
+        if rng.random() < 0.1:
+            name = rng.choice(tapes.NAMES)
+        where = path(rng, name)
+        if isinstance(v, bool):
+            return where + rng.choice(['=true', '=false', '!=true', '=true,false', '=1'])
+        if isinstance(v, (int, float)):
+            return where + self.numeric(v)
+        if isinstance(v, str) and not isinstance(v, decoder.Absent):
+            return where + self.textual(v)
+        return where + rng.choice(['=1', '!=1', '=..5', '="x"', '=true', '<3', '~x'])
+
+    def numeric(self, v):
+        rng, kind = self.rng, self.rng.random()
+        text = self.number(v)
+        if kind < 0.35 or text in ('nan', 'inf', '-inf'):
+            return rng.choice(['=', '=', '=', '!=']) + text
+        if kind < 0.5:
+            return rng.choice(['<', '<=', '>', '>=']) + text
+        if kind < 0.65:
+            return '=' + ','.join([text] + [str(tapes.integer(rng)) for _ in range(2)])
+        if kind < 0.85:
+            other = str(tapes.integer(rng))
+            return rng.choice(['=%s..%s' % (text, other), '=%s..%s' % (other, text), '=%s..' % text,
+                               '=..%s' % text, '=%s..%s' % (text, text), '!=..%s' % text])
+        return rng.choice(['=%s+-0.5', '=%s+-10%%', '=%s+-0', '=%s+-1', '=on', '=hot,off']).replace('%s', text) \
+            .replace('%%', '%')
+
+    def textual(self, v):
+        rng, kind = self.rng, self.rng.random()
+        text = v if plain(v) and rng.random() < 0.7 else quoted(v)
+        if kind < 0.5:
+            return rng.choice(['=', '=', '!=']) + text
+        if kind < 0.7:
+            return '~' + rng.choice(['^w', 'a', 'u$', '^$', 'pro|x', '[0-9]+', '.'])
+        return '=' + ','.join([text, rng.choice(['warmup', '300', '"a b"', 'production'])])
+
+    def field(self):
+        rng, s = self.rng, self.rng.choice(self.scopes)
+        session, notes = s['session'].name, s['session'].notes
+        blobs = [v.hash for v in s['vars'].values() if isinstance(v, Blob)] or ['00']
+        name = rng.choice(list(s['vars']) or ['T'])
+        lo, hi = sorted(rng.choice(self.scopes)['time'] for _ in range(2))
+        at = decoder.second(lo // 10**9)
+        return rng.choice([
+            lambda: '_has=' + path(rng, name), lambda: '_has=' + path(rng, rng.choice(tapes.NAMES)),
+            lambda: '_seq=%d' % s['seq'], lambda: '_seq=%d..%d' % (s['seq'], s['seq'] + rng.randrange(20)),
+            lambda: '_seq>%d' % s['seq'], lambda: '_pos=' + s['pos'], lambda: '_pos=%s..' % s['pos'],
+            lambda: '_pos=..' + s['pos'], lambda: '_session=' + session,
+            lambda: '_session=' + session[:rng.randrange(8, 32)], lambda: '_session=last',
+            lambda: '_session=' + notes.get('name', 'last-1'), lambda: '_run=' + notes.get('name', session),
+            lambda: '_rank=%s' % notes.get('rank', '0'), lambda: '_rank=1..2',
+            lambda: '_host=' + rng.choice(['node1', 'node2', notes.get('host', 'node3')]),
+            lambda: '_hash=' + s['hash'], lambda: '_hash=' + s['hash'][:rng.randrange(6, 20)],
+            lambda: '_blob=' + rng.choice(blobs)[:rng.choice([8, 16, 32])], lambda: '_has=_link',
+            lambda: '_func=main', lambda: '_func!=main', lambda: '_file=a.c', lambda: '_file~solver',
+            lambda: '_line=%d' % s['line'], lambda: '_line=10..50',
+            lambda: '_link=' + s.get('link', s['pos']),
+            lambda: '_time=%sZ..' % at, lambda: '_time=..%sZ' % at, lambda: '_time=2026-11-22', lambda: '_time=2026',
+        ])()
+
+
+class Run:
+    def __init__(self, options):
+        self.o, self.wrong, self.answers = options, 0, 0
+
+    def tape(self, rng, directory):
+        if rng.random() < 0.5:
+            tapes.write_raw(rng, directory)
+            return
+        for n in range(rng.randrange(1, 3)):
+            done = subprocess.run(
+                [self.o.tape_record, directory, '--label-key', 'label', '--time-key', 't', '--name', 'run%d' % n,
+                 '--label', 'json'], input=tapes.json_lines(rng, rng.randrange(1, 150)).encode(),
+                capture_output=True, check=False)
+            if done.returncode not in (0, 3):
+                raise SystemExit('tape-record: exit %d: %s' % (done.returncode, done.stderr.decode()))
+
+    def pairs(self, seed, count):
+        rng = random.Random(seed)
+        directory = tempfile.mkdtemp(prefix='tape-differential-')
+        self.tape(rng, directory)
+        tape = decoder.Tape(directory)
+        everything = list(tape.scopes(all=True))
+        kept = self.wrong
+        if any(r[0] == 'damage' for r in tape.reports):
+            self.differ(seed, directory, '', 'the decoder met damage: %s' % list(tape.reports)[:2])
+        maker = Maker(rng, everything)
+        for n in range(count):
+            text = maker.query() if n and everything else ''
+            all = rng.random() < 0.2
+            self.pair(seed, directory, tape, everything, text, all)
+        if self.wrong == kept:
+            shutil.rmtree(directory)
+
+    def pair(self, seed, directory, tape, everything, text, all):
+        try:
+            want = ''.join(x + '\n' for x in reference.find(tape, text, all, everything)).encode()
+        except reference.Wrong as e:
+            return self.differ(seed, directory, text, 'the reference cannot read it: %s' % e)
+        done = subprocess.run([self.o.tape_find, directory, '-o', 'jsonl', *(['--all'] if all else []), '--', text],
+                              capture_output=True, check=False)
+        self.answers += bool(want)
+        if done.stdout != want or done.returncode != (0 if want else 1):
+            got, want = done.stdout.splitlines(), want.splitlines()
+            at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
+            self.differ(seed, directory, text + (' (--all)' if all else ''), 'exit %d, %d lines, expected %d\n  got  %s\n  want %s%s' % (
+                done.returncode, len(got), len(want), b''.join(got[at:at + 1]).decode(),
+                b''.join(want[at:at + 1]).decode(), '\n  ' + done.stderr.decode() if done.stderr else ''))
+
+    def differ(self, seed, directory, text, why):
+        self.wrong += 1
+        if self.wrong <= 20:
+            print('DIFFERS: seed %d, tape %s, query: %s\n  %s' % (seed, directory, text, why), file=sys.stderr)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('--tape-find', required=True)
+    p.add_argument('--tape-record', required=True)
+    p.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(4), 'little'))
+    p.add_argument('--pairs', type=int, default=500)
+    p.add_argument('--per-tape', type=int, default=50)
+    o = p.parse_args()
+    print('seed %d' % o.seed, flush=True)
+    run, done, seed = Run(o), 0, o.seed
+    while done < o.pairs:
+        run.pairs(seed, min(o.per_tape, o.pairs - done))
+        done, seed = done + o.per_tape, seed + 1
+    print('%d pairs of tape and query, %d with an answer, %d differ' % (done, run.answers, run.wrong))
+    return run.wrong != 0 or run.answers < done // 10
+
+
+if __name__ == '__main__':
+    sys.exit(main())
