@@ -244,6 +244,11 @@ variable_value(const struct form_var *var, const struct entry *entry, const uint
 		array_head(entry->array, out);
 	if (entry->size <= CANON_BYTES) {
 		out->data = entry->content;
+		/* Shown as a blob, so by its name, though its bytes are here. */
+		if (var->store != TAPE_INLINE) {
+			out->hash = hash_bytes(entry->content, (size_t)entry->size);
+			out->has_hash = 1;
+		}
 		return;
 	}
 	out->has_hash = 1;
