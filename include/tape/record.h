@@ -124,7 +124,10 @@ TAPE_API int tape_commit(struct tape *t);
 TAPE_API int tape_discard(struct tape *t);
 /* For signal handlers: the next call, or the background thread, commits. */
 TAPE_API void tape_commit_soon(struct tape *t);
-/* The first error, or "". tape_error(NULL): why tape_open failed last. Borrowed until the process ends. */
+/*
+ * The first error, or "". tape_error(NULL): why tape_open failed last. Borrowed
+ * until the process ends.
+ */
 TAPE_API const char *tape_error(const struct tape *t);
 /* How many scopes could not be recorded. */
 TAPE_API uint64_t tape_lost(const struct tape *t);
@@ -157,7 +160,7 @@ TAPE_API void tape_record(struct tape *t, struct tape_site *site, const char *la
  * thread, under its path and sticky variables. Names and text are copied; a
  * name's length may be TAPE_NUL. Every call returns 0, or -1 when the scope is
  * already lost for the reason that tape_error gives; tape_build_end (which
- * commits nothing) and tape_build_cancel free it. NULL is fine everywhere.
+ * does not wait for a commit) and tape_build_cancel free it. NULL is fine everywhere.
  */
 TAPE_API struct tape_build *tape_build_begin(struct tape *t, const char *label);
 /* One more label below the others. */
@@ -371,41 +374,41 @@ TAPE_STUB_(struct tape_guard, tape_label_pushf,
 								    size_t tape_n_)
 					TAPE_STUB_VAR_(bytes, const void *tape_v_, size_t tape_n_) TAPE_STUB_VAR_(
 						nd, const struct tape_nd *tape_v_,
-						int tape_as_blob_) TAPE_STUB_VAR_(ref, const struct tape_ref *tape_v_)
-						TAPE_STUB_PUT_(unit, const char *tape_unit_, size_t tape_len_) TAPE_STUB_(
-							int, tape_build_end,
-							(struct tape_build * tape_b_),
-							0) TAPE_STUB_(void, tape_build_cancel,
-								      (struct tape_build *
-								       tape_b_), )
+						int tape_as_blob_)
+						TAPE_STUB_VAR_(ref, const struct tape_ref *tape_v_) TAPE_STUB_PUT_(
+							unit, const char *tape_unit_,
+							size_t tape_len_)
 							TAPE_STUB_(
-								struct tape_stream
-									*,
-								tape_stream_open,
-								(struct tape * tape_t_),
-								0) TAPE_STUB_(int,
-									      tape_stream_write,
-									      (struct tape_stream *
-										       tape_s_,
-									       const void *
-										       tape_v_,
-									       size_t tape_n_),
-									      0)
+								int, tape_build_end,
+								(struct tape_build *
+								 tape_b_),
+								0) TAPE_STUB_(void, tape_build_cancel,
+									      (struct
+									       tape_build *
+									       tape_b_), )
 								TAPE_STUB_(
-									int,
-									tape_stream_close,
-									(struct tape_stream *
-										 tape_s_,
-									 struct
-									 tape_ref *
-										 tape_ref_),
-									-1)
+									struct tape_stream
+										*,
+									tape_stream_open,
+									(struct tape *
+									 tape_t_),
+									0)
 									TAPE_STUB_(
-										void,
-										tape_stream_cancel,
-										(struct
-										 tape_stream *
-										 tape_s_), )
+										int,
+										tape_stream_write,
+										(struct tape_stream *
+											 tape_s_,
+										 const void
+											 *tape_v_,
+										 size_t tape_n_),
+										0) static inline
+	__attribute__((__unused__)) int tape_stream_close(struct tape_stream *tape_s_,
+							  struct tape_ref *tape_ref_)
+{
+	__builtin_memset(tape_ref_, 0, sizeof(*tape_ref_));
+	return 0;
+}
+TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream * tape_s_), )
 #undef TAPE_STUB_
 #undef TAPE_STUB_PUT_
 #undef TAPE_STUB_VAR_

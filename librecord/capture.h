@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the capture side share: how a macro's arguments become a
+ * record in the calling thread's stage.
+ *
+ *	site (a macro call) -> plan (names, per recorder) -> layout (form, offsets)
+ *
+ * A layout is found once per (plan, context, sticky shape, types) and cached per
+ * thread; a warm scope only copies values to the offsets that it lists.
+ */
+#ifndef TAPE_LIBRECORD_CAPTURE_H
+#define TAPE_LIBRECORD_CAPTURE_H
+
+#include "format/segment.h"
+#include "librecord/intern.h"
+#include "librecord/recorder.h"
+
+#define MAX_ARGUMENTS 32u
+
+/* One label path. Never freed before the recorder; id 0 is the empty path. */
+struct context {
+	struct context *parent;
+	uint32_t id, depth;
+	uint32_t len;
+	char label[]; /* the innermost, NUL-terminated, at most LIMIT_NAME */
+};
+
+/* A variable with its value at hand. Names and bytes are borrowed. */
+struct item {
+	const char *name, *unit;
+	uint32_t name_len, unit_len;
+	uint8_t type, store, dtype, ndim, fortran;
+	bool on_tape; /* its bytes are stored already (tape_stream_close) */
+	struct tape_word value; /* fixed width */
+	const void *data;	/* variable width */
+	uint64_t size;
+	struct tape_hash hash; /* if size is over CANON_BYTES */
+	uint64_t dims[TAPE_MAX_DIMS];
+};
+
+/*
+ * The sticky variables of one level, inner ones before outer ones of the same
+ * name, which are left out. `shape` numbers the list of names, types, units.
+ */
+struct sticky {
+	uint32_t shape, count, cap;
+	struct item *items;
+	uint8_t *bytes; /* names, units and data of the items */
+	size_t len, bytes_cap;
+};
+
+struct level {
+	struct context *context;
+	const struct sticky *sticky; /* never NULL */
+	struct sticky *own;	     /* memory for TAPE_WITH at this level, kept */
+};
+
+/* Where a value comes from. */
+enum slot_from {
+	FROM_WORD,   /* words[source] */
+	FROM_NAMED,  /* the struct tape_named at words[source] */
+	FROM_STICKY, /* the thread's sticky variables */
+	FROM_ITEM,   /* an item: loaded from a word whose type shows only at run time, or given */
+};
+/* How one variable of a layout gets into the body. */
+struct slot {
+	uint8_t from, type, store;
+	bool checked;	 /* its type was found by item_load and must be found again */
+	uint16_t source; /* index of the argument or sticky variable */
+	uint16_t width;	 /* fixed width */
+	uint32_t offset; /* fixed width */
+	uint32_t var;	 /* index into the form's vars */
+};
+
+/*
+ * A form, and where its values come from. Never freed before the recorder. The
+ * slots: fixed-width ones of 8 bytes from words, then from named words, then
+ * other fixed-width ones, then the wide ones in canonical order.
+ */
+struct layout {
+	struct rec_form *form;
+	struct context *context;
+	uint32_t number, fixed_bytes;
+	uint32_t word_count, named_count, fixed_count, wide_count; /* fixed_count: all fixed */
+	uint32_t argument_count;
+	bool dynamic; /* a name or unit may change from call to call */
+	bool checked; /* some slot is, or is wide */
+	struct slot slots[];
+};
+
+struct plan_var {
+	const char *name; /* "" if it is dynamic */
+	const char *unit;
+	uint32_t name_len, unit_len;
+	uint8_t dynamic;
+};
+
+/* What a site is to one recorder. */
+struct plan {
+	struct plan *next; /* of other recorders */
+	struct tape *tape;
+	char *file, *func; /* copies: the site's library may be unloaded */
+	uint32_t line, count;
+	atomic_uint said; /* enum plan_said: said once per site */
+	struct plan_var vars[];
+};
+enum plan_said {
+	SAID_TWICE = 1,
+	SAID_CUT = 2,
+	SAID_BAD_ARRAY = 4,
+	SAID_TOO_LARGE = 8,
+	SAID_LABEL = 16,
+	SAID_UTF8 = 64,
+	SAID_EXPRESSION = 128,
+	SAID_RECORD = 256,
+};
+
+struct cached_layout {
+	const void *plans; /* head of the site's list when this was found */
+	const struct context *context; /* of the thread */
+	uint32_t shape;
+	const struct layout *layout;
+};
+struct cached_label {
+	const struct context *parent;
+	const char *name;
+	struct context *child;
+};
+#define LAYOUT_CACHE 256u
+#define LABEL_CACHE 64u
+
+/* Time from the processor's counter between readings of the clock; see ticks.h. */
+struct ticks {
+	uint64_t first, first_ns, anchor, span, scale;
+	int64_t anchor_ns, last;
+	uint32_t strikes;
+	bool off;
+};
+
+/* Memory that lives until the end of a scope, for arrays that are gathered. */
+struct scratch {
+	uint8_t *data;
+	size_t used, cap;
+	struct scratch_old {
+		struct scratch_old *next;
+	} *old;
+};
+
+/* What one thread is to one recorder. */
+struct thread_state {
+	struct tape *tape;
+	struct stage *stage;
+	struct level *levels, *level; /* level: the innermost */
+	uint32_t level_count, level_cap;
+	uint64_t commit_len; /* stage->len that calls for a commit */
+	int64_t commit_ns;
+	uint32_t commit_scopes;
+	bool dedup;
+	struct ticks ticks;
+	struct scratch scratch;
+	struct bytes key; /* of layout_find, kept so that it allocates nothing */
+	struct tape_build *builds; /* ready to be used again */
+	struct thread_state *next_of_thread, *next_of_tape;
+	struct cached_layout layouts[LAYOUT_CACHE];
+	struct cached_label labels[LABEL_CACHE];
+};
+
+/* t->threads */
+struct threads {
+	struct thread_state *all; /* under table_lock */
+};
+
+/* t->forms; under table_lock, but for what a thread has found there before. */
+struct forms {
+	struct intern contexts, shapes, layouts, snapshots;
+	struct context root;
+	struct context **context_by_id;
+	uint32_t context_count, context_cap;
+	uint32_t shape_count;
+	const struct sticky **snapshot_by_id;
+	uint32_t snapshot_count, snapshot_cap;
+	uint32_t tag; /* tells this recorder's tape_ctx from another's */
+	atomic_uint said; /* enum session_said */
+	atomic_uint bad_guards;
+};
+enum session_said {
+	SAID_DEPTH = 1,
+	SAID_CONTEXTS = 2,
+	SAID_EQUALS = 4,
+	SAID_LONG_DOUBLE = 8,
+	SAID_GUARD = 16,
+	SAID_LABEL_CUT = 32,
+	SAID_FORMS = 64,
+	SAID_SNAPSHOTS = 128,
+	SAID_VERSION = 256,
+	SAID_TWICE_BUILD = 512,
+};
+
+/* ---- context.c ---- */
+
+extern const struct sticky no_sticky;
+
+/* The calling thread's state, made on first use; NULL when t is NULL or dead, or memory is out. */
+struct thread_state *capture_thread(struct tape *t);
+/* The path `parent`, `label`. Never NULL: at a limit it is a shorter path. */
+struct context *context_child(struct tape *t, struct context *parent, const char *label,
+			      size_t len);
+/* True once per recorder and bit. */
+bool said_first(atomic_uint *said, unsigned bit);
+
+/* ---- names.c ---- */
+
+/* Cuts at LIMIT_NAME and a character's border, replaces what is not UTF-8; `cut`, `replaced` may be NULL. Returns the length; out is NUL-terminated. */
+size_t name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
+		  bool *replaced);
+/*
+ * The name of a variable from the text of its expression: blanks outside quotes
+ * go; &x, *x, (cast)x and (x) are x; p->a is p.a. False if it is none of these:
+ * then out is the text.
+ */
+bool name_from_text(const char *text, size_t len, char out[LIMIT_NAME + 1]);
+/* The next piece up to a comma outside parentheses and quotes; false at the end. */
+bool name_next_piece(const char **rest, const char **piece, size_t *len);
+bool text_is_utf8(const void *text, size_t len);
+
+/* ---- arrays.c ---- */
+
+enum item_problem { ITEM_FINE, ITEM_BAD_ARRAY, ITEM_TOO_LARGE };
+/*
+ * Type, store, value of one argument (not its name). Wide values of over
+ * CANON_BYTES are hashed. What cannot be read is recorded as absent; the return
+ * says why.
+ */
+enum item_problem item_load(struct thread_state *ts, unsigned kind, struct tape_word word,
+			    struct item *item);
+enum item_problem item_load_nd(struct thread_state *ts, const struct tape_nd *nd,
+			       bool as_blob, struct item *item);
+enum item_problem item_load_ref(const struct tape_ref *ref, struct item *item);
+void item_load_text(struct thread_state *ts, const char *text, uint64_t len,
+		    struct item *item);
+void item_load_bytes(struct thread_state *ts, const void *data, uint64_t size,
+		     struct item *item);
+/* Bytes of a wide item in the canonical part, and in the tail. */
+size_t item_canonical_size(const struct item *item);
+size_t item_tail_size(const struct item *item);
+size_t item_canonical_write(const struct item *item, uint8_t *p);
+
+void *scratch_take(struct scratch *scratch, size_t size); /* NULL: no memory */
+void scratch_reset(struct scratch *scratch);
+void scratch_release(struct scratch *scratch);
+
+/* ---- plans.c ---- */
+
+void plans_after_fork(void);
+/* The plan of a site for this recorder, made on first use. NULL: reported. */
+struct plan *plan_find(struct thread_state *ts, struct tape_site *site,
+		       const unsigned char *kinds, const struct tape_word *words);
+/* Loads all arguments; names come from the plan or, if dynamic, from the call (kept in scratch). */
+void plan_items(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
+		const struct tape_word *words, struct item items[MAX_ARGUMENTS]);
+void plan_complain(struct plan *plan, unsigned bit, bool error, const char *what);
+
+/* ---- forms.c ---- */
+
+/* Where a scope is recorded: a plan, or text where there is none. */
+struct place {
+	struct plan *plan;
+	const char *file, *func;
+	uint32_t line;
+};
+/*
+ * The layout for these items under ctx and the thread's sticky variables, found
+ * or made. With kinds and words, values will come from there; else (NULL) all
+ * come as items. NULL: reported, and the scope is counted as lost.
+ */
+const struct layout *layout_find(struct thread_state *ts, const struct place *place,
+				 struct context *ctx, const struct item *items,
+				 size_t count, const unsigned char *kinds,
+				 const struct tape_word *words);
+/* The number of a list of sticky variables; 0 = none, or no memory. */
+uint32_t forms_shape(struct tape *t, const struct item *items, size_t count);
+
+/* ---- scope.c ---- */
+
+void scope_free_builds(struct tape_build *builds);
+
+/* ---- capture.c ---- */
+
+/*
+ * Writes a scope from items (arguments by source index) and the thread's sticky
+ * variables. time_ns NULL = now. 0, or -1: reported and counted.
+ */
+int capture_items(struct thread_state *ts, const struct layout *layout,
+		  const struct item *items, const int64_t *time_ns);
+
+#endif

@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Label paths, sticky variables, and what each thread is to a recorder. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "librecord/ticks.h"
+
+#define GUARD_MAGIC 0x7461706567756172u
+#define MAX_LEVELS 4096u
+
+const struct sticky no_sticky;
+
+/* The state used last: one comparison finds it again. */
+static __thread struct thread_state *last_state __attribute__((tls_model("initial-exec")));
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+static bool thread_key_made;
+
+bool
+said_first(atomic_uint *said, unsigned bit)
+{
+	if (atomic_load_explicit(said, memory_order_relaxed) & bit)
+		return false;
+	return !(atomic_fetch_or(said, bit) & bit);
+}
+
+/* ---- time ---- */
+
+#define ANCHOR_NS 1000000
+#define STRIKE_NS 200000
+
+/*
+ * Reads the clock and, once it is known how fast the counter runs, lets it give
+ * the time of the next millisecond.
+ */
+int64_t
+ticks_anchor(struct thread_state *ts)
+{
+	struct ticks *k = &ts->ticks;
+	uint64_t before = ticks_read();
+	int64_t now = session_now(ts->tape);
+	uint64_t at = ticks_read();
+	int64_t guess;
+
+	if (k->off || !TICKS_KNOWN)
+		return now;
+	at = before + (at - before) / 2;
+	if (k->span) {
+		guess = k->anchor_ns + (int64_t)(((at - k->anchor) * k->scale) >> 32);
+		/* A thread that was stopped between two readings is no fault of the counter. */
+		if (at - k->anchor < 4 * k->span &&
+		    (guess - now > STRIKE_NS || now - guess > STRIKE_NS) && ++k->strikes > 8)
+			k->off = true;
+		if (at - k->anchor < 4 * k->span && now < guess && guess - now < STRIKE_NS)
+			now = guess; /* never back within a thread */
+	}
+	if (k->first == 0) {
+		k->off = !ticks_even();
+		k->first = at;
+		k->first_ns = (uint64_t)now;
+	}
+	k->span = 0;
+	if (!k->off && at - k->first > 1000 && (uint64_t)now - k->first_ns >= ANCHOR_NS) {
+		double scale = (double)((uint64_t)now - k->first_ns) / (double)(at - k->first);
+
+		k->scale = (uint64_t)(scale * 4294967296.0);
+		k->span = (uint64_t)(ANCHOR_NS / scale);
+		k->anchor = at;
+		k->anchor_ns = now;
+	}
+	return now;
+}
+
+/* ---- threads ---- */
+
+/* Ends a thread: its scopes are committed (commit=auto), its stage is free for another. */
+static void
+state_end(struct thread_state *ts)
+{
+	struct tape *t = ts->tape;
+	struct stage *stage = ts->stage;
+
+	if (atomic_load(&t->dead))
+		return;
+	if (t->conf.commit == COMMIT_AUTO && stage->count)
+		(void)session_commit_stage(t, stage);
+	pthread_mutex_lock(&t->table_lock);
+	for (struct thread_state **p = &t->threads->all; *p; p = &(*p)->next_of_tape)
+		if (*p == ts) {
+			*p = ts->next_of_tape;
+			break;
+		}
+	pthread_mutex_unlock(&t->table_lock);
+	atomic_store(&stage->owner_gone, true);
+}
+
+static void
+state_free(struct thread_state *ts)
+{
+	for (uint32_t i = 0; i < ts->level_cap; i++) {
+		struct sticky *own = ts->levels[i].own;
+
+		if (own) {
+			free(own->items);
+			free(own->bytes);
+			free(own);
+		}
+	}
+	free(ts->levels);
+	scratch_release(&ts->scratch);
+	bytes_release(&ts->key);
+	free(ts);
+}
+
+static void
+thread_end(void *first)
+{
+	struct thread_state *ts = first;
+
+	last_state = NULL;
+	while (ts) {
+		struct thread_state *next = ts->next_of_thread;
+
+		state_end(ts);
+		scope_free_builds(ts->builds);
+		state_free(ts);
+		ts = next;
+	}
+}
+
+static void
+make_key(void)
+{
+	thread_key_made = pthread_key_create(&thread_key, thread_end) == 0;
+}
+
+static struct stage *
+stage_new(struct tape *t)
+{
+	struct stage *stage = aligned_alloc(64, (sizeof(*stage) + 63) / 64 * 64);
+
+	if (!stage)
+		return NULL;
+	memset(stage, 0, sizeof(*stage));
+	stage->tape = t;
+	stage->len = FRAME_HEADER;
+	stage->next = atomic_load(&t->stages);
+	while (!atomic_compare_exchange_weak(&t->stages, &stage->next, stage))
+		;
+	return stage;
+}
+
+/* One whose thread has ended, if it is empty. Under table_lock. */
+static struct stage *
+stage_reuse(struct tape *t)
+{
+	for (struct stage *s = atomic_load(&t->stages); s; s = s->next) {
+		bool empty;
+
+		if (!atomic_load(&s->owner_gone))
+			continue;
+		stage_lock(s);
+		empty = s->count == 0 && s->blob_len == 0 && s->big_count == 0;
+		stage_unlock(s);
+		if (empty) {
+			atomic_store(&s->owner_gone, false);
+			return s;
+		}
+	}
+	return NULL;
+}
+
+static int
+levels_reserve(struct thread_state *ts, uint32_t count)
+{
+	uint32_t cap = ts->level_cap ? ts->level_cap : 16;
+	struct level *p;
+
+	if (count <= ts->level_cap)
+		return 0;
+	while (cap < count)
+		cap *= 2;
+	p = realloc(ts->levels, cap * sizeof(*p));
+	if (!p)
+		return -1;
+	memset(p + ts->level_cap, 0, (cap - ts->level_cap) * sizeof(*p));
+	ts->levels = p;
+	ts->level_cap = cap;
+	ts->level = ts->level_count ? &p[ts->level_count - 1] : NULL;
+	return 0;
+}
+
+static struct thread_state *
+state_new(struct tape *t)
+{
+	struct thread_state *ts = calloc(1, sizeof(*ts));
+
+	if (!ts || levels_reserve(ts, 16) < 0) {
+		free(ts);
+		return NULL;
+	}
+	ts->tape = t;
+	ts->level_count = 1;
+	ts->level = &ts->levels[0];
+	*ts->level = (struct level){ .context = &t->forms->root, .sticky = &no_sticky };
+	ts->commit_len = UINT64_MAX;
+	ts->commit_ns = INT64_MAX;
+	ts->commit_scopes = UINT32_MAX;
+	if (t->conf.commit == COMMIT_AUTO) {
+		ts->commit_len = FRAME_HEADER + t->conf.commit_bytes;
+		ts->commit_ns = (int64_t)t->conf.commit_ms * 1000000;
+		if (t->conf.commit_scopes)
+			ts->commit_scopes = t->conf.commit_scopes;
+	}
+	ts->dedup = t->conf.dedup;
+	pthread_mutex_lock(&t->table_lock);
+	ts->stage = stage_reuse(t);
+	pthread_mutex_unlock(&t->table_lock);
+	if (!ts->stage)
+		ts->stage = stage_new(t);
+	if (!ts->stage) {
+		state_free(ts);
+		return NULL;
+	}
+	return ts;
+}
+
+static struct thread_state *
+state_find(struct tape *t)
+{
+	struct thread_state *ts;
+
+	pthread_once(&thread_once, make_key);
+	ts = thread_key_made ? pthread_getspecific(thread_key) : NULL;
+	while (ts && ts->tape != t)
+		ts = ts->next_of_thread;
+	if (ts)
+		return ts;
+	ts = thread_key_made ? state_new(t) : NULL;
+	if (!ts) {
+		recorder_error(t, "no memory for another thread: its scopes are not recorded");
+		return NULL;
+	}
+	ts->next_of_thread = pthread_getspecific(thread_key);
+	if (pthread_setspecific(thread_key, ts) != 0) {
+		/* The stage stays in the recorder's list, for the next thread. */
+		atomic_store(&ts->stage->owner_gone, true);
+		state_free(ts);
+		recorder_error(t, "no memory for another thread: its scopes are not recorded");
+		return NULL;
+	}
+	pthread_mutex_lock(&t->table_lock);
+	ts->next_of_tape = t->threads->all;
+	t->threads->all = ts;
+	pthread_mutex_unlock(&t->table_lock);
+	return ts;
+}
+
+struct thread_state *
+capture_thread(struct tape *t)
+{
+	struct thread_state *ts = last_state;
+
+	if (!t || atomic_load_explicit(&t->dead, memory_order_acquire))
+		return NULL;
+	if (ts && ts->tape == t)
+		return ts;
+	ts = state_find(t);
+	if (ts)
+		last_state = ts;
+	return ts;
+}
+
+struct stage *
+capture_stage(struct tape *t)
+{
+	struct thread_state *ts = capture_thread(t);
+
+	return ts ? ts->stage : NULL;
+}
+
+int
+capture_init(struct tape *t)
+{
+	t->threads = calloc(1, sizeof(*t->threads));
+	t->forms = calloc(1, sizeof(*t->forms) + LIMIT_NAME + 1);
+	if (!t->threads || !t->forms) {
+		free(t->threads);
+		free(t->forms);
+		t->threads = NULL;
+		t->forms = NULL;
+		return -1;
+	}
+	t->forms->tag = (uint32_t)(t->session[0] ^ t->session[0] >> 32 ^ t->session[1]) | 1u;
+	return 0;
+}
+
+/*
+ * The child has one thread, a copy of the one that forked. What other threads
+ * had is theirs, in the parent; their states stay as unreachable copies, because
+ * they may have been in the middle of changing them.
+ */
+void
+capture_after_fork(struct tape *t)
+{
+	struct thread_state *own = NULL;
+
+	pthread_mutex_init(&t->table_lock, NULL);
+	plans_after_fork();
+	if (thread_key_made)
+		for (own = pthread_getspecific(thread_key); own && own->tape != t;
+		     own = own->next_of_thread)
+			;
+	if (t->threads)
+		t->threads->all = own;
+	if (own)
+		own->next_of_tape = NULL;
+	for (struct stage *s = atomic_load(&t->stages); s; s = s->next) {
+		atomic_store(&s->lock, 0u);
+		stage_clear(s);
+		if (!own || s != own->stage)
+			atomic_store(&s->owner_gone, true);
+	}
+	if (own)
+		own->ticks = (struct ticks){ 0 };
+}
+
+/* ---- paths ---- */
+
+static int
+context_number(struct forms *f, struct context *c)
+{
+	if (f->context_count == f->context_cap) {
+		uint32_t cap = f->context_cap ? f->context_cap * 2 : 64;
+		struct context **p = realloc(f->context_by_id, cap * sizeof(struct context *));
+
+		if (!p)
+			return -1;
+		f->context_by_id = p;
+		f->context_cap = cap;
+	}
+	c->id = f->context_count + 1;
+	f->context_by_id[f->context_count++] = c;
+	return 0;
+}
+
+static struct context *
+context_add(struct forms *f, struct context *parent, const char *label, size_t len,
+	    const struct bytes *key, uint64_t hash)
+{
+	struct context *c = calloc(1, sizeof(*c) + len + 1);
+
+	if (!c)
+		return NULL;
+	c->parent = parent;
+	c->depth = parent->depth + 1;
+	c->len = (uint32_t)len;
+	memcpy(c->label, label, len);
+	if (intern_add(&f->contexts, key->data, key->len, hash, c) < 0) {
+		free(c);
+		return NULL;
+	}
+	if (context_number(f, c) < 0)
+		c->id = 0; /* found by name, but cannot be carried to other threads */
+	return c;
+}
+
+static struct context *
+outermost(struct context *c)
+{
+	while (c->depth > 1)
+		c = c->parent;
+	return c;
+}
+
+struct context *
+context_child(struct tape *t, struct context *parent, const char *label, size_t len)
+{
+	struct forms *f = t->forms;
+	char name[LIMIT_NAME + 1];
+	uint8_t buf[sizeof(void *) + LIMIT_NAME];
+	struct bytes key = { buf, 0, sizeof(buf), 0 };
+	struct context *c;
+	bool cut, replaced;
+	uint64_t hash;
+
+	if (parent->depth >= LIMIT_LABELS) {
+		if (said_first(&f->said, SAID_DEPTH))
+			recorder_error(t,
+				       "labels are nested more than %u deep, at \"%.60s\": the "
+				       "deeper ones are left out",
+				       LIMIT_LABELS, label);
+		return parent;
+	}
+	len = name_clean(label, len, name, &cut, &replaced);
+	if ((cut || replaced) && said_first(&f->said, SAID_LABEL_CUT))
+		recorder_warn(t, "label \"%.60s...\" was %s", name,
+			      cut ? "cut at 255 bytes" : "not UTF-8");
+	if (memchr(name, '=', len) && said_first(&f->said, SAID_EQUALS))
+		recorder_warn(t,
+			      "label \"%s\" has a '=', which a query would read as a test: "
+			      "\"run:17\" is the convention",
+			      name);
+	if (len == 0)
+		return parent;
+	bytes_put(&key, &parent, sizeof(parent));
+	bytes_put(&key, name, len);
+	pthread_mutex_lock(&t->table_lock);
+	c = intern_find(&f->contexts, key.data, key.len, &hash);
+	if (!c && f->contexts.count < LIMIT_CONTEXTS)
+		c = context_add(f, parent, name, len, &key, hash);
+	pthread_mutex_unlock(&t->table_lock);
+	if (c)
+		return c;
+	if (said_first(&f->said, SAID_CONTEXTS))
+		recorder_error(t,
+			       "more than %u label paths (at \"%s\"): scopes under further "
+			       "ones carry their outermost label only; put what varies into "
+			       "a variable",
+			       LIMIT_CONTEXTS, name);
+	return outermost(parent);
+}
+
+/* The child by a label that the calling thread has used lately. */
+static struct context *
+context_enter(struct thread_state *ts, const char *name)
+{
+	struct context *parent = ts->level->context;
+	uintptr_t h = (uintptr_t)name ^ (uintptr_t)name >> 6 ^ (uintptr_t)parent >> 5;
+	struct cached_label *c = &ts->labels[h % LABEL_CACHE];
+
+	if (c->parent == parent && c->name == name && strcmp(c->child->label, name) == 0)
+		return c->child;
+	c->child = context_child(ts->tape, parent, name, strlen(name));
+	c->parent = parent;
+	c->name = name;
+	return c->child;
+}
+
+/* ---- levels and guards ---- */
+
+static uint64_t
+guard_magic(const struct tape *t, uint64_t level)
+{
+	return GUARD_MAGIC ^ (uint64_t)(uintptr_t)t ^ level * 0x9e3779b97f4a7c15u;
+}
+
+/* One more level, a copy of the innermost. NULL: too many, or no memory. */
+static struct level *
+level_push(struct thread_state *ts, struct tape_guard *guard)
+{
+	struct level *up;
+
+	if (ts->level_count >= MAX_LEVELS || levels_reserve(ts, ts->level_count + 1) < 0) {
+		if (said_first(&ts->tape->forms->said, SAID_DEPTH))
+			recorder_error(ts->tape,
+				       "more than %u labels and sticky lists are open: the "
+				       "deeper ones are left out",
+				       MAX_LEVELS);
+		return NULL;
+	}
+	guard->to = ts->tape;
+	guard->level = ts->level_count;
+	guard->magic = guard_magic(ts->tape, ts->level_count);
+	up = ts->level++;
+	ts->level_count++;
+	ts->level->context = up->context;
+	ts->level->sticky = up->sticky;
+	return ts->level;
+}
+
+void
+tape_guard_pop(struct tape_guard *guard)
+{
+	struct thread_state *ts;
+
+	if (!guard || !guard->to)
+		return;
+	/* A jump past the declaration leaves anything here: do not follow it. */
+	if (guard->magic != guard_magic(guard->to, guard->level)) {
+		ts = last_state;
+		if (ts && !atomic_load(&ts->tape->dead)) {
+			atomic_fetch_add(&ts->tape->forms->bad_guards, 1);
+			if (said_first(&ts->tape->forms->said, SAID_GUARD))
+				recorder_warn(ts->tape,
+					      "a jump went past a TAPE_LABEL or TAPE_WITH: see "
+					      "-Wjump-misses-init; braces after case help");
+		}
+		return;
+	}
+	guard->magic = 0;
+	ts = capture_thread(guard->to);
+	if (!ts || guard->level >= ts->level_count)
+		return;
+	ts->level_count = (uint32_t)guard->level;
+	ts->level = &ts->levels[guard->level - 1];
+}
+
+struct tape_guard
+tape_label_push(struct tape *t, const char *name)
+{
+	struct tape_guard guard = { 0 };
+	struct thread_state *ts = capture_thread(t);
+	struct context *child;
+	struct level *level;
+
+	if (!ts)
+		return guard;
+	child = name && *name ? context_enter(ts, name) : ts->level->context;
+	level = level_push(ts, &guard);
+	if (level)
+		level->context = child;
+	return guard;
+}
+
+struct tape_guard
+tape_label_pushf(struct tape *t, const char *format, ...)
+{
+	char name[1024];
+	va_list ap;
+
+	if (!t || atomic_load_explicit(&t->dead, memory_order_acquire))
+		return (struct tape_guard){ 0 };
+	va_start(ap, format);
+	if (vsnprintf(name, sizeof(name), format, ap) < 0)
+		name[0] = '\0';
+	va_end(ap);
+	return tape_label_push(t, name);
+}
+
+/* ---- sticky variables ---- */
+
+static int
+sticky_reserve(struct sticky *s, size_t items, size_t bytes)
+{
+	if (items > s->cap) {
+		struct item *p = realloc(s->items, items * sizeof(*p));
+
+		if (!p)
+			return -1;
+		s->items = p;
+		s->cap = (uint32_t)items;
+	}
+	if (bytes > s->bytes_cap) {
+		uint8_t *p = realloc(s->bytes, bytes);
+
+		if (!p)
+			return -1;
+		s->bytes = p;
+		s->bytes_cap = bytes;
+	}
+	return 0;
+}
+
+static size_t
+item_own_bytes(const struct item *item)
+{
+	size_t n = (size_t)item->name_len + item->unit_len + 2;
+
+	return n + (item->type >= TAPE_STR && !(item->on_tape && item->size > CANON_BYTES) ?
+			    (size_t)item->size :
+			    0);
+}
+
+static const void *
+sticky_keep(struct sticky *s, const void *data, size_t len)
+{
+	uint8_t *p = s->bytes + s->len;
+
+	if (len)
+		memcpy(p, data, len);
+	s->len += len;
+	return p;
+}
+
+/* Copies an item, text and all, to memory that was reserved. */
+static void
+sticky_add(struct sticky *s, const struct item *from)
+{
+	struct item *to = &s->items[s->count++];
+
+	*to = *from;
+	to->name = sticky_keep(s, from->name, from->name_len);
+	(void)sticky_keep(s, "", 1);
+	to->unit = sticky_keep(s, from->unit, from->unit_len);
+	(void)sticky_keep(s, "", 1);
+	if (from->type >= TAPE_STR && !(from->on_tape && from->size > CANON_BYTES))
+		to->data = sticky_keep(s, from->data, (size_t)from->size);
+}
+
+static bool
+has_name(const struct item *items, size_t count, const struct item *item)
+{
+	for (size_t i = 0; i < count; i++)
+		if (items[i].name_len == item->name_len &&
+		    memcmp(items[i].name, item->name, item->name_len) == 0)
+			return true;
+	return false;
+}
+
+/* s = the new ones, then those of `outer` that they do not hide. */
+static int
+sticky_fill(struct tape *t, struct sticky *s, const struct item *items, size_t count,
+	    const struct sticky *outer)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (__builtin_add_overflow(bytes, item_own_bytes(&items[i]), &bytes))
+			return -1;
+	for (size_t i = 0; i < outer->count; i++)
+		if (__builtin_add_overflow(bytes, item_own_bytes(&outer->items[i]), &bytes))
+			return -1;
+	s->count = 0;
+	s->len = 0;
+	if (sticky_reserve(s, count + outer->count, bytes) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (!has_name(items, i, &items[i]))
+			sticky_add(s, &items[i]);
+	count = s->count;
+	for (size_t i = 0; i < outer->count; i++)
+		if (!has_name(s->items, count, &outer->items[i]))
+			sticky_add(s, &outer->items[i]);
+	s->shape = forms_shape(t, s->items, s->count);
+	return s->count && s->shape == 0 ? -1 : 0;
+}
+
+struct tape_guard
+tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kinds,
+	       const struct tape_word *words)
+{
+	struct tape_guard guard = { 0 };
+	struct thread_state *ts = capture_thread(t);
+	struct item items[MAX_ARGUMENTS];
+	struct plan *plan = ts ? plan_find(ts, site, kinds, words) : NULL;
+	const struct sticky *outer;
+	struct level *level;
+
+	if (!plan)
+		return guard;
+	outer = ts->level->sticky;
+	level = level_push(ts, &guard);
+	if (!level)
+		return guard;
+	plan_items(ts, plan, kinds, words, items);
+	if (!level->own)
+		level->own = calloc(1, sizeof(*level->own));
+	if (level->own && sticky_fill(t, level->own, items, plan->count, outer) == 0)
+		level->sticky = level->own;
+	else
+		recorder_error(t, "%s:%u: no memory for sticky variables", plan->file,
+			       plan->line);
+	scratch_reset(&ts->scratch);
+	return guard;
+}
+
+/* ---- contexts that travel ---- */
+
+static void
+snapshot_key(const struct sticky *s, struct bytes *key)
+{
+	bytes_put_u32(key, s->shape);
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct item *item = &s->items[i];
+
+		bytes_put(key, &item->value, sizeof(item->value));
+		if (item->type < TAPE_STR)
+			continue;
+		bytes_put(key, &item->size, sizeof(item->size));
+		bytes_put_u32(key, (uint32_t)(item->dtype | item->ndim << 8 | item->fortran << 16));
+		bytes_put(key, item->dims,
+			  item->type == TAPE_ARRAY_T ? sizeof(item->dims[0]) * item->ndim : 0);
+		if (item->size > CANON_BYTES)
+			bytes_put(key, item->hash.byte, sizeof(item->hash.byte));
+		else
+			bytes_put(key, item->data, (size_t)item->size);
+	}
+}
+
+/* A copy that lasts; its number from 1, or 0. Under table_lock. */
+static uint64_t
+snapshot_add(struct tape *t, const struct sticky *s, const struct bytes *key, uint64_t hash)
+{
+	struct forms *f = t->forms;
+	struct sticky *copy;
+
+	if (f->snapshot_count >= LIMIT_CONTEXTS)
+		return 0;
+	if (f->snapshot_count == f->snapshot_cap) {
+		uint32_t cap = f->snapshot_cap ? f->snapshot_cap * 2 : 16;
+		const struct sticky **p =
+			realloc(f->snapshot_by_id, cap * sizeof(const struct sticky *));
+
+		if (!p)
+			return 0;
+		f->snapshot_by_id = p;
+		f->snapshot_cap = cap;
+	}
+	copy = calloc(1, sizeof(*copy));
+	if (!copy || sticky_reserve(copy, s->count, s->len ? s->len : 1) < 0)
+		goto fail;
+	for (uint32_t i = 0; i < s->count; i++)
+		sticky_add(copy, &s->items[i]);
+	copy->shape = s->shape;
+	if (intern_add(&f->snapshots, key->data, key->len, hash,
+		       (void *)(uintptr_t)(f->snapshot_count + 1u)) < 0)
+		goto fail;
+	f->snapshot_by_id[f->snapshot_count++] = copy;
+	return f->snapshot_count;
+fail:
+	if (copy) {
+		free(copy->items);
+		free(copy->bytes);
+	}
+	free(copy);
+	return 0;
+}
+
+struct tape_ctx
+tape_context(struct tape *t)
+{
+	struct thread_state *ts = capture_thread(t);
+	struct tape_ctx ctx = { { 0, 0 } };
+	struct bytes key = { 0 };
+	uint64_t hash, id = 0;
+
+	if (!ts)
+		return ctx;
+	ctx.id[0] = (uint64_t)t->forms->tag << 32 | ts->level->context->id;
+	if (ts->level->sticky->count == 0)
+		return ctx;
+	snapshot_key(ts->level->sticky, &key);
+	if (!key.failed) {
+		pthread_mutex_lock(&t->table_lock);
+		id = (uintptr_t)intern_find(&t->forms->snapshots, key.data, key.len, &hash);
+		if (id == 0)
+			id = snapshot_add(t, ts->level->sticky, &key, hash);
+		pthread_mutex_unlock(&t->table_lock);
+	}
+	if (id == 0 && said_first(&t->forms->said, SAID_SNAPSHOTS))
+		recorder_error(t, "a context cannot carry its sticky variables: too many "
+				  "different ones, or no memory");
+	bytes_release(&key);
+	ctx.id[1] = id;
+	return ctx;
+}
+
+struct tape_guard
+tape_inherit_push(struct tape *t, struct tape_ctx ctx)
+{
+	struct tape_guard guard = { 0 };
+	struct thread_state *ts = capture_thread(t);
+	struct context *c = NULL;
+	const struct sticky *sticky = &no_sticky;
+	uint32_t id = (uint32_t)ctx.id[0];
+	struct level *level;
+
+	if (!ts)
+		return guard;
+	c = &t->forms->root;
+	if (ctx.id[0] >> 32 == t->forms->tag) {
+		pthread_mutex_lock(&t->table_lock);
+		if (id >= 1 && id <= t->forms->context_count)
+			c = t->forms->context_by_id[id - 1];
+		if (ctx.id[1] >= 1 && ctx.id[1] <= t->forms->snapshot_count)
+			sticky = t->forms->snapshot_by_id[ctx.id[1] - 1];
+		pthread_mutex_unlock(&t->table_lock);
+	}
+	level = level_push(ts, &guard);
+	if (level) {
+		level->context = c;
+		level->sticky = sticky;
+	}
+	return guard;
+}

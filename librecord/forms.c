@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layouts, and the forms behind them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "librecord/capture.h"
+
+static void
+put_text(struct bytes *key, const char *text, uint32_t len)
+{
+	bytes_put_u32(key, len);
+	bytes_put(key, text, len);
+}
+
+static void
+put_types(struct bytes *key, const struct item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint8_t pair[2] = { items[i].type, items[i].store };
+
+		bytes_put(key, pair, sizeof(pair));
+	}
+}
+
+static void
+put_names(struct bytes *key, const struct item *item)
+{
+	put_text(key, item->name, item->name_len);
+	put_text(key, item->unit, item->unit_len);
+}
+
+uint32_t
+forms_shape(struct tape *t, const struct item *items, size_t count)
+{
+	struct forms *f = t->forms;
+	struct bytes key = { 0 };
+	uint64_t hash;
+	uint32_t shape = 0;
+
+	put_types(&key, items, count);
+	for (size_t i = 0; i < count; i++)
+		put_names(&key, &items[i]);
+	if (!key.failed && count) {
+		pthread_mutex_lock(&t->table_lock);
+		shape = (uint32_t)(uintptr_t)intern_find(&f->shapes, key.data, key.len, &hash);
+		if (shape == 0 && intern_add(&f->shapes, key.data, key.len, hash,
+					     (void *)(uintptr_t)(f->shape_count + 1u)) == 0)
+			shape = ++f->shape_count;
+		pthread_mutex_unlock(&t->table_lock);
+	}
+	bytes_release(&key);
+	return shape;
+}
+
+/* ---- keys ---- */
+
+static void
+layout_key(struct thread_state *ts, const struct place *place, struct context *ctx,
+	   const struct item *items, size_t count, struct bytes *key)
+{
+	const struct plan *plan = place->plan;
+
+	bytes_put(key, &plan, sizeof(plan));
+	bytes_put(key, &ctx, sizeof(ctx));
+	bytes_put_u32(key, ts->level->sticky->shape);
+	bytes_put_u32(key, (uint32_t)count);
+	put_types(key, items, count);
+	for (size_t i = 0; i < count; i++)
+		if (!plan || plan->vars[i].dynamic)
+			put_names(key, &items[i]);
+	if (plan)
+		return;
+	put_text(key, place->file, (uint32_t)strlen(place->file));
+	put_text(key, place->func, (uint32_t)strlen(place->func));
+	bytes_put_u32(key, place->line);
+}
+
+/* ---- making a layout ---- */
+
+struct parts {
+	struct form_var *vars; /* distinct names, arguments first */
+	uint16_t *source; /* of vars[i]: index of an item; from count on, of a sticky one */
+	size_t count;
+	bool twice; /* an argument's name was given twice */
+};
+
+static const struct item *
+part_item(const struct item *items, size_t count, const struct sticky *sticky, size_t i)
+{
+	return i < count ? &items[i] : &sticky->items[i - count];
+}
+
+struct name_order {
+	const struct item *item;
+	uint32_t index;
+};
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const struct name_order *x = a, *y = b;
+	size_t n = x->item->name_len < y->item->name_len ? x->item->name_len :
+							   y->item->name_len;
+	int r = memcmp(x->item->name, y->item->name, n);
+
+	if (r)
+		return r;
+	if (x->item->name_len != y->item->name_len)
+		return x->item->name_len < y->item->name_len ? -1 : 1;
+	return x->index < y->index ? -1 : 1;
+}
+
+static bool
+same_name(const struct item *a, const struct item *b)
+{
+	return a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
+}
+
+/* Marks in keep[] which of the items stand in the scope: of each name the first. */
+static int
+keep_first(const struct item *items, size_t count, const struct sticky *sticky,
+	   uint8_t *keep, bool *twice)
+{
+	size_t total = count + sticky->count;
+	struct name_order *order = malloc((total ? total : 1) * sizeof(*order));
+
+	if (!order)
+		return -1;
+	for (size_t i = 0; i < total; i++)
+		order[i] = (struct name_order){ part_item(items, count, sticky, i),
+						(uint32_t)i };
+	qsort(order, total, sizeof(*order), compare_names);
+	for (size_t i = 0; i < total; i++) {
+		bool again = i > 0 && same_name(order[i].item, order[i - 1].item);
+
+		keep[order[i].index] = !again;
+		if (again && order[i].index < count)
+			*twice = true;
+	}
+	free(order);
+	return 0;
+}
+
+static int
+parts_make(const struct item *items, size_t count, const struct sticky *sticky,
+	   struct parts *parts)
+{
+	size_t total = count + sticky->count, n = 0;
+	uint8_t *keep = calloc(total + 1, 1);
+
+	parts->vars = calloc(total + 1, sizeof(*parts->vars));
+	parts->source = calloc(total + 1, sizeof(*parts->source));
+	if (!keep || !parts->vars || !parts->source ||
+	    keep_first(items, count, sticky, keep, &parts->twice) < 0) {
+		free(keep);
+		return -1;
+	}
+	for (size_t i = 0; i < total; i++) {
+		const struct item *item = part_item(items, count, sticky, i);
+
+		if (!keep[i])
+			continue;
+		parts->vars[n] = (struct form_var){ .name = item->name,
+						    .unit = item->unit,
+						    .name_len = item->name_len,
+						    .type = item->type,
+						    .store = item->store };
+		parts->source[n++] = (uint16_t)i;
+	}
+	parts->count = n;
+	free(keep);
+	return 0;
+}
+
+static void
+parts_release(struct parts *parts)
+{
+	free(parts->vars);
+	free(parts->source);
+}
+
+static uint16_t
+width_of(unsigned type)
+{
+	static const uint8_t width[] = { 0, 1, 1, 8, 8, 8, 4, 16, 8 };
+
+	return type < sizeof(width) ? width[type] : 0;
+}
+
+/* Kinds whose type shows only in the value. */
+static bool
+kind_varies(unsigned kind, struct tape_word word)
+{
+	if (kind == tape_kind_named)
+		kind = ((const struct tape_named *)(uintptr_t)word.lo)->kind;
+	return kind >= tape_kind_text;
+}
+
+static struct slot
+slot_make(const struct form *form, uint32_t var_index, const struct parts *parts, size_t count,
+	  const unsigned char *kinds, const struct tape_word *words)
+{
+	const struct form_var *var = &form->vars[var_index];
+	size_t source = parts->source[var->capture_index];
+	struct slot slot = { .type = var->type,
+			     .store = var->store,
+			     .width = width_of(var->type),
+			     .offset = var->offset,
+			     .var = var_index };
+
+	if (source >= count) {
+		slot.from = FROM_STICKY;
+		slot.source = (uint16_t)(source - count);
+		return slot;
+	}
+	slot.source = (uint16_t)source;
+	if (!kinds) {
+		slot.from = FROM_ITEM;
+	} else if (kind_varies(kinds[source], words[source])) {
+		slot.from = FROM_ITEM;
+		slot.checked = true;
+	} else {
+		slot.from = kinds[source] == tape_kind_named ? FROM_NAMED : FROM_WORD;
+	}
+	return slot;
+}
+
+/* 0: eight bytes from a word, 1: from a named one, 2: another fixed width, 3: wide. */
+static unsigned
+slot_group(const struct slot *slot)
+{
+	if (slot->type >= TAPE_STR)
+		return 3;
+	if (slot->width == 8 && slot->from == FROM_WORD)
+		return 0;
+	return slot->width == 8 && slot->from == FROM_NAMED ? 1 : 2;
+}
+
+static struct layout *
+layout_make(struct rec_form *rec, struct context *ctx, const struct parts *parts,
+	    size_t count, const struct plan *plan, const unsigned char *kinds,
+	    const struct tape_word *words)
+{
+	const struct form *form = &rec->form;
+	struct layout *l = calloc(1, sizeof(*l) + form->var_count * sizeof(l->slots[0]));
+	uint32_t counts[4] = { 0 }, at = 0;
+
+	if (!l)
+		return NULL;
+	for (unsigned group = 0; group < 4; group++)
+		for (uint32_t i = 0; i < form->var_count; i++) {
+			struct slot slot = slot_make(form, form->canonical[i], parts, count, kinds,
+						     words);
+
+			if (slot_group(&slot) != group)
+				continue;
+			l->slots[at++] = slot;
+			counts[group]++;
+			l->checked |= slot.checked || group == 3;
+		}
+	l->form = rec;
+	l->context = ctx;
+	l->number = form->number;
+	l->fixed_bytes = form->fixed_bytes;
+	l->word_count = counts[0];
+	l->named_count = counts[1];
+	l->fixed_count = counts[0] + counts[1] + counts[2];
+	l->wide_count = counts[3];
+	l->argument_count = (uint32_t)count;
+	for (size_t i = 0; plan && i < count; i++)
+		l->dynamic |= plan->vars[i].dynamic != 0;
+	return l;
+}
+
+/* ---- numbers ---- */
+
+/* Gives a form the next number and makes it known. Under table_lock. */
+static int
+form_publish(struct tape *t, struct rec_form *rec)
+{
+	uint32_t number = rec->form.number;
+	struct rec_form ***chunk = &t->rec_forms[number / REC_FORM_CHUNK];
+
+	if (!*chunk)
+		*chunk = calloc(REC_FORM_CHUNK, sizeof(struct rec_form *));
+	if (!*chunk)
+		return -1;
+	(*chunk)[number % REC_FORM_CHUNK] = rec;
+	t->rec_form_count = number;
+	return 0;
+}
+
+static int
+form_make(uint32_t number, const struct place *place, struct context *ctx,
+	  const struct parts *parts, struct form *form, struct tape_error *err)
+{
+	const char *labels[LIMIT_LABELS];
+	struct context *c = ctx;
+
+	for (uint32_t i = ctx->depth; i-- > 0; c = c->parent)
+		labels[i] = c->label;
+	return form_build(number, place->file, place->line, place->func, labels, ctx->depth,
+			  parts->vars, parts->count, form, err);
+}
+
+/* Under table_lock. NULL and *err. */
+static struct layout *
+layout_new(struct tape *t, const struct place *place, struct context *ctx,
+	   const struct parts *parts, size_t count, const unsigned char *kinds,
+	   const struct tape_word *words, struct tape_error *err)
+{
+	uint32_t number = t->rec_form_count + 1;
+	struct rec_form *rec;
+	struct layout *l;
+
+	if (number > LIMIT_FORMS) {
+		err->status = TAPE_ERR_LIMIT;
+		return NULL;
+	}
+	rec = calloc(1, sizeof(*rec));
+	if (!rec)
+		return NULL;
+	if (form_make(number, place, ctx, parts, &rec->form, err) < 0) {
+		free(rec);
+		return NULL;
+	}
+	l = layout_make(rec, ctx, parts, count, place->plan, kinds, words);
+	if (!l || form_publish(t, rec) < 0) {
+		form_release(&rec->form);
+		free(rec);
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+static void
+layout_complain(struct tape *t, const struct place *place, const struct tape_error *err)
+{
+	const char *file = place->file;
+
+	recorder_lost(t, 1);
+	if (place->plan && !said_first(&place->plan->said, SAID_RECORD))
+		return;
+	if (!place->plan && !said_first(&t->forms->said, SAID_FORMS))
+		return;
+	recorder_error(t, "%s:%u: a scope cannot be recorded: %s", *file ? file : "(no file)",
+		       place->line,
+		       err->message[0]		      ? err->message :
+		       err->status == TAPE_ERR_LIMIT ? "too many different forms of scopes in "
+						       "this session: put what varies into "
+						       "variables, not into labels or names" :
+						       "no memory");
+}
+
+static struct layout *
+layout_build(struct thread_state *ts, const struct place *place, struct context *ctx,
+	     const struct item *items, size_t count, const unsigned char *kinds,
+	     const struct tape_word *words, const struct bytes *key)
+{
+	struct tape *t = ts->tape;
+	struct tape_error err = { 0 };
+	struct parts parts = { 0 };
+	struct layout *l = NULL;
+	uint64_t hash;
+
+	if (count + ts->level->sticky->count > LIMIT_VARS - 1) {
+		(void)error_set(&err, TAPE_ERR_LIMIT, NULL, 0, "more than 65,535 variables");
+	} else if (parts_make(items, count, ts->level->sticky, &parts) == 0) {
+		pthread_mutex_lock(&t->table_lock);
+		l = intern_find(&t->forms->layouts, key->data, key->len, &hash);
+		if (!l) {
+			l = layout_new(t, place, ctx, &parts, count, kinds, words, &err);
+			/* Not in the table: good for now, made again next time. */
+			if (l)
+				(void)intern_add(&t->forms->layouts, key->data, key->len, hash, l);
+		}
+		pthread_mutex_unlock(&t->table_lock);
+	}
+	if (!l)
+		layout_complain(t, place, &err);
+	else if (parts.twice && place->plan)
+		plan_complain(place->plan, SAID_TWICE, true,
+			      "two variables have the same name: the first is recorded; "
+			      "TAPE_AS(\"name\", ...) tells them apart");
+	else if (parts.twice && said_first(&t->forms->said, SAID_TWICE_BUILD))
+		recorder_error(t, "a scope has two variables of the same name: the first is "
+				  "recorded");
+	parts_release(&parts);
+	return l;
+}
+
+const struct layout *
+layout_find(struct thread_state *ts, const struct place *place, struct context *ctx,
+	    const struct item *items, size_t count, const unsigned char *kinds,
+	    const struct tape_word *words)
+{
+	struct tape *t = ts->tape;
+	struct bytes *key = &ts->key;
+	struct layout *l = NULL;
+	uint64_t hash;
+
+	key->len = 0;
+	layout_key(ts, place, ctx, items, count, key);
+	if (key->failed) {
+		bytes_release(key);
+		layout_complain(t, place, &(struct tape_error){ 0 });
+		return NULL;
+	}
+	pthread_mutex_lock(&t->table_lock);
+	l = intern_find(&t->forms->layouts, key->data, key->len, &hash);
+	pthread_mutex_unlock(&t->table_lock);
+	return l ? l : layout_build(ts, place, ctx, items, count, kinds, words, key);
+}

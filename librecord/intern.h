@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A hash table from bytes to pointers that only grows, and the memory its keys live in. */
+#ifndef TAPE_LIBRECORD_INTERN_H
+#define TAPE_LIBRECORD_INTERN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct intern_entry {
+	uint64_t hash;
+	const uint8_t *key;
+	size_t len;
+	void *value; /* NULL = free */
+};
+struct intern {
+	struct intern_entry *entries;
+	size_t count, cap; /* cap: 0 or a power of two */
+};
+
+/* The value, or NULL. *hash is for intern_add. */
+void *intern_find(const struct intern *table, const void *key, size_t len,
+		  uint64_t *hash);
+/* Adds a key (copied) that is not there; value is not NULL. 0 or -1: no memory, nothing changed. */
+int intern_add(struct intern *table, const void *key, size_t len, uint64_t hash,
+	       void *value);
+void intern_release(struct intern *table); /* not the values */
+
+/* Bytes that grow; `failed` sticks when memory was out. */
+struct bytes {
+	uint8_t *data;
+	size_t len, cap;
+	int failed;
+};
+void bytes_put(struct bytes *b, const void *data, size_t len);
+void bytes_put_u32(struct bytes *b, uint32_t v);
+void bytes_release(struct bytes *b);
+
+#endif
