@@ -54,7 +54,7 @@ testwriter_begin(struct testwriter *w, const uint64_t session[2], uint32_t numbe
 }
 
 void
-testwriter_first_group(struct testwriter *w)
+testwriter_first_group(struct testwriter *w, const char *sync)
 {
 	char session[TAPE_SESSION_TEXT], number[16];
 
@@ -71,7 +71,9 @@ testwriter_first_group(struct testwriter *w)
 	testwriter_note(w, "uid", "1000");
 	testwriter_note(w, "library", "0.1.0");
 	testwriter_note(w, "segment", number);
-	testwriter_note(w, "sync", "1000");
+	testwriter_note(w, "sync", sync);
+	if (strcmp(sync, "commit") == 0)
+		testwriter_pad(w, 4096);
 	testwriter_group(w);
 }
 
@@ -349,6 +351,18 @@ testwriter_record(struct testwriter *w, unsigned kind, uint32_t form, const void
 /* ---- values ---- */
 
 struct tape_value
+testwriter_small(uint8_t type, unsigned value)
+{
+	struct tape_value v = { .type = type };
+
+	if (type == TAPE_ABSENT)
+		v.absent = (uint8_t)value;
+	else
+		v.as.i = value;
+	return v;
+}
+
+struct tape_value
 testwriter_i64(int64_t value)
 {
 	struct tape_value v = { .type = TAPE_I64 };
@@ -372,6 +386,25 @@ testwriter_f64(double value)
 	struct tape_value v = { .type = TAPE_F64 };
 
 	v.as.f = value;
+	return v;
+}
+
+struct tape_value
+testwriter_f32(float value)
+{
+	struct tape_value v = { .type = TAPE_F32 };
+
+	v.as.f = (double)value;
+	return v;
+}
+
+struct tape_value
+testwriter_complex(uint8_t type, double re, double im)
+{
+	struct tape_value v = { .type = type };
+
+	v.as.c[0] = re;
+	v.as.c[1] = im;
 	return v;
 }
 

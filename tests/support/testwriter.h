@@ -38,8 +38,8 @@ struct testwriter {
 /* Begins a segment with its header. first_seq: seq of its first record that has one. */
 void testwriter_begin(struct testwriter *w, const uint64_t session[2], uint32_t number,
 		      bool blob, uint64_t first_seq);
-/* The first group of a log segment: notes of a session on the host "golden". */
-void testwriter_first_group(struct testwriter *w);
+/* The first group of a log segment: notes of a session on the host "golden"; `sync` as in its options. */
+void testwriter_first_group(struct testwriter *w, const char *sync);
 void testwriter_release(struct testwriter *w);
 
 /* Seals what was added as a frame; flags are enum frame_flags. */
@@ -90,9 +90,14 @@ void testwriter_record(struct testwriter *w, unsigned kind, uint32_t form,
 
 /* ---- values, for arrays in name order ---- */
 
+/* A value without bytes: TAPE_NULL, TAPE_ABSENT (with its reason), TAPE_BOOL. */
+struct tape_value testwriter_small(uint8_t type, unsigned value);
 struct tape_value testwriter_i64(int64_t value);
 struct tape_value testwriter_u64(uint64_t value);
 struct tape_value testwriter_f64(double value);
+struct tape_value testwriter_f32(float value);
+/* type: TAPE_C16 or TAPE_C8. */
+struct tape_value testwriter_complex(uint8_t type, double re, double im);
 struct tape_value testwriter_text(const char *text);
 /* type: TAPE_STR or TAPE_BYTES_T. */
 struct tape_value testwriter_bytes_value(uint8_t type, const void *data, size_t len);
