@@ -23,6 +23,9 @@ segment_in_reach(const struct raw_session *s, size_t index)
 	/* Notes may stand in segments without scopes. */
 	if (s->iter.note != NULL)
 		return true;
+	/* No frame with scopes was found: perhaps because of damage, which is told by reading it. */
+	if (g->first_seq == UINT64_MAX)
+		return true;
 	return g->first_seq <= s->iter.hi && g->cut > s->iter.lo;
 }
 

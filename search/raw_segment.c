@@ -452,7 +452,8 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 	g->used = ++s->clock;
 	if (g->loaded || g->bad)
 		return g->bad ? 0 : raw_segment_open(s, index, err);
-	r = scan_begin(s, index, HAS_FORM, &scan, err);
+	/* Notes were read by the probe, which tells of no damage. */
+	r = scan_begin(s, index, HAS_FORM | HAS_NOTE, &scan, err);
 	if (g->bad)
 		return 0;
 	if (r != 0)
