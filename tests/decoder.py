@@ -148,7 +148,9 @@ class Segment:
         if kind == FORM and not number:
             raise Bad('a form with the number 0')
         if kind == FORM:
-            forms[number] = Form(b)
+            form = Form(b)
+            if forms.setdefault(number, form).same != form.same:
+                raise Bad('form %d is defined twice, differently' % number)
         elif kind == BLOB:
             name, size = b('16sQ')
             if hash128(b.take(size)) != name.hex():

@@ -42,7 +42,7 @@ AFTER = {0: lambda v: None, 1: lambda v: Absent(REASON.get(v, 'reason-%d' % v)),
 class Bytes:
     """Takes fields off a piece of memory, never past its end."""
     def __init__(self, data, pos, end):
-        self.data, self.pos, self.end = data, pos, end
+        self.data, self.pos, self.end, self.begin = data, pos, end, pos
     def take(self, n):
         if n > self.end - self.pos:
             raise Bad('a length beyond the end of its record')
@@ -71,7 +71,7 @@ class Form:
             self.vars.append(Var(b.text(), tag, store, b.text(0),
                                  [(b('q'), b.text()) for _ in range(b('H'))]))
         b.done()
-        names = [v.name.encode() for v in self.vars]
+        names, self.same = [v.name.encode() for v in self.vars], b.data[b.begin:b.end]
         if len(self.path) > 64 or any(a >= b for a, b in zip(names, names[1:])) \
                 or any(v.store and v.tag in CODES for v in self.vars) or '\0' in ''.join(self.path + [
                     v.name for v in self.vars]):
