@@ -160,14 +160,17 @@ main(int argc, char **argv)
 		.formats = "those of the tools",
 	};
 	const struct cli_opt table[] = { CLI_COMMON(&cli) };
-	int own = argc > 1 && argv[1][0] != '-' ? 1 : argc;
 	int status;
 
 	/* Options after the name are the tool's. */
-	if (own == 1)
+	if (argc > 1 && argv[1][0] != '-')
 		return run_tool(&cli, argv + 1);
-	if (!cli_parse(&cli, table, &own, &argv, &status))
+	if (!cli_parse(&cli, table, &argc, &argv, &status))
 		return status;
+	if (argc > 0)
+		return cli_misuse(&cli,
+				  "options of the tool come after its name: tape %s ...",
+				  argv[0]);
 	print_tools(&cli.out);
 	return cli_finish(&cli, CLI_OK);
 }

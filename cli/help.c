@@ -95,7 +95,7 @@ help_brief(struct out *out, const struct cli *cli, const struct cli_opt *table)
 void
 help_full(struct out *out, const struct cli *cli, const struct cli_opt *table)
 {
-	out_printf(out, "%s: ", cli->tool);
+	out_printf(out, "%s:", cli->tool);
 	wrap(out, cli->summary, strlen(cli->tool) + 1, 0);
 	out_printf(out, "\nUsage: %s %s\n\n", cli->tool, cli->usage);
 	examples(out, cli);

@@ -57,7 +57,8 @@ plain_padded(struct out *out, const char *text, size_t columns)
 	for (const char *c = text; *c; c++)
 		width += ((unsigned char)*c & 0xc0) != 0x80;
 	plain(out, text);
-	out_pad(out, ' ', width < columns ? columns - width : 1);
+	if (columns)
+		out_pad(out, ' ', width < columns ? columns - width : 1);
 }
 
 static void

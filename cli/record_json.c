@@ -85,13 +85,23 @@ keep(struct json_reader *r, const unsigned char *text, size_t len)
 	return copy;
 }
 
+/* A value that stands by itself. */
+static int
+no_object(struct json_reader *r)
+{
+	size_t at = strspn(r->line, " \t\r");
+
+	if (r->seen)
+		return row_wrong(r->row, column_of(r, 1), "one object a line");
+	return row_wrong(r->row, at + 1, "expected an object: {\"name\": value, ...}");
+}
+
 /* A new variable for the member at hand, or NULL after row_wrong. */
 static struct row_var *
 new_var(struct json_reader *r)
 {
 	if (r->depth == 0) {
-		(void)row_wrong(r->row, column_of(r, 1),
-				"expected an object: {\"name\": value, ...}");
+		(void)no_object(r);
 		return NULL;
 	}
 	return row_add(r->row, r->name, r->name_len, r->name_column);
@@ -526,8 +536,7 @@ on_start_array(void *user)
 	struct json_reader *r = user;
 
 	if (r->depth == 0)
-		return row_wrong(r->row, column_of(r, 1),
-				 "expected an object: {\"name\": value, ...}");
+		return no_object(r);
 	return array_open(r);
 }
 
@@ -585,7 +594,7 @@ static void
 parser_message(struct json_reader *r)
 {
 	unsigned char *text = yajl_get_error(r->yajl, 0, NULL, 0);
-	const char *message = text ? (const char *)text : "no JSON";
+	const char *message = text ? (const char *)text : "not JSON";
 	const char *colon = strstr(message, ": ");
 
 	if (colon)
@@ -597,7 +606,7 @@ parser_message(struct json_reader *r)
 	if (column > r->len)
 		(void)row_wrong(r->row, r->len + 1, "the line ends before the JSON does");
 	else
-		(void)row_wrong(r->row, column ? column : 1, "no JSON: %.*s", (int)len,
+		(void)row_wrong(r->row, column ? column : 1, "not JSON: %.*s", (int)len,
 				message);
 	if (text)
 		yajl_free_error(r->yajl, text);
