@@ -23,7 +23,8 @@ scratch_take(struct scratch *scratch, size_t size)
 			return NULL;
 		/* Pointers into the old one are in use until the scope ends. */
 		if (scratch->data) {
-			struct scratch_old *old = (struct scratch_old *)(void *)scratch->data;
+			struct scratch_old *old =
+				(struct scratch_old *)(void *)scratch->data;
 
 			old->next = scratch->old;
 			scratch->old = old;
@@ -36,9 +37,9 @@ scratch_take(struct scratch *scratch, size_t size)
 			return NULL;
 	}
 	p = scratch->data + scratch->used;
-	scratch->used += (size + 15) / 16 * 16 < scratch->cap - scratch->used ?
-				 (size + 15) / 16 * 16 :
-				 scratch->cap - scratch->used;
+	scratch->used += (size + 15) / 16 * 16 < scratch->cap - scratch->used
+				 ? (size + 15) / 16 * 16
+				 : scratch->cap - scratch->used;
 	return p;
 }
 
@@ -108,7 +109,8 @@ set_array(struct thread_state *ts, struct item *item, unsigned dtype, const void
 }
 
 void
-item_load_bytes(struct thread_state *ts, const void *data, uint64_t size, struct item *item)
+item_load_bytes(struct thread_state *ts, const void *data, uint64_t size,
+		struct item *item)
 {
 	if (!data && size) {
 		set_null(item);
@@ -290,7 +292,8 @@ item_load_nd(struct thread_state *ts, const struct tape_nd *nd, bool as_blob,
 		dense *= nd->dims[i];
 		given |= nd->strides[i] != 0;
 	}
-	return load_strided(ts, nd->data, dtype, given ? nd->strides : strides, as_blob, item);
+	return load_strided(ts, nd->data, dtype, given ? nd->strides : strides, as_blob,
+			    item);
 }
 
 static enum item_problem
@@ -367,7 +370,8 @@ set_fixed(struct item *item, unsigned type, struct tape_word word)
 }
 
 static enum item_problem
-load_array(struct thread_state *ts, unsigned dtype, struct tape_word word, struct item *item)
+load_array(struct thread_state *ts, unsigned dtype, struct tape_word word,
+	   struct item *item)
 {
 	const void *data = (const void *)(uintptr_t)word.lo;
 	size_t element = tape_dtype_size(dtype);
@@ -386,10 +390,12 @@ load_array(struct thread_state *ts, unsigned dtype, struct tape_word word, struc
 }
 
 enum item_problem
-item_load(struct thread_state *ts, unsigned kind, struct tape_word word, struct item *item)
+item_load(struct thread_state *ts, unsigned kind, struct tape_word word,
+	  struct item *item)
 {
-	static const uint8_t fixed[] = { TAPE_NULL, TAPE_BOOL, TAPE_I64, TAPE_U64, TAPE_F64,
-					 TAPE_F32,  TAPE_C16,  TAPE_C8,	 TAPE_F64, TAPE_C16 };
+	static const uint8_t fixed[] = { TAPE_NULL, TAPE_BOOL, TAPE_I64, TAPE_U64,
+					 TAPE_F64,  TAPE_F32,  TAPE_C16, TAPE_C8,
+					 TAPE_F64,  TAPE_C16 };
 	const struct tape_named *named;
 
 	item->on_tape = false;
@@ -405,10 +411,12 @@ item_load(struct thread_state *ts, unsigned kind, struct tape_word word, struct 
 	}
 	switch (kind) {
 	case tape_kind_text:
-		load_bounded_text(ts, (const char *)(uintptr_t)word.lo, word.hi, false, item);
+		load_bounded_text(ts, (const char *)(uintptr_t)word.lo, word.hi, false,
+				  item);
 		return ITEM_FINE;
 	case tape_kind_dense:
-		return load_dense(ts, (const struct tape_dense *)(uintptr_t)word.lo, item);
+		return load_dense(ts, (const struct tape_dense *)(uintptr_t)word.lo,
+				  item);
 	case tape_kind_ref:
 		return item_load_ref((const struct tape_ref *)(uintptr_t)word.lo, item);
 	default:

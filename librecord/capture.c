@@ -33,16 +33,24 @@ enum outcome {
 static inline const struct item *
 slot_item(const struct values *v, const struct slot *slot)
 {
-	return slot->from == FROM_STICKY ? &v->sticky->items[slot->source] :
-					   &v->items[slot->source];
+	return slot->from == FROM_STICKY ? &v->sticky->items[slot->source]
+					 : &v->items[slot->source];
 }
 
 /* ---- what must hold before a layout is used ---- */
 
+/* Equal as it stands, or once it is cut and cleaned. */
 static bool
 same_text(const char *text, const char *expected)
 {
-	return strcmp(text ? text : "", expected) == 0;
+	char clean[LIMIT_NAME + 1];
+
+	if (strcmp(text ? text : "", expected) == 0)
+		return true;
+	if (!text)
+		return false;
+	(void)name_clean(text, strlen(text), clean, NULL, NULL);
+	return strcmp(clean, expected) == 0;
 }
 
 /* Names and units made at run time are those of the form. */
@@ -59,7 +67,8 @@ names_hold(const struct layout *l, const struct values *v, const struct plan *pl
 		if (slot->from == FROM_STICKY || !plan->vars[slot->source].dynamic)
 			continue;
 		n = (const struct tape_named *)(uintptr_t)v->words[slot->source].lo;
-		if ((n->dynamic & 1) && n->name && !same_text(n->name, var->name))
+		if ((n->dynamic & 1) && n->name && *n->name &&
+		    !same_text(n->name, var->name))
 			return false;
 		if ((n->dynamic & 2) && !same_text(n->unit, var->unit))
 			return false;
@@ -99,7 +108,8 @@ write_other(const struct layout *l, const struct values *v, uint8_t *body)
 		if (slot->from == FROM_WORD)
 			w = &v->words[slot->source];
 		else if (slot->from == FROM_NAMED)
-			w = &((const struct tape_named *)(uintptr_t)v->words[slot->source].lo)
+			w = &((const struct tape_named *)(uintptr_t)v->words[slot->source]
+				      .lo)
 				     ->value;
 		else
 			w = &slot_item(v, slot)->value;
@@ -177,7 +187,8 @@ write_hint(struct stage *stage, const struct item *item, uint8_t *p, struct tape
 }
 
 static int
-write_tails(struct stage *stage, const struct layout *l, const struct values *v, uint8_t *p)
+write_tails(struct stage *stage, const struct layout *l, const struct values *v,
+	    uint8_t *p)
 {
 	for (uint32_t i = 0; i < l->wide_count; i++) {
 		const struct item *item = slot_item(v, &l->slots[l->fixed_count + i]);
@@ -273,7 +284,8 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 
 		p += l->fixed_bytes;
 		for (uint32_t i = 0; i < l->wide_count; i++)
-			p += item_canonical_write(slot_item(v, &l->slots[l->fixed_count + i]), p);
+			p += item_canonical_write(
+				slot_item(v, &l->slots[l->fixed_count + i]), p);
 		if (tail && write_tails(stage, l, v, p) < 0) {
 			stage->fixup_count = fixups;
 			return OUTCOME_BLOB;
@@ -290,7 +302,8 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 	}
 	put_le32(record, (uint32_t)total);
 	put_le32(record + 4, (uint32_t)RECORD_SCOPE | l->number << 8);
-	put_le64(record + 8, (uint64_t)time_delta(v->time ? *v->time : now, stage->base_time));
+	put_le64(record + 8,
+		 (uint64_t)time_delta(v->time ? *v->time : now, stage->base_time));
 	stage->len += total;
 	stage->count++;
 	return OUTCOME_DONE;
@@ -345,16 +358,17 @@ outcome_report(struct thread_state *ts, enum outcome outcome, const struct layou
 		recorder_error(ts->tape, "%s:%u: no memory for a scope", form->file,
 			       form->line);
 	else if (outcome == OUTCOME_OTHER)
-		recorder_error(ts->tape,
-			       "%s:%u: a variable changed while it was recorded: the scope is "
-			       "lost",
-			       form->file, form->line);
+		recorder_error(
+			ts->tape,
+			"%s:%u: a variable changed while it was recorded: the scope is "
+			"lost",
+			form->file, form->line);
 	return -1;
 }
 
 int
-capture_items(struct thread_state *ts, const struct layout *layout, const struct item *items,
-	      const int64_t *time_ns)
+capture_items(struct thread_state *ts, const struct layout *layout,
+	      const struct item *items, const int64_t *time_ns)
 {
 	struct values v = { .items = (struct item *)(uintptr_t)items,
 			    .sticky = ts->level->sticky,
@@ -379,7 +393,8 @@ label_context(struct thread_state *ts, struct plan *plan, const char *label)
 {
 	if (label && *label)
 		return context_child(ts->tape, ts->level->context, label, strlen(label));
-	plan_complain(plan, SAID_LABEL, false, "a scope without a label has its path only");
+	plan_complain(plan, SAID_LABEL, false,
+		      "a scope without a label has its path only");
 	return ts->level->context;
 }
 
@@ -413,8 +428,8 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 
 /* A scope with wide values, or whose types or names show only now. */
 static __attribute__((noinline)) enum outcome
-write_checked(struct thread_state *ts, const struct tape_site *site, const struct layout *l,
-	      struct values *v)
+write_checked(struct thread_state *ts, const struct tape_site *site,
+	      const struct layout *l, struct values *v)
 {
 	struct item items[MAX_ARGUMENTS];
 	enum outcome outcome = OUTCOME_OTHER;
@@ -466,7 +481,9 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 		l = find_layout(ts, site, label, kinds, words);
 	if (!l)
 		return;
-	v = (struct values){ .words = words, .kinds = kinds, .sticky = ts->level->sticky };
+	v = (struct values){ .words = words,
+			     .kinds = kinds,
+			     .sticky = ts->level->sticky };
 	outcome = record_once(ts, site, l, &v);
 	if (unlikely(outcome == OUTCOME_OTHER)) {
 		l = find_layout(ts, site, label, kinds, words);

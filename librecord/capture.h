@@ -30,7 +30,7 @@ struct item {
 	const char *name, *unit;
 	uint32_t name_len, unit_len;
 	uint8_t type, store, dtype, ndim, fortran;
-	bool on_tape; /* its bytes are stored already (tape_stream_close) */
+	bool on_tape;		/* its bytes are stored already (tape_stream_close) */
 	struct tape_word value; /* fixed width */
 	const void *data;	/* variable width */
 	uint64_t size;
@@ -60,7 +60,7 @@ enum slot_from {
 	FROM_WORD,   /* words[source] */
 	FROM_NAMED,  /* the struct tape_named at words[source] */
 	FROM_STICKY, /* the thread's sticky variables */
-	FROM_ITEM,   /* an item: loaded from a word whose type shows only at run time, or given */
+	FROM_ITEM, /* an item: loaded from a word whose type shows only at run time, or given */
 };
 /* How one variable of a layout gets into the body. */
 struct slot {
@@ -81,7 +81,8 @@ struct layout {
 	struct rec_form *form;
 	struct context *context;
 	uint32_t number, fixed_bytes;
-	uint32_t word_count, named_count, fixed_count, wide_count; /* fixed_count: all fixed */
+	uint32_t word_count, named_count, fixed_count,
+		wide_count; /* fixed_count: all fixed */
 	uint32_t argument_count;
 	bool dynamic; /* a name or unit may change from call to call */
 	bool checked; /* some slot is, or is wide */
@@ -116,7 +117,7 @@ enum plan_said {
 };
 
 struct cached_layout {
-	const void *plans; /* head of the site's list when this was found */
+	const void *plans;	       /* head of the site's list when this was found */
 	const struct context *context; /* of the thread */
 	uint32_t shape;
 	const struct layout *layout;
@@ -143,7 +144,7 @@ struct scratch {
 	size_t used, cap;
 	struct scratch_old {
 		struct scratch_old *next;
-	} *old;
+	} * old;
 };
 
 /* What one thread is to one recorder. */
@@ -158,7 +159,7 @@ struct thread_state {
 	bool dedup;
 	struct ticks ticks;
 	struct scratch scratch;
-	struct bytes key; /* of layout_find, kept so that it allocates nothing */
+	struct bytes key;	   /* of layout_find, kept so that it allocates nothing */
 	struct tape_build *builds; /* ready to be used again */
 	struct thread_state *next_of_thread, *next_of_tape;
 	struct cached_layout layouts[LAYOUT_CACHE];
@@ -179,7 +180,7 @@ struct forms {
 	uint32_t shape_count;
 	const struct sticky **snapshot_by_id;
 	uint32_t snapshot_count, snapshot_cap;
-	uint32_t tag; /* tells this recorder's tape_ctx from another's */
+	uint32_t tag;	  /* tells this recorder's tape_ctx from another's */
 	atomic_uint said; /* enum session_said */
 	atomic_uint bad_guards;
 };
@@ -200,8 +201,22 @@ enum session_said {
 
 extern const struct sticky no_sticky;
 
+/* The state that this thread used last: one comparison finds it again. */
+extern __thread struct thread_state *last_state
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+struct thread_state *capture_thread_find(struct tape *t);
+
 /* The calling thread's state, made on first use; NULL when t is NULL or dead, or memory is out. */
-struct thread_state *capture_thread(struct tape *t);
+static inline struct thread_state *
+capture_thread(struct tape *t)
+{
+	struct thread_state *ts = last_state;
+
+	if (!t || atomic_load_explicit(&t->dead, memory_order_acquire))
+		return NULL;
+	return ts && ts->tape == t ? ts : capture_thread_find(t);
+}
+
 /* The path `parent`, `label`. Never NULL: at a limit it is a shorter path. */
 struct context *context_child(struct tape *t, struct context *parent, const char *label,
 			      size_t len);

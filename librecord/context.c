@@ -12,8 +12,7 @@
 
 const struct sticky no_sticky;
 
-/* The state used last: one comparison finds it again. */
-static __thread struct thread_state *last_state __attribute__((tls_model("initial-exec")));
+__thread struct thread_state *last_state __attribute__((tls_model("initial-exec")));
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static bool thread_key_made;
@@ -51,9 +50,11 @@ ticks_anchor(struct thread_state *ts)
 		guess = k->anchor_ns + (int64_t)(((at - k->anchor) * k->scale) >> 32);
 		/* A thread that was stopped between two readings is no fault of the counter. */
 		if (at - k->anchor < 4 * k->span &&
-		    (guess - now > STRIKE_NS || now - guess > STRIKE_NS) && ++k->strikes > 8)
+		    (guess - now > STRIKE_NS || now - guess > STRIKE_NS) &&
+		    ++k->strikes > 8)
 			k->off = true;
-		if (at - k->anchor < 4 * k->span && now < guess && guess - now < STRIKE_NS)
+		if (at - k->anchor < 4 * k->span && now < guess &&
+		    guess - now < STRIKE_NS)
 			now = guess; /* never back within a thread */
 	}
 	if (k->first == 0) {
@@ -63,7 +64,8 @@ ticks_anchor(struct thread_state *ts)
 	}
 	k->span = 0;
 	if (!k->off && at - k->first > 1000 && (uint64_t)now - k->first_ns >= ANCHOR_NS) {
-		double scale = (double)((uint64_t)now - k->first_ns) / (double)(at - k->first);
+		double scale =
+			(double)((uint64_t)now - k->first_ns) / (double)(at - k->first);
 
 		k->scale = (uint64_t)(scale * 4294967296.0);
 		k->span = (uint64_t)(ANCHOR_NS / scale);
@@ -227,7 +229,7 @@ state_new(struct tape *t)
 	return ts;
 }
 
-static struct thread_state *
+static __attribute__((noinline)) struct thread_state *
 state_find(struct tape *t)
 {
 	struct thread_state *ts;
@@ -240,7 +242,8 @@ state_find(struct tape *t)
 		return ts;
 	ts = thread_key_made ? state_new(t) : NULL;
 	if (!ts) {
-		recorder_error(t, "no memory for another thread: its scopes are not recorded");
+		recorder_error(
+			t, "no memory for another thread: its scopes are not recorded");
 		return NULL;
 	}
 	ts->next_of_thread = pthread_getspecific(thread_key);
@@ -248,7 +251,8 @@ state_find(struct tape *t)
 		/* The stage stays in the recorder's list, for the next thread. */
 		atomic_store(&ts->stage->owner_gone, true);
 		state_free(ts);
-		recorder_error(t, "no memory for another thread: its scopes are not recorded");
+		recorder_error(
+			t, "no memory for another thread: its scopes are not recorded");
 		return NULL;
 	}
 	pthread_mutex_lock(&t->table_lock);
@@ -259,15 +263,10 @@ state_find(struct tape *t)
 }
 
 struct thread_state *
-capture_thread(struct tape *t)
+capture_thread_find(struct tape *t)
 {
-	struct thread_state *ts = last_state;
+	struct thread_state *ts = state_find(t);
 
-	if (!t || atomic_load_explicit(&t->dead, memory_order_acquire))
-		return NULL;
-	if (ts && ts->tape == t)
-		return ts;
-	ts = state_find(t);
 	if (ts)
 		last_state = ts;
 	return ts;
@@ -293,7 +292,8 @@ capture_init(struct tape *t)
 		t->forms = NULL;
 		return -1;
 	}
-	t->forms->tag = (uint32_t)(t->session[0] ^ t->session[0] >> 32 ^ t->session[1]) | 1u;
+	t->forms->tag =
+		(uint32_t)(t->session[0] ^ t->session[0] >> 32 ^ t->session[1]) | 1u;
 	return 0;
 }
 
@@ -334,7 +334,8 @@ context_number(struct forms *f, struct context *c)
 {
 	if (f->context_count == f->context_cap) {
 		uint32_t cap = f->context_cap ? f->context_cap * 2 : 64;
-		struct context **p = realloc(f->context_by_id, cap * sizeof(struct context *));
+		struct context **p =
+			realloc(f->context_by_id, cap * sizeof(struct context *));
 
 		if (!p)
 			return -1;
@@ -381,17 +382,18 @@ context_child(struct tape *t, struct context *parent, const char *label, size_t 
 	struct forms *f = t->forms;
 	char name[LIMIT_NAME + 1];
 	uint8_t buf[sizeof(void *) + LIMIT_NAME];
-	struct bytes key = { buf, 0, sizeof(buf), 0 };
+	struct bytes key = { buf, 0, sizeof(buf), false };
 	struct context *c;
 	bool cut, replaced;
 	uint64_t hash;
 
 	if (parent->depth >= LIMIT_LABELS) {
 		if (said_first(&f->said, SAID_DEPTH))
-			recorder_error(t,
-				       "labels are nested more than %u deep, at \"%.60s\": the "
-				       "deeper ones are left out",
-				       LIMIT_LABELS, label);
+			recorder_error(
+				t,
+				"labels are nested more than %u deep, at \"%.60s\": the "
+				"deeper ones are left out",
+				LIMIT_LABELS, label);
 		return parent;
 	}
 	len = name_clean(label, len, name, &cut, &replaced);
@@ -399,10 +401,11 @@ context_child(struct tape *t, struct context *parent, const char *label, size_t 
 		recorder_warn(t, "label \"%.60s...\" was %s", name,
 			      cut ? "cut at 255 bytes" : "not UTF-8");
 	if (memchr(name, '=', len) && said_first(&f->said, SAID_EQUALS))
-		recorder_warn(t,
-			      "label \"%s\" has a '=', which a query would read as a test: "
-			      "\"run:17\" is the convention",
-			      name);
+		recorder_warn(
+			t,
+			"label \"%s\" has a '=', which a query would read as a test: "
+			"\"run:17\" is the convention",
+			name);
 	if (len == 0)
 		return parent;
 	bytes_put(&key, &parent, sizeof(parent));
@@ -415,12 +418,26 @@ context_child(struct tape *t, struct context *parent, const char *label, size_t 
 	if (c)
 		return c;
 	if (said_first(&f->said, SAID_CONTEXTS))
-		recorder_error(t,
-			       "more than %u label paths (at \"%s\"): scopes under further "
-			       "ones carry their outermost label only; put what varies into "
-			       "a variable",
-			       LIMIT_CONTEXTS, name);
+		recorder_error(
+			t,
+			"more than %u label paths (at \"%s\"): scopes under further "
+			"ones carry their outermost label only; put what varies into "
+			"a variable",
+			LIMIT_CONTEXTS, name);
 	return outermost(parent);
+}
+
+/* Labels are short: a call of strcmp would cost more than the comparison. */
+static inline bool
+same_label(const struct context *c, const char *name)
+{
+	const char *label = c->label;
+
+	while (*label && *label == *name) {
+		label++;
+		name++;
+	}
+	return *label == *name;
 }
 
 /* The child by a label that the calling thread has used lately. */
@@ -431,7 +448,7 @@ context_enter(struct thread_state *ts, const char *name)
 	uintptr_t h = (uintptr_t)name ^ (uintptr_t)name >> 6 ^ (uintptr_t)parent >> 5;
 	struct cached_label *c = &ts->labels[h % LABEL_CACHE];
 
-	if (c->parent == parent && c->name == name && strcmp(c->child->label, name) == 0)
+	if (c->parent == parent && c->name == name && same_label(c->child, name))
 		return c->child;
 	c->child = context_child(ts->tape, parent, name, strlen(name));
 	c->parent = parent;
@@ -441,61 +458,82 @@ context_enter(struct thread_state *ts, const char *name)
 
 /* ---- levels and guards ---- */
 
-static uint64_t
-guard_magic(const struct tape *t, uint64_t level)
+/* The level in the low bits, and a sign that the guard was made by us above them. */
+static inline uint64_t
+guard_token(const struct tape *t, uint64_t level)
 {
-	return GUARD_MAGIC ^ (uint64_t)(uintptr_t)t ^ level * 0x9e3779b97f4a7c15u;
+	uint64_t magic =
+		(GUARD_MAGIC ^ (uint64_t)(uintptr_t)t) + level * 0x9e3779b97f4a7c15u;
+
+	return (magic & ~(uint64_t)0xffff) | level;
 }
 
-/* One more level, a copy of the innermost. NULL: too many, or no memory. */
-static struct level *
-level_push(struct thread_state *ts, struct tape_guard *guard)
+/* True if one more level may be opened. */
+static __attribute__((noinline)) bool
+level_room(struct thread_state *ts)
 {
-	struct level *up;
+	if (ts->level_count < MAX_LEVELS && levels_reserve(ts, ts->level_count + 1) == 0)
+		return true;
+	if (said_first(&ts->tape->forms->said, SAID_DEPTH))
+		recorder_error(
+			ts->tape,
+			"more than %u labels and sticky lists are open: the deeper ones "
+			"are left out",
+			MAX_LEVELS);
+	return false;
+}
 
-	if (ts->level_count >= MAX_LEVELS || levels_reserve(ts, ts->level_count + 1) < 0) {
-		if (said_first(&ts->tape->forms->said, SAID_DEPTH))
-			recorder_error(ts->tape,
-				       "more than %u labels and sticky lists are open: the "
-				       "deeper ones are left out",
-				       MAX_LEVELS);
+/* One more level. NULL: too many, or no memory. */
+static inline struct level *
+level_push(struct thread_state *ts, struct tape_guard *guard, struct context *context,
+	   const struct sticky *sticky)
+{
+	struct level *level;
+
+	if (ts->level_count == ts->level_cap && !level_room(ts))
 		return NULL;
-	}
 	guard->to = ts->tape;
-	guard->level = ts->level_count;
-	guard->magic = guard_magic(ts->tape, ts->level_count);
-	up = ts->level++;
-	ts->level_count++;
-	ts->level->context = up->context;
-	ts->level->sticky = up->sticky;
-	return ts->level;
+	guard->token = guard_token(ts->tape, ts->level_count);
+	level = &ts->levels[ts->level_count++];
+	level->context = context;
+	level->sticky = sticky;
+	ts->level = level;
+	return level;
+}
+
+/* A jump past the declaration has left anything in the guard: it is not followed. */
+static __attribute__((noinline)) void
+bad_guard(void)
+{
+	struct thread_state *ts = last_state;
+
+	if (!ts || atomic_load(&ts->tape->dead))
+		return;
+	atomic_fetch_add(&ts->tape->forms->bad_guards, 1);
+	if (said_first(&ts->tape->forms->said, SAID_GUARD))
+		recorder_warn(ts->tape, "a jump went past a TAPE_LABEL or TAPE_WITH: see "
+					"-Wjump-misses-init; braces after case help");
 }
 
 void
 tape_guard_pop(struct tape_guard *guard)
 {
 	struct thread_state *ts;
+	uint64_t level;
 
 	if (!guard || !guard->to)
 		return;
-	/* A jump past the declaration leaves anything here: do not follow it. */
-	if (guard->magic != guard_magic(guard->to, guard->level)) {
-		ts = last_state;
-		if (ts && !atomic_load(&ts->tape->dead)) {
-			atomic_fetch_add(&ts->tape->forms->bad_guards, 1);
-			if (said_first(&ts->tape->forms->said, SAID_GUARD))
-				recorder_warn(ts->tape,
-					      "a jump went past a TAPE_LABEL or TAPE_WITH: see "
-					      "-Wjump-misses-init; braces after case help");
-		}
+	level = guard->token & 0xffff;
+	if (guard->token != guard_token(guard->to, level) || level == 0) {
+		bad_guard();
 		return;
 	}
-	guard->magic = 0;
+	guard->token = 0;
 	ts = capture_thread(guard->to);
-	if (!ts || guard->level >= ts->level_count)
+	if (!ts || level >= ts->level_count)
 		return;
-	ts->level_count = (uint32_t)guard->level;
-	ts->level = &ts->levels[guard->level - 1];
+	ts->level_count = (uint32_t)level;
+	ts->level = &ts->levels[level - 1];
 }
 
 struct tape_guard
@@ -503,15 +541,12 @@ tape_label_push(struct tape *t, const char *name)
 {
 	struct tape_guard guard = { 0 };
 	struct thread_state *ts = capture_thread(t);
-	struct context *child;
-	struct level *level;
 
-	if (!ts)
-		return guard;
-	child = name && *name ? context_enter(ts, name) : ts->level->context;
-	level = level_push(ts, &guard);
-	if (level)
-		level->context = child;
+	if (ts)
+		(void)level_push(ts, &guard,
+				 name && *name ? context_enter(ts, name)
+					       : ts->level->context,
+				 ts->level->sticky);
 	return guard;
 }
 
@@ -559,9 +594,9 @@ item_own_bytes(const struct item *item)
 {
 	size_t n = (size_t)item->name_len + item->unit_len + 2;
 
-	return n + (item->type >= TAPE_STR && !(item->on_tape && item->size > CANON_BYTES) ?
-			    (size_t)item->size :
-			    0);
+	return n + (item->type >= TAPE_STR && !(item->on_tape && item->size > CANON_BYTES)
+			    ? (size_t)item->size
+			    : 0);
 }
 
 static const void *
@@ -611,7 +646,8 @@ sticky_fill(struct tape *t, struct sticky *s, const struct item *items, size_t c
 		if (__builtin_add_overflow(bytes, item_own_bytes(&items[i]), &bytes))
 			return -1;
 	for (size_t i = 0; i < outer->count; i++)
-		if (__builtin_add_overflow(bytes, item_own_bytes(&outer->items[i]), &bytes))
+		if (__builtin_add_overflow(bytes, item_own_bytes(&outer->items[i]),
+					   &bytes))
 			return -1;
 	s->count = 0;
 	s->len = 0;
@@ -642,7 +678,7 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	if (!plan)
 		return guard;
 	outer = ts->level->sticky;
-	level = level_push(ts, &guard);
+	level = level_push(ts, &guard, ts->level->context, outer);
 	if (!level)
 		return guard;
 	plan_items(ts, plan, kinds, words, items);
@@ -670,9 +706,11 @@ snapshot_key(const struct sticky *s, struct bytes *key)
 		if (item->type < TAPE_STR)
 			continue;
 		bytes_put(key, &item->size, sizeof(item->size));
-		bytes_put_u32(key, (uint32_t)(item->dtype | item->ndim << 8 | item->fortran << 16));
+		bytes_put_u32(key, (uint32_t)(item->dtype | item->ndim << 8 |
+					      item->fortran << 16));
 		bytes_put(key, item->dims,
-			  item->type == TAPE_ARRAY_T ? sizeof(item->dims[0]) * item->ndim : 0);
+			  item->type == TAPE_ARRAY_T ? sizeof(item->dims[0]) * item->ndim
+						     : 0);
 		if (item->size > CANON_BYTES)
 			bytes_put(key, item->hash.byte, sizeof(item->hash.byte));
 		else
@@ -682,7 +720,8 @@ snapshot_key(const struct sticky *s, struct bytes *key)
 
 /* A copy that lasts; its number from 1, or 0. Under table_lock. */
 static uint64_t
-snapshot_add(struct tape *t, const struct sticky *s, const struct bytes *key, uint64_t hash)
+snapshot_add(struct tape *t, const struct sticky *s, const struct bytes *key,
+	     uint64_t hash)
 {
 	struct forms *f = t->forms;
 	struct sticky *copy;
@@ -735,7 +774,8 @@ tape_context(struct tape *t)
 	snapshot_key(ts->level->sticky, &key);
 	if (!key.failed) {
 		pthread_mutex_lock(&t->table_lock);
-		id = (uintptr_t)intern_find(&t->forms->snapshots, key.data, key.len, &hash);
+		id = (uintptr_t)intern_find(&t->forms->snapshots, key.data, key.len,
+					    &hash);
 		if (id == 0)
 			id = snapshot_add(t, ts->level->sticky, &key, hash);
 		pthread_mutex_unlock(&t->table_lock);
@@ -756,7 +796,6 @@ tape_inherit_push(struct tape *t, struct tape_ctx ctx)
 	struct context *c = NULL;
 	const struct sticky *sticky = &no_sticky;
 	uint32_t id = (uint32_t)ctx.id[0];
-	struct level *level;
 
 	if (!ts)
 		return guard;
@@ -769,10 +808,6 @@ tape_inherit_push(struct tape *t, struct tape_ctx ctx)
 			sticky = t->forms->snapshot_by_id[ctx.id[1] - 1];
 		pthread_mutex_unlock(&t->table_lock);
 	}
-	level = level_push(ts, &guard);
-	if (level) {
-		level->context = c;
-		level->sticky = sticky;
-	}
+	(void)level_push(ts, &guard, c, sticky);
 	return guard;
 }

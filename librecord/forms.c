@@ -43,9 +43,11 @@ forms_shape(struct tape *t, const struct item *items, size_t count)
 		put_names(&key, &items[i]);
 	if (!key.failed && count) {
 		pthread_mutex_lock(&t->table_lock);
-		shape = (uint32_t)(uintptr_t)intern_find(&f->shapes, key.data, key.len, &hash);
-		if (shape == 0 && intern_add(&f->shapes, key.data, key.len, hash,
-					     (void *)(uintptr_t)(f->shape_count + 1u)) == 0)
+		shape = (uint32_t)(uintptr_t)intern_find(&f->shapes, key.data, key.len,
+							 &hash);
+		if (shape == 0 &&
+		    intern_add(&f->shapes, key.data, key.len, hash,
+			       (void *)(uintptr_t)(f->shape_count + 1u)) == 0)
 			shape = ++f->shape_count;
 		pthread_mutex_unlock(&t->table_lock);
 	}
@@ -80,7 +82,8 @@ layout_key(struct thread_state *ts, const struct place *place, struct context *c
 
 struct parts {
 	struct form_var *vars; /* distinct names, arguments first */
-	uint16_t *source; /* of vars[i]: index of an item; from count on, of a sticky one */
+	uint16_t *
+		source; /* of vars[i]: index of an item; from count on, of a sticky one */
 	size_t count;
 	bool twice; /* an argument's name was given twice */
 };
@@ -100,8 +103,8 @@ static int
 compare_names(const void *a, const void *b)
 {
 	const struct name_order *x = a, *y = b;
-	size_t n = x->item->name_len < y->item->name_len ? x->item->name_len :
-							   y->item->name_len;
+	size_t n = x->item->name_len < y->item->name_len ? x->item->name_len
+							 : y->item->name_len;
 	int r = memcmp(x->item->name, y->item->name, n);
 
 	if (r)
@@ -198,8 +201,8 @@ kind_varies(unsigned kind, struct tape_word word)
 }
 
 static struct slot
-slot_make(const struct form *form, uint32_t var_index, const struct parts *parts, size_t count,
-	  const unsigned char *kinds, const struct tape_word *words)
+slot_make(const struct form *form, uint32_t var_index, const struct parts *parts,
+	  size_t count, const unsigned char *kinds, const struct tape_word *words)
 {
 	const struct form_var *var = &form->vars[var_index];
 	size_t source = parts->source[var->capture_index];
@@ -250,8 +253,8 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct parts *parts
 		return NULL;
 	for (unsigned group = 0; group < 4; group++)
 		for (uint32_t i = 0; i < form->var_count; i++) {
-			struct slot slot = slot_make(form, form->canonical[i], parts, count, kinds,
-						     words);
+			struct slot slot = slot_make(form, form->canonical[i], parts,
+						     count, kinds, words);
 
 			if (slot_group(&slot) != group)
 				continue;
@@ -300,8 +303,8 @@ form_make(uint32_t number, const struct place *place, struct context *ctx,
 
 	for (uint32_t i = ctx->depth; i-- > 0; c = c->parent)
 		labels[i] = c->label;
-	return form_build(number, place->file, place->line, place->func, labels, ctx->depth,
-			  parts->vars, parts->count, form, err);
+	return form_build(number, place->file, place->line, place->func, labels,
+			  ctx->depth, parts->vars, parts->count, form, err);
 }
 
 /* Under table_lock. NULL and *err. */
@@ -345,13 +348,14 @@ layout_complain(struct tape *t, const struct place *place, const struct tape_err
 		return;
 	if (!place->plan && !said_first(&t->forms->said, SAID_FORMS))
 		return;
-	recorder_error(t, "%s:%u: a scope cannot be recorded: %s", *file ? file : "(no file)",
-		       place->line,
-		       err->message[0]		      ? err->message :
-		       err->status == TAPE_ERR_LIMIT ? "too many different forms of scopes in "
-						       "this session: put what varies into "
-						       "variables, not into labels or names" :
-						       "no memory");
+	recorder_error(t, "%s:%u: a scope cannot be recorded: %s",
+		       *file ? file : "(no file)", place->line,
+		       err->message[0] ? err->message
+		       : err->status == TAPE_ERR_LIMIT
+			       ? "too many different forms of scopes in "
+				 "this session: put what varies into "
+				 "variables, not into labels or names"
+			       : "no memory");
 }
 
 static struct layout *
@@ -366,7 +370,8 @@ layout_build(struct thread_state *ts, const struct place *place, struct context 
 	uint64_t hash;
 
 	if (count + ts->level->sticky->count > LIMIT_VARS - 1) {
-		(void)error_set(&err, TAPE_ERR_LIMIT, NULL, 0, "more than 65,535 variables");
+		(void)error_set(&err, TAPE_ERR_LIMIT, NULL, 0,
+				"more than 65,535 variables");
 	} else if (parts_make(items, count, ts->level->sticky, &parts) == 0) {
 		pthread_mutex_lock(&t->table_lock);
 		l = intern_find(&t->forms->layouts, key->data, key->len, &hash);
@@ -374,7 +379,8 @@ layout_build(struct thread_state *ts, const struct place *place, struct context 
 			l = layout_new(t, place, ctx, &parts, count, kinds, words, &err);
 			/* Not in the table: good for now, made again next time. */
 			if (l)
-				(void)intern_add(&t->forms->layouts, key->data, key->len, hash, l);
+				(void)intern_add(&t->forms->layouts, key->data, key->len,
+						 hash, l);
 		}
 		pthread_mutex_unlock(&t->table_lock);
 	}
@@ -385,8 +391,9 @@ layout_build(struct thread_state *ts, const struct place *place, struct context 
 			      "two variables have the same name: the first is recorded; "
 			      "TAPE_AS(\"name\", ...) tells them apart");
 	else if (parts.twice && said_first(&t->forms->said, SAID_TWICE_BUILD))
-		recorder_error(t, "a scope has two variables of the same name: the first is "
-				  "recorded");
+		recorder_error(t,
+			       "a scope has two variables of the same name: the first is "
+			       "recorded");
 	parts_release(&parts);
 	return l;
 }

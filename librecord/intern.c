@@ -61,8 +61,9 @@ intern_add(struct intern *table, const void *key, size_t len, uint64_t hash, voi
 	if (!copy)
 		return -1;
 	memcpy(copy, key, len);
-	*intern_slot(table, key, len, hash) =
-		(struct intern_entry){ .hash = hash, .key = copy, .len = len, .value = value };
+	*intern_slot(table, key, len, hash) = (struct intern_entry){
+		.hash = hash, .key = copy, .len = len, .value = value
+	};
 	table->count++;
 	return 0;
 }
@@ -76,39 +77,25 @@ intern_release(struct intern *table)
 	*table = (struct intern){ 0 };
 }
 
-void
-bytes_put(struct bytes *b, const void *data, size_t len)
+bool
+bytes_grow(struct bytes *b, size_t len)
 {
+	size_t cap = b->cap ? b->cap : 256;
+	uint8_t *p = NULL;
+
 	if (b->failed)
-		return;
-	if (len > b->cap - b->len) {
-		size_t cap = b->cap ? b->cap * 2 : 256;
-		uint8_t *p;
-
-		while (cap - b->len < len) {
-			if (cap > SIZE_MAX / 4) {
-				b->failed = 1;
-				return;
-			}
-			cap *= 2;
-		}
+		return false;
+	while (cap - b->len < len && cap <= SIZE_MAX / 4)
+		cap *= 2;
+	if (cap - b->len >= len)
 		p = realloc(b->data, cap);
-		if (!p) {
-			b->failed = 1;
-			return;
-		}
-		b->data = p;
-		b->cap = cap;
+	if (!p) {
+		b->failed = true;
+		return false;
 	}
-	if (len)
-		memcpy(b->data + b->len, data, len);
-	b->len += len;
-}
-
-void
-bytes_put_u32(struct bytes *b, uint32_t v)
-{
-	bytes_put(b, &v, sizeof(v));
+	b->data = p;
+	b->cap = cap;
+	return true;
 }
 
 void

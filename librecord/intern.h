@@ -3,8 +3,10 @@
 #ifndef TAPE_LIBRECORD_INTERN_H
 #define TAPE_LIBRECORD_INTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct intern_entry {
 	uint64_t hash;
@@ -29,10 +31,32 @@ void intern_release(struct intern *table); /* not the values */
 struct bytes {
 	uint8_t *data;
 	size_t len, cap;
-	int failed;
+	bool failed;
 };
-void bytes_put(struct bytes *b, const void *data, size_t len);
-void bytes_put_u32(struct bytes *b, uint32_t v);
+/* Room for len more, without taking it; false and `failed` when there is none. */
+bool bytes_grow(struct bytes *b, size_t len);
 void bytes_release(struct bytes *b);
+
+static inline bool
+bytes_room(struct bytes *b, size_t len)
+{
+	return (len <= b->cap - b->len && !b->failed) || bytes_grow(b, len);
+}
+
+static inline void
+bytes_put(struct bytes *b, const void *data, size_t len)
+{
+	if (!bytes_room(b, len))
+		return;
+	if (len)
+		memcpy(b->data + b->len, data, len);
+	b->len += len;
+}
+
+static inline void
+bytes_put_u32(struct bytes *b, uint32_t v)
+{
+	bytes_put(b, &v, sizeof(v));
+}
 
 #endif

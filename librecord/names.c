@@ -35,6 +35,22 @@ utf8_char(const uint8_t *p, size_t len)
 	return n;
 }
 
+/* n is 1 to 7. */
+static inline bool
+ascii_tail(const uint8_t *p, size_t n)
+{
+	uint32_t a = 0, b = 0;
+
+	if (n >= 4) {
+		memcpy(&a, p, 4);
+		memcpy(&b, p + n - 4, 4);
+	} else {
+		a = p[0];
+		b = (uint32_t)p[n / 2] | p[n - 1];
+	}
+	return ((a | b) & 0x80808080u) == 0;
+}
+
 bool
 text_is_utf8(const void *text, size_t len)
 {
@@ -51,7 +67,7 @@ text_is_utf8(const void *text, size_t len)
 				break;
 			i += 8;
 		}
-		if (i == len)
+		if (i == len || (len - i < 8 && ascii_tail(p + i, len - i)))
 			break;
 		n = utf8_char(p + i, len - i);
 		if (n == 0)
@@ -62,7 +78,8 @@ text_is_utf8(const void *text, size_t len)
 }
 
 size_t
-name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut, bool *replaced)
+name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
+	   bool *replaced)
 {
 	size_t at = 0, i = 0;
 
@@ -96,8 +113,8 @@ name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut, bo
 static bool
 is_start(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) ||
-	       c == '$';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+	       (c & 0x80) || c == '$';
 }
 
 static bool
@@ -204,10 +221,11 @@ looks_like_type(const char *s, size_t len)
 static bool
 is_surely_type(const char *s, size_t len)
 {
-	static const char *const words[] = { "int",    "long",	 "short",    "char",
-					     "double", "float",	 "unsigned", "signed",
-					     "struct", "const",	 "enum",     "void",
-					     "_Bool",  "_Complex", "bool",   "volatile" };
+	static const char *const words[] = {
+		"int",	    "long",	"short",  "char",    "double", "float",
+		"unsigned", "signed",	"struct", "const",   "enum",   "void",
+		"_Bool",    "_Complex", "bool",	  "volatile"
+	};
 
 	if (len > 2 && (s[len - 1] == '*' || memcmp(s + len - 2, "_t", 2) == 0))
 		return true;
@@ -275,7 +293,9 @@ expression(const char *s, size_t len, int depth, struct name_out *out)
 			return false;
 	}
 	while (n < len) {
-		size_t dot = s[n] == '.' ? 1 : s[n] == '-' && n + 1 < len && s[n + 1] == '>' ? 2 : 0;
+		size_t dot = s[n] == '.'				     ? 1
+			     : s[n] == '-' && n + 1 < len && s[n + 1] == '>' ? 2
+									     : 0;
 		size_t m = dot ? identifier(s + n + dot, len - n - dot) : 0;
 
 		if (m == 0 || !put(out, ".", 1) || !put(out, s + n + dot, m))

@@ -40,7 +40,8 @@ told_by(unsigned kind, struct tape_word word)
 	struct told told = { 0 };
 
 	if (kind == tape_kind_named) {
-		const struct tape_named *n = (const struct tape_named *)(uintptr_t)word.lo;
+		const struct tape_named *n =
+			(const struct tape_named *)(uintptr_t)word.lo;
 
 		told.name = n->name;
 		told.unit = n->unit;
@@ -59,10 +60,12 @@ static size_t
 clean(struct plan *plan, const char *text, char out[LIMIT_NAME + 1])
 {
 	bool cut, replaced;
-	size_t n = name_clean(text ? text : "", text ? strlen(text) : 0, out, &cut, &replaced);
+	size_t n = name_clean(text ? text : "", text ? strlen(text) : 0, out, &cut,
+			      &replaced);
 
 	if (cut)
-		plan_complain(plan, SAID_CUT, false, "a name or unit was cut at 255 bytes");
+		plan_complain(plan, SAID_CUT, false,
+			      "a name or unit was cut at 255 bytes");
 	if (replaced)
 		plan_complain(plan, SAID_UTF8, false, "a name or unit is not UTF-8");
 	return n;
@@ -84,8 +87,7 @@ copy_text(const char *text, size_t len)
 static size_t
 name_of_text(struct plan *plan, const char *text, size_t len, char out[LIMIT_NAME + 1])
 {
-	if (!name_from_text(text, len, out) &&
-	    said_first(&plan->said, SAID_EXPRESSION))
+	if (!name_from_text(text, len, out) && said_first(&plan->said, SAID_EXPRESSION))
 		recorder_warn(plan->tape,
 			      "%s:%u: the expression %.60s is recorded under its text: "
 			      "TAPE_AS(\"name\", ...) gives it a name",
@@ -162,7 +164,8 @@ plan_new(struct tape *t, const struct tape_site *site, const unsigned char *kind
 			goto fail;
 		if ((kinds[i] == tape_kind_ld || kinds[i] == tape_kind_cld) &&
 		    said_first(&t->forms->said, SAID_LONG_DOUBLE))
-			recorder_warn(t, "%s:%u: long double values are rounded to double",
+			recorder_warn(t,
+				      "%s:%u: long double values are rounded to double",
 				      plan->file, plan->line);
 	}
 	return plan;
@@ -193,8 +196,9 @@ plan_find(struct thread_state *ts, struct tape_site *site, const unsigned char *
 		return plan;
 	if (site->version != TAPE_SITE_VERSION) {
 		if (said_first(&t->forms->said, SAID_VERSION))
-			recorder_error(t, "this program was compiled for another version of "
-					  "the library: compile it again");
+			recorder_error(t,
+				       "this program was compiled for another version of "
+				       "the library: compile it again");
 		return NULL;
 	}
 	pthread_mutex_lock(&plans_lock);
@@ -254,7 +258,8 @@ plan_items(struct thread_state *ts, struct plan *plan, const unsigned char *kind
 			break;
 		case ITEM_BAD_ARRAY:
 			plan_complain(plan, SAID_BAD_ARRAY, true,
-				      "an array with an unknown dtype or a number of dimensions "
+				      "an array with an unknown dtype or a number of "
+				      "dimensions "
 				      "that is not 1 to 8 is recorded as absent");
 			break;
 		case ITEM_TOO_LARGE:

@@ -288,8 +288,8 @@ tape_build_bytes(struct tape_build *b, const char *name, size_t len, const void 
 }
 
 int
-tape_build_nd(struct tape_build *b, const char *name, size_t len, const struct tape_nd *nd,
-	      int as_blob)
+tape_build_nd(struct tape_build *b, const char *name, size_t len,
+	      const struct tape_nd *nd, int as_blob)
 {
 	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
 	struct item *item = ts ? build_item(b, name, len) : NULL;
@@ -300,7 +300,8 @@ tape_build_nd(struct tape_build *b, const char *name, size_t len, const struct t
 		return b ? -1 : 0;
 	problem = item_load_nd(ts, nd, as_blob != 0, item);
 	if (problem == ITEM_BAD_ARRAY)
-		r = lose(b, "an array with an unknown dtype or a number of dimensions that is "
+		r = lose(b, "an array with an unknown dtype or a number of dimensions "
+			    "that is "
 			    "not 1 to 8");
 	else if (problem == ITEM_TOO_LARGE)
 		r = lose(b, "an array with impossible extents");
@@ -351,7 +352,8 @@ build_point(struct tape_build *b)
 
 		item->name = (const char *)base + b->pieces[i].name;
 		item->unit = (const char *)base + b->pieces[i].unit;
-		if (item->type >= TAPE_STR && !(item->on_tape && item->size > CANON_BYTES))
+		if (item->type >= TAPE_STR &&
+		    !(item->on_tape && item->size > CANON_BYTES))
 			item->data = base + b->pieces[i].data;
 	}
 }

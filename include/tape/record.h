@@ -64,8 +64,7 @@ struct tape_ctx {
 /* What a block that ends must undo. Filled by the functions below only. */
 struct tape_guard {
 	struct tape *to;
-	uint64_t magic;
-	uint64_t level;
+	uint64_t token;
 };
 
 /* Any array in memory: what TAPE_ND takes. */
@@ -287,7 +286,7 @@ struct tape_dense {
 TAPE_INLINE_ struct tape_guard
 tape_no_guard(void)
 {
-	struct tape_guard tape_none_ = { 0, 0, 0 };
+	struct tape_guard tape_none_ = { 0, 0 };
 
 	return tape_none_;
 }
