@@ -22,6 +22,6 @@ arrows include/tape 'tape/'
 arrows format 'tape/value\.h|format/'
 arrows search 'tape/|format/|search/'
 arrows librecord 'tape/|format/|search/|librecord/'
-arrows cli 'tape/|cli/|format/os\.h'
+arrows cli 'tape/|cli/|commit\.h|format/os\.h'
 arrows examples 'tape/|examples/|[a-z_]*\.h'
 exit $failed

@@ -20,7 +20,12 @@ command -v clang-format >/dev/null || {
 	echo "skipped: no clang-format here (make deps)"
 	exit 77
 }
-files '*.c' '*.h' | xargs clang-format --dry-run -Werror || failed=1
+for file in $(files '*.c' '*.h'); do
+	clang-format "$file" | cmp -s - "$file" || {
+		echo "$file: not laid out by .clang-format (make fmt)"
+		failed=1
+	}
+done
 
 # Generated tables may be longer.
 long=$(files '*.c' '*.h' | grep -v '_table\.h$' | xargs wc -l | awk '$2 != "total" && $1 > 800')
