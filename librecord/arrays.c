@@ -90,7 +90,8 @@ set_null(struct item *item)
 static void
 finish_wide(struct thread_state *ts, struct item *item, bool as_blob)
 {
-	bool blob = as_blob || item->size > ts->tape->conf.inline_max;
+	bool blob = as_blob || (item->size > CANON_BYTES &&
+				item->size > ts->tape->conf.inline_max);
 
 	item->store = blob ? TAPE_AS_BLOB : TAPE_INLINE;
 	if (item->size > CANON_BYTES && !item->on_tape)
@@ -425,47 +426,4 @@ item_load(struct thread_state *ts, unsigned kind, struct tape_word word,
 		set_absent(item, TAPE_UNREADABLE);
 		return ITEM_BAD_ARRAY;
 	}
-}
-
-size_t
-item_canonical_size(const struct item *item)
-{
-	size_t head = 8;
-
-	if (item->type == TAPE_ARRAY_T)
-		head += 4 + 8 * (size_t)item->ndim;
-	return head + (item->size > CANON_BYTES ? 16 : (size_t)item->size);
-}
-
-size_t
-item_tail_size(const struct item *item)
-{
-	if (item->size <= CANON_BYTES)
-		return 0;
-	return item->store == TAPE_INLINE ? (size_t)item->size : 12;
-}
-
-size_t
-item_canonical_write(const struct item *item, uint8_t *p)
-{
-	uint8_t *start = p;
-
-	memcpy(p, &item->size, 8);
-	p += 8;
-	if (item->type == TAPE_ARRAY_T) {
-		p[0] = item->dtype;
-		p[1] = item->ndim;
-		p[2] = item->fortran;
-		p[3] = 0;
-		memcpy(p + 4, item->dims, 8 * (size_t)item->ndim);
-		p += 4 + 8 * (size_t)item->ndim;
-	}
-	if (item->size > CANON_BYTES) {
-		memcpy(p, item->hash.byte, 16);
-		p += 16;
-	} else if (item->size) {
-		memcpy(p, item->data, (size_t)item->size);
-		p += item->size;
-	}
-	return (size_t)(p - start);
 }

@@ -37,6 +37,66 @@ slot_item(const struct values *v, const struct slot *slot)
 					 : &v->items[slot->source];
 }
 
+/* ---- wide values ---- */
+
+static inline size_t
+item_canonical_size(const struct item *item)
+{
+	size_t head = item->type == TAPE_ARRAY_T ? 12 + 8 * (size_t)item->ndim : 8;
+
+	return head + (item->size > CANON_BYTES ? 16 : (size_t)item->size);
+}
+
+static inline size_t
+item_tail_size(const struct item *item)
+{
+	if (item->size <= CANON_BYTES)
+		return 0;
+	return item->store == TAPE_INLINE ? (size_t)item->size : 12;
+}
+
+/* At most CANON_BYTES: overlapping copies of fixed size cost less than a call. */
+static inline void
+copy_short(uint8_t *to, const uint8_t *from, size_t n)
+{
+	if (n >= 16) {
+		for (size_t i = 0; i + 16 < n; i += 16)
+			memcpy(to + i, from + i, 16);
+		memcpy(to + n - 16, from + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + n - 8, from + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + n - 4, from + n - 4, 4);
+	} else if (n) {
+		to[0] = from[0];
+		to[n / 2] = from[n / 2];
+		to[n - 1] = from[n - 1];
+	}
+}
+
+static inline size_t
+item_canonical_write(const struct item *item, uint8_t *p)
+{
+	uint8_t *start = p;
+
+	put_le64(p, item->size);
+	p += 8;
+	if (item->type == TAPE_ARRAY_T) {
+		put_le32(p, (uint32_t)item->dtype | (uint32_t)item->ndim << 8 |
+				    (uint32_t)item->fortran << 16);
+		memcpy(p + 4, item->dims, 8 * (size_t)item->ndim);
+		p += 4 + 8 * (size_t)item->ndim;
+	}
+	if (item->size > CANON_BYTES) {
+		memcpy(p, item->hash.byte, 16);
+		return (size_t)(p + 16 - start);
+	}
+	copy_short(p, item->data, (size_t)item->size);
+	return (size_t)(p + item->size - start);
+}
+
 /* ---- what must hold before a layout is used ---- */
 
 /* Equal as it stands, or once it is cut and cleaned. */
@@ -76,6 +136,26 @@ names_hold(const struct layout *l, const struct values *v, const struct plan *pl
 	return true;
 }
 
+/* The commonest case of item_load; false if it is another. */
+static inline bool
+load_short_text(const struct tape_word *word, struct item *item)
+{
+	const char *text = (const char *)(uintptr_t)word->lo;
+	size_t len;
+
+	if (!text)
+		return false;
+	len = word->hi == UINT64_MAX ? strlen(text) : strnlen(text, (size_t)word->hi);
+	if (len > CANON_BYTES || !text_is_utf8(text, len))
+		return false;
+	item->type = TAPE_STR;
+	item->store = TAPE_INLINE;
+	item->on_tape = false;
+	item->data = text;
+	item->size = len;
+	return true;
+}
+
 /* Loads what is wide or decides its type at run time; false if a type differs. */
 static bool
 load_checked(struct thread_state *ts, const struct layout *l, struct values *v)
@@ -89,6 +169,10 @@ load_checked(struct thread_state *ts, const struct layout *l, struct values *v)
 		if (!slot->checked)
 			continue;
 		item = &v->items[slot->source];
+		if (v->kinds[slot->source] == tape_kind_text && slot->type == TAPE_STR &&
+		    load_short_text(&v->words[slot->source], item) &&
+		    slot->store == TAPE_INLINE)
+			continue;
 		(void)item_load(ts, v->kinds[slot->source], v->words[slot->source], item);
 		if (item->type != slot->type || item->store != slot->store)
 			return false;

@@ -255,11 +255,6 @@ void item_load_text(struct thread_state *ts, const char *text, uint64_t len,
 		    struct item *item);
 void item_load_bytes(struct thread_state *ts, const void *data, uint64_t size,
 		     struct item *item);
-/* Bytes of a wide item in the canonical part, and in the tail. */
-size_t item_canonical_size(const struct item *item);
-size_t item_tail_size(const struct item *item);
-size_t item_canonical_write(const struct item *item, uint8_t *p);
-
 void *scratch_take(struct scratch *scratch, size_t size); /* NULL: no memory */
 void scratch_reset(struct scratch *scratch);
 void scratch_release(struct scratch *scratch);
