@@ -251,7 +251,9 @@ combine(struct eval *e, const struct query_node *node)
 
 /*
  * A subtree that depends on content alone has the same answer for a scope and
- * for all links to it: it is remembered under the seq of the scope.
+ * for all links to it: it is remembered under the seq of the scope. A link that
+ * does not fit its target has no part in that: the upper half of an entry says
+ * which labels and variables its answers are for.
  */
 static bool
 remembered(struct eval *e, const struct query_node *node)
@@ -260,8 +262,14 @@ remembered(struct eval *e, const struct query_node *node)
 	uint64_t seq = link ? e->rec->target : e->rec->seq;
 	unsigned shift = 2u * (unsigned)node->memo;
 	uint32_t *entry = seqmap_entry(&e->memo, seq, 1);
+	uint32_t fits = (uint32_t)get_le16(e->rec->form->form.head16.byte) << 16;
 	bool answer;
 
+	if (entry != NULL && (*entry & 0xffff0000u) != fits) {
+		entry = link && *entry != 0 ? NULL : entry;
+		if (entry != NULL)
+			*entry = fits;
+	}
 	if (entry != NULL && link && (*entry >> shift & 2u) != 0)
 		return (*entry >> shift & 1u) != 0;
 	answer = node->first == NULL ? leaf(e, node) : combine(e, node);

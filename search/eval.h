@@ -12,7 +12,8 @@ struct eval {
 	const struct tape_query *query;
 	const struct plan_session *session;
 	struct source *source;
-	struct seqmap memo; /* answers of content-only subtrees by seq, 2 bits a slot */
+	struct seqmap
+		memo; /* answers of content-only subtrees by seq: 2 bits a slot, 16 of head16 */
 
 	/* of the scope at hand */
 	const struct source_record *rec;

@@ -134,7 +134,7 @@ struct query_node {
 
 /* Labels of the library itself; their scopes are hidden unless named. */
 enum query_system { SYSTEM_TARE = 1, SYSTEM_CACHE = 2, SYSTEM_BOOKMARK = 4 };
-#define QUERY_MEMO_SLOTS 16
+#define QUERY_MEMO_SLOTS 8
 
 struct query_chunk;
 struct tape_query {

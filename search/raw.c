@@ -232,6 +232,8 @@ raw_blob(struct source *source, const struct body_hint *hint,
 	}
 	block = block_from_fd(&fd, st.size);
 	r = segment_read_blob(&block, hint->offset, hash, size, data, err);
+	if (r != 0 && err != NULL && err->file[0] == '\0')
+		(void)snprintf(err->file, sizeof err->file, "%s", path);
 	os_close(&fd);
 	return r;
 }
