@@ -10,207 +10,17 @@
 
 #include "format/le.h"
 #include "format/limits.h"
+#include "tests/support/sample.h"
 #include "tests/support/suite.h"
-#include "tests/support/testwriter.h"
-
-#define FRAMES_MAX 64u
-
-struct place {
-	size_t offset, size;
-	unsigned flags, kind;
-};
-
-/* A segment and what stands where in it. */
-struct sample {
-	struct testwriter w;
-	struct place frames[FRAMES_MAX]; /* END included */
-	size_t count;
-	struct form form;
-};
-
-static void
-sample_frame(struct sample *s, unsigned flags)
-{
-	struct place *p = &s->frames[s->count++];
-
-	ck_assert_uint_le(s->count, FRAMES_MAX);
-	testwriter_frame(&s->w, flags);
-	p->offset = s->w.last_frame;
-	p->size = s->w.len - p->offset;
-	p->flags = flags;
-	p->kind = s->w.data[p->offset + 8];
-}
-
-static void
-sample_scope(struct sample *s, size_t text_bytes)
-{
-	char text[600] = "";
-	struct tape_value values[2] = {
-		testwriter_bytes_value(TAPE_STR, text, text_bytes),
-		testwriter_i64((int64_t)s->w.seq),
-	};
-
-	memset(text, 'a' + (int)(s->w.seq % 26), sizeof text);
-	testwriter_scope(&s->w, &s->form, values, NULL, (int64_t)s->w.seq);
-}
-
-static void
-sample_end(struct sample *s)
-{
-	struct place *p = &s->frames[s->count++];
-
-	testwriter_end(&s->w, END_CLOSED);
-	p->offset = s->w.last_frame;
-	p->size = s->w.len - p->offset;
-	p->flags = FRAME_FIRST | FRAME_LAST;
-	p->kind = FRAME_END;
-}
-
-/*
- * Notes; a form and scopes; a group of three frames, the first of blobs; a
- * group of two; single ones; END.
- */
-static void
-sample_make(struct sample *s, size_t text_bytes, unsigned singles)
-{
-	const char *labels[] = { "run" };
-	struct form_var vars[] = { { .name = "x", .unit = "m", .type = TAPE_I64 },
-				   { .name = "t", .unit = "", .type = TAPE_STR } };
-
-	memset(s, 0, sizeof *s);
-	ck_assert_int_eq(
-		form_build(1, "a.c", 7, "main", labels, 1, vars, 2, &s->form, NULL), 0);
-	testwriter_begin(&s->w, testwriter_session_a, 0, false, 1);
-	testwriter_note(&s->w, "host", "golden");
-	sample_frame(s, FRAME_FIRST | FRAME_LAST);
-	testwriter_form(&s->w, &s->form);
-	sample_scope(s, text_bytes);
-	sample_scope(s, text_bytes);
-	sample_frame(s, FRAME_FIRST | FRAME_LAST);
-	testwriter_blob(&s->w, "some bytes of a blob", 20);
-	sample_frame(s, FRAME_FIRST);
-	sample_scope(s, text_bytes);
-	sample_frame(s, 0);
-	sample_scope(s, text_bytes);
-	sample_frame(s, FRAME_LAST);
-	sample_scope(s, text_bytes);
-	sample_frame(s, FRAME_FIRST);
-	sample_scope(s, text_bytes);
-	sample_frame(s, FRAME_LAST);
-	for (unsigned i = 0; i < singles; i++) {
-		sample_scope(s, text_bytes);
-		sample_frame(s, FRAME_FIRST | FRAME_LAST);
-	}
-}
-
-static void
-sample_release(struct sample *s)
-{
-	form_release(&s->form);
-	testwriter_release(&s->w);
-}
-
-/* What a scan of some bytes gave. */
-struct outcome {
-	int opened, status;
-	bool given[FRAMES_MAX]; /* by index into sample.frames */
-	unsigned frames, reports, tails, too_new;
-	uint64_t report_at, report_bytes, tail_at;
-	bool ended;
-	char message[160];
-};
-
-static void
-outcome_frame(const struct sample *s, const struct scan_event *event, struct outcome *o)
-{
-	size_t i = 0;
-
-	while (i < s->count && s->frames[i].offset != event->frame.offset)
-		i++;
-	ck_assert_msg(i < s->count, "a frame at %llu that was never written",
-		      (unsigned long long)event->frame.offset);
-	ck_assert_msg(!o->given[i], "frame %zu is given twice", i);
-	ck_assert_uint_eq(event->frame.payload_bytes, s->frames[i].size - FRAME_HEADER);
-	if (event->payload != NULL)
-		ck_assert_mem_eq(event->payload,
-				 s->w.data + s->frames[i].offset + FRAME_HEADER,
-				 event->frame.payload_bytes);
-	o->given[i] = true;
-	o->frames++;
-}
-
-/* Every frame given must be one of the sample's, with its very bytes. */
-static void
-scan_bytes(const struct sample *s, const uint8_t *data, size_t len, uint16_t want,
-	   struct outcome *o)
-{
-	struct block_memory memory = { data, len };
-	struct block_source source = block_from_memory(&memory);
-	struct segment_scan *scan = NULL;
-	struct scan_event event;
-	struct tape_error err = { 0 };
-
-	memset(o, 0, sizeof *o);
-	o->opened = segment_scan_open(&source, &s->w.id, want, &scan, &err);
-	if (o->opened < 0) {
-		ck_assert_int_eq(err.status, o->opened);
-		ck_assert_str_ne(err.message, "");
-		return;
-	}
-	while ((o->status = segment_scan_next(scan, &event, &err)) == 1) {
-		ck_assert_uint_eq(o->tails, 0); /* nothing follows a tail */
-		ck_assert(event.kind == SCAN_FRAME || event.message[0] != '\0');
-		if (event.kind == SCAN_FRAME) {
-			outcome_frame(s, &event, o);
-		} else if (event.kind == SCAN_REPORT) {
-			if (o->reports++ == 0) {
-				o->report_at = event.offset;
-				o->report_bytes = event.bytes;
-				memcpy(o->message, event.message, sizeof o->message);
-			}
-		} else if (event.kind == SCAN_TAIL) {
-			o->tails++;
-			o->tail_at = event.offset;
-			ck_assert_uint_eq(event.offset + event.bytes, len);
-		} else {
-			o->too_new++;
-		}
-	}
-	o->ended = segment_scan_ended(scan, NULL);
-	segment_scan_close(scan);
-}
-
-/* Where the group of frame i begins and ends, as indices. */
-static size_t
-group_first(const struct sample *s, size_t i)
-{
-	while (!(s->frames[i].flags & FRAME_FIRST))
-		i--;
-	return i;
-}
-
-static size_t
-group_last(const struct sample *s, size_t i)
-{
-	while (!(s->frames[i].flags & FRAME_LAST))
-		i++;
-	return i;
-}
-
-static size_t
-place_end(const struct place *p)
-{
-	return p->offset + p->size;
-}
 
 START_TEST(a_whole_segment_gives_all_its_frames_and_its_end)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 8, 2);
 	sample_end(&s);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_int_eq(o.status, 0);
 	ck_assert_uint_eq(o.frames, s.count - 1);
 	ck_assert_uint_eq(o.reports + o.tails + o.too_new, 0);
@@ -222,7 +32,7 @@ END_TEST
 START_TEST(a_segment_cut_at_any_byte_gives_the_groups_before_the_cut)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 300, 6);
 	sample_end(&s);
@@ -234,18 +44,19 @@ START_TEST(a_segment_cut_at_any_byte_gives_the_groups_before_the_cut)
 		uint8_t *data = malloc(cut + 1);
 		ck_assert_ptr_nonnull(data);
 		memcpy(data, s.w.data, cut);
-		scan_bytes(&s, data, cut, 0, &o);
+		sample_scan(&s, data, cut, 0, &o);
 		free(data);
 		ck_assert_int_eq(o.opened, 0);
 		ck_assert_int_eq(o.status, 0);
 		ck_assert_uint_eq(o.reports, 0);
 		for (size_t i = 0; i + 1 < s.count; i++) {
-			size_t last = group_last(&s, i);
+			size_t last = sample_group_last(&s, i);
 
-			ck_assert_msg(o.given[i] == (place_end(&s.frames[last]) <= cut),
+			ck_assert_msg(o.given[i] ==
+					      (sample_place_end(&s.frames[last]) <= cut),
 				      "cut %zu frame %zu", cut, i);
 			if (o.given[i])
-				tail_at = place_end(&s.frames[last]);
+				tail_at = sample_place_end(&s.frames[last]);
 		}
 		if (cut < SEGMENT_HEADER)
 			tail_at = 0;
@@ -260,7 +71,7 @@ END_TEST
 START_TEST(a_flipped_bit_costs_one_frame_and_is_reported_where_it_is)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 8, 1);
 	sample_end(&s);
@@ -274,13 +85,13 @@ START_TEST(a_flipped_bit_costs_one_frame_and_is_reported_where_it_is)
 		ck_assert_ptr_nonnull(data);
 		memcpy(data, s.w.data, s.w.len);
 		s.w.data[byte] ^= (uint8_t)(1u << bit % 8);
-		scan_bytes(&s, data, s.w.len, 0, &o);
+		sample_scan(&s, data, s.w.len, 0, &o);
 		free(data);
 		if (byte < SEGMENT_HEADER) {
 			ck_assert_int_eq(o.opened, TAPE_ERR_DAMAGED);
 			continue;
 		}
-		while (place_end(&s.frames[hit]) <= byte)
+		while (sample_place_end(&s.frames[hit]) <= byte)
 			hit++;
 		ck_assert_int_eq(o.opened, 0);
 		ck_assert_int_eq(o.status, 0);
@@ -299,19 +110,19 @@ END_TEST
 
 /* The frames before `from` are whole; what the others became is not known. */
 static void
-check_prefix(const struct sample *s, const struct outcome *o, size_t from)
+check_prefix(const struct sample *s, const struct sample_outcome *o, size_t from)
 {
 	ck_assert_int_eq(o->opened, 0);
 	ck_assert_int_eq(o->status, 0);
 	for (size_t i = 0; i + 1 < s->count; i++)
-		if (place_end(&s->frames[group_last(s, i)]) <= from)
+		if (sample_place_end(&s->frames[sample_group_last(s, i)]) <= from)
 			ck_assert_msg(o->given[i], "from %zu frame %zu", from, i);
 }
 
 START_TEST(a_tail_of_zeros_hides_nothing_before_it)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 100, 4);
 	uint8_t *data = malloc(s.w.len);
@@ -323,16 +134,17 @@ START_TEST(a_tail_of_zeros_hides_nothing_before_it)
 		data[from] = 0;
 		if (memcmp(data, s.w.data, s.w.len) == 0)
 			continue; /* it was zero before */
-		while (place_end(&s.frames[hit]) <= from)
+		while (sample_place_end(&s.frames[hit]) <= from)
 			hit++;
-		scan_bytes(&s, data, s.w.len, 0, &o);
+		sample_scan(&s, data, s.w.len, 0, &o);
 		check_prefix(&s, &o, from);
 		ck_assert_uint_ge(o.reports + o.tails, 1);
 		if (from != s.frames[hit].offset)
 			continue;
 		/* From a frame's start on: nothing was damaged, the write did not finish. */
 		ck_assert_uint_eq(o.reports, 0);
-		ck_assert_uint_eq(o.tail_at, s.frames[group_first(&s, hit)].offset);
+		ck_assert_uint_eq(o.tail_at,
+				  s.frames[sample_group_first(&s, hit)].offset);
 	}
 	free(data);
 	sample_release(&s);
@@ -343,11 +155,11 @@ START_TEST(a_file_of_zeros_is_empty_and_not_damaged)
 {
 	static const uint8_t zero[10000];
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 8, 0);
 	for (size_t len = 0; len < sizeof zero; len += len < 200 ? 1 : 997) {
-		scan_bytes(&s, zero, len, 0, &o);
+		sample_scan(&s, zero, len, 0, &o);
 		ck_assert_int_eq(o.opened, 0);
 		ck_assert_uint_eq(o.tails, 1);
 		ck_assert_uint_eq(o.tail_at, 0);
@@ -360,7 +172,7 @@ END_TEST
 START_TEST(a_tail_of_garbage_hides_nothing_before_it)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 	unsigned seed = suite_seed();
 
 	sample_make(&s, 50, 4);
@@ -373,7 +185,7 @@ START_TEST(a_tail_of_garbage_hides_nothing_before_it)
 		memcpy(data, s.w.data, s.w.len);
 		for (size_t i = from; i < s.w.len; i++)
 			data[i] = (uint8_t)rand_r(&seed);
-		scan_bytes(&s, data, s.w.len, 0, &o);
+		sample_scan(&s, data, s.w.len, 0, &o);
 		check_prefix(&s, &o, from);
 	}
 	free(data);
@@ -384,7 +196,7 @@ END_TEST
 START_TEST(random_damage_never_gives_a_wrong_frame)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 	unsigned seed = suite_seed();
 
 	sample_make(&s, 30, 8);
@@ -401,7 +213,7 @@ START_TEST(random_damage_never_gives_a_wrong_frame)
 			for (size_t i = at; i < at + len && i < s.w.len; i++)
 				data[i] ^= (uint8_t)rand_r(&seed);
 		}
-		scan_bytes(&s, data, s.w.len, 0, &o); /* it checks what it is given */
+		sample_scan(&s, data, s.w.len, 0, &o); /* it checks what it is given */
 		ck_assert_int_eq(o.status, 0);
 		ck_assert_uint_ge(o.frames + o.reports + o.tails, 1);
 	}
@@ -413,13 +225,13 @@ END_TEST
 START_TEST(bytes_removed_from_the_middle_are_one_report)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 40, 4);
 	/* Behind the hole every frame's own offset is wrong, so nothing there is believed. */
 	size_t hole = s.frames[3].offset + 10;
 	memmove(s.w.data + hole, s.w.data + hole + 5, s.w.len - hole - 5);
-	scan_bytes(&s, s.w.data, s.w.len - 5, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len - 5, 0, &o);
 	ck_assert_uint_eq(o.frames, 2);
 	ck_assert_uint_eq(o.reports, 1);
 	ck_assert_uint_eq(o.report_at, s.frames[3].offset);
@@ -430,7 +242,7 @@ END_TEST
 START_TEST(a_torn_group_is_not_shown)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 	size_t begin;
 
 	sample_make(&s, 8, 0);
@@ -439,7 +251,7 @@ START_TEST(a_torn_group_is_not_shown)
 	sample_frame(&s, FRAME_FIRST);
 	sample_scope(&s, 8);
 	sample_frame(&s, 0);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count - 2);
 	ck_assert_uint_eq(o.reports, 0);
 	ck_assert_uint_eq(o.tails, 1);
@@ -451,7 +263,7 @@ END_TEST
 START_TEST(a_group_that_another_interrupts_is_reported_and_not_shown)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 	size_t begin, next;
 
 	sample_make(&s, 8, 0);
@@ -461,7 +273,7 @@ START_TEST(a_group_that_another_interrupts_is_reported_and_not_shown)
 	next = s.w.len;
 	sample_scope(&s, 8);
 	sample_frame(&s, FRAME_FIRST | FRAME_LAST);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count - 1);
 	ck_assert(!o.given[s.count - 2]);
 	ck_assert_uint_eq(o.reports, 1);
@@ -474,13 +286,13 @@ END_TEST
 START_TEST(a_group_whose_end_is_damaged_at_the_end_of_the_file_is_not_shown)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 	size_t last;
 
 	sample_make(&s, 8, 0); /* ends with a group of two frames */
 	last = s.count - 1;
 	s.w.data[s.frames[last].offset + 20] ^= 4;
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count - 2);
 	ck_assert(!o.given[last - 1]);
 	ck_assert_uint_eq(o.reports, 1);
@@ -492,14 +304,14 @@ END_TEST
 START_TEST(a_frame_that_continues_no_group_is_reported)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 	size_t at;
 
 	sample_make(&s, 8, 0);
 	at = s.w.len;
 	sample_scope(&s, 8);
 	sample_frame(&s, FRAME_LAST);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count);
 	ck_assert_uint_eq(o.reports, 1);
 	ck_assert_uint_eq(o.report_at, at);
@@ -510,7 +322,7 @@ END_TEST
 START_TEST(bytes_after_the_end_are_reported_and_ignored)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 	size_t end;
 
 	sample_make(&s, 8, 0);
@@ -518,7 +330,7 @@ START_TEST(bytes_after_the_end_are_reported_and_ignored)
 	end = s.w.len;
 	sample_scope(&s, 8);
 	testwriter_group(&s.w);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count - 1);
 	ck_assert(o.ended);
 	ck_assert_uint_eq(o.reports, 1);
@@ -531,19 +343,19 @@ static void
 check_end_counts(uint64_t seq_off, uint64_t scopes_off, uint64_t frames_off)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 8, 0);
 	struct end_info end = { s.w.seq + seq_off, s.w.scopes + scopes_off,
 				s.w.frames + frames_off, END_CLOSED };
 	testwriter_end_counts(&s.w, &end);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count);
 	ck_assert_uint_eq(o.reports, 1);
 	ck_assert_uint_eq(o.report_at, s.w.last_frame);
 	/* With damage before it the counts prove nothing more. */
 	s.w.data[s.frames[0].offset + FRAME_HEADER] ^= 1;
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.reports, 1);
 	ck_assert_uint_eq(o.report_at, s.frames[0].offset);
 	sample_release(&s);
@@ -560,12 +372,12 @@ END_TEST
 START_TEST(an_end_frame_of_another_size_is_damage)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 8, 0);
 	testwriter_record(&s.w, RECORD_PAD, 0, "four", 4);
 	testwriter_frame_kind(&s.w, FRAME_END, FRAME_FIRST | FRAME_LAST);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count);
 	ck_assert_uint_eq(o.reports, 1);
 	ck_assert(!o.ended);
@@ -576,7 +388,7 @@ END_TEST
 START_TEST(a_frame_of_an_unknown_kind_is_skipped_and_counted)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 8, 0);
 	testwriter_record(&s.w, 200, 0, "later", 5);
@@ -584,7 +396,7 @@ START_TEST(a_frame_of_an_unknown_kind_is_skipped_and_counted)
 	sample_scope(&s, 8);
 	sample_frame(&s, FRAME_FIRST | FRAME_LAST);
 	sample_end(&s);
-	scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
 	ck_assert_uint_eq(o.frames, s.count - 1);
 	ck_assert_uint_eq(o.too_new, 1);
 	ck_assert_uint_eq(o.reports, 0);
@@ -596,7 +408,7 @@ END_TEST
 START_TEST(a_payload_length_above_the_limit_is_damage)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 8, 2);
 	uint8_t *header = s.w.data + s.frames[2].offset;
@@ -607,7 +419,7 @@ START_TEST(a_payload_length_above_the_limit_is_damage)
 	uint8_t kept[56];
 	memcpy(kept, header, sizeof kept);
 	for (unsigned i = 0; i < 2; i++) {
-		scan_bytes(&s, s.w.data, s.w.len, 0, &o);
+		sample_scan(&s, s.w.data, s.w.len, 0, &o);
 		ck_assert_int_eq(o.status, 0);
 		ck_assert_uint_eq(o.reports, 1);
 		ck_assert_uint_eq(o.report_at, s.frames[2].offset);
@@ -626,11 +438,11 @@ END_TEST
 START_TEST(frames_that_are_not_wanted_are_only_hopped_over)
 {
 	struct sample s;
-	struct outcome o;
+	struct sample_outcome o;
 
 	sample_make(&s, 500, 30);
 	sample_end(&s);
-	scan_bytes(&s, s.w.data, s.w.len, HAS_NOTE, &o);
+	sample_scan(&s, s.w.data, s.w.len, HAS_NOTE, &o);
 	ck_assert_uint_eq(o.frames, s.count - 1);
 	ck_assert_uint_eq(o.reports, 0);
 	ck_assert(o.ended);
@@ -708,7 +520,7 @@ END_TEST
 START_TEST(a_frame_of_an_older_file_does_not_pass)
 {
 	struct sample s, other;
-	struct outcome o;
+	struct sample_outcome o;
 
 	/* The same records under another segment number: other seeds. */
 	sample_make(&s, 8, 2);
@@ -716,7 +528,7 @@ START_TEST(a_frame_of_an_older_file_does_not_pass)
 	other.w.id.number = 1;
 	segment_header_write(&other.w.id, other.w.data, &other.w.key);
 	ck_assert_uint_eq(s.w.len, other.w.len);
-	scan_bytes(&other, other.w.data, other.w.len, 0, &o);
+	sample_scan(&other, other.w.data, other.w.len, 0, &o);
 	ck_assert_int_eq(o.opened, 0);
 	ck_assert_uint_eq(o.frames, 0);
 	ck_assert_uint_eq(o.reports, 1);
@@ -763,7 +575,8 @@ START_TEST(a_file_that_shrinks_while_it_is_read_has_a_tail)
 		int status;
 
 		for (size_t i = 0; i < s.count; i++)
-			whole += place_end(&s.frames[group_last(&s, i)]) <= cut;
+			whole += sample_place_end(&s.frames[sample_group_last(&s, i)]) <=
+				 cut;
 		ck_assert_int_eq(segment_scan_open(&source, NULL, 0, &scan, NULL), 0);
 		while ((status = segment_scan_next(scan, &event, NULL)) == 1) {
 			tails += event.kind == SCAN_TAIL;
