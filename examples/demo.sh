@@ -49,11 +49,11 @@ show "Which runs lost both strains?" \
 	'tape-find demo.tape store.ts a.washed_out=true b.washed_out=true --keys D,X0,objective'
 show "What is left of each strain at a dilution rate of 0.44 per hour?" \
 	'tape-find demo.tape store.ts D=0.44 --keys X0,objective,a.x,b.x,ac -o csv'
-show "When did A, once settled in, first grow slower than it was washed away?" \
-	'tape-find demo.tape run:39 iter a.net=..-0.01 --keys hours,a.x,a.mu,a.net -n 5'
+show "When did B begin to grow slower than it was washed away, at D = 0.28 (run 21)?" \
+	'tape-find demo.tape run:21 iter b.net=..-0.001 --keys hours,b.x,b.mu,b.net -n 3'
 show "How often did the uptake not even pay for maintenance?" \
 	'tape-find demo.tape a.lp=infeasible or b.lp=infeasible --count'
-show "Where did acetate rise highest?" \
+show "Where did acetate rise highest, above 4 mM?" \
 	'tape-find demo.tape store.ts ac_max=4.. --keys ac_max,D,X0,objective -o csv'
 show "How did the glucose of run 39 end? The last values of its time series:" \
 	'tape-find demo.tape run:39 store.ts --cat=ts.glc | od -A n -t f8 | tail -n 2'
