@@ -12,7 +12,7 @@ BENCH = build/bench
 
 build: deps-build ## the libraries, tools and examples, in build/release
 	@scripts/setup.sh $(RELEASE) --prefix $(PREFIX) -Dtests=disabled -Dbench=false
-	@ninja -j $(JOBS) -C $(RELEASE)
+	@ninja --quiet -j $(JOBS) -C $(RELEASE)
 
 demo: build ## record a sweep of a chemostat and ask it six questions
 	@examples/demo.sh $(RELEASE)
@@ -31,7 +31,7 @@ tsan: deps-test ## the tests of threads under TSan
 
 bench: deps-bench ## what recording and finding cost, beside other ways
 	@scripts/setup.sh $(BENCH) -Dtests=disabled -Dbench=true -Dbuildtype=release
-	@ninja -j $(JOBS) -C $(BENCH)
+	@ninja --quiet -j $(JOBS) -C $(BENCH) all bench/record_bench
 	@bench/run.sh $(BENCH)
 
 campaign: deps-test deps-bench ## the long tests: kills, faults, flipped bits, large tapes

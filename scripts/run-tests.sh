@@ -72,11 +72,11 @@ run_checks()
 
 for configuration in "${configurations[@]}"; do
 	case $configuration in
-	gcc) run_suite gcc gcc "" "${common[@]}" ;;
-	clang) run_suite clang clang "" "${common[@]}" ;;
-	asan) run_suite asan clang "--no-suite nosan --timeout-multiplier 4" "${sanitized[@]}" \
+	gcc) run_suite gcc gcc "--timeout-multiplier 3" "${common[@]}" ;;
+	clang) run_suite clang clang "--timeout-multiplier 3" "${common[@]}" ;;
+	asan) run_suite asan clang "--no-suite nosan --timeout-multiplier 6" "${sanitized[@]}" \
 		-Db_sanitize=address,undefined ;;
-	tsan) run_suite tsan clang "--suite threads --timeout-multiplier 4" "${sanitized[@]}" \
+	tsan) run_suite tsan clang "--suite threads --timeout-multiplier 6" "${sanitized[@]}" \
 		-Db_sanitize=thread ;;
 	checks) run_checks ;;
 	*)
