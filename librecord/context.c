@@ -259,6 +259,7 @@ state_find(struct tape *t)
 	ts->next_of_tape = t->threads->all;
 	t->threads->all = ts;
 	pthread_mutex_unlock(&t->table_lock);
+	session_used(t);
 	return ts;
 }
 

@@ -55,6 +55,19 @@ pool_get(struct part_pool *pool)
 	return part;
 }
 
+void
+part_strip(struct part_pool *pool, struct part *part)
+{
+	if (pool->hashes) {
+		free(part->hashes);
+	} else {
+		pool->hashes = part->hashes;
+		pool->hash_cap = part->hash_cap;
+	}
+	part->hashes = NULL;
+	part->hash_cap = 0;
+}
+
 static void
 shrink(struct part *part)
 {
@@ -117,7 +130,8 @@ part_pool_release(struct part_pool *pool)
 		part_free(pool->first);
 		pool->first = next;
 	}
-	pool->bytes = 0;
+	free(pool->hashes);
+	*pool = (struct part_pool){ 0 };
 }
 
 #define SWAP(a, b)                                                                       \
@@ -134,6 +148,10 @@ part_take(struct part_pool *pool, struct stage *stage)
 
 	if (!part)
 		return NULL;
+	if (!part->hashes) {
+		SWAP(part->hashes, pool->hashes);
+		SWAP(part->hash_cap, pool->hash_cap);
+	}
 	SWAP(part->records, stage->records);
 	SWAP(part->cap, stage->cap);
 	SWAP(part->hashes, stage->hashes);

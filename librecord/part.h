@@ -46,6 +46,9 @@ struct part {
 struct part_pool {
 	struct part *first;
 	size_t bytes;
+	/* Of a part that is retained: it needs them no more, and the next stage does. */
+	struct tape_hash *hashes;
+	size_t hash_cap;
 };
 
 /* Bytes of memory that a part holds. */
@@ -60,6 +63,8 @@ struct part *part_take(struct part_pool *pool, struct stage *stage);
  * buffers are mostly empty (they go back to the pool).
  */
 struct part *part_trim(struct part_pool *pool, struct part *part);
+/* Gives the hashes of a part that was written to the pool. */
+void part_strip(struct part_pool *pool, struct part *part);
 /* Back to the pool, or freed where that holds enough. */
 void part_put(struct part_pool *pool, struct part *part);
 void part_put_all(struct part_pool *pool, struct part *parts);

@@ -461,6 +461,7 @@ retain(struct tape *t, struct part *parts)
 			part_put(&w->pool, parts);
 		} else {
 			parts = part_trim(&w->pool, parts);
+			part_strip(&w->pool, parts);
 			parts->next = NULL;
 			w->retained_bytes += part_bytes(parts);
 			*w->retained_end = parts;
