@@ -26,6 +26,9 @@ if [ -e demo.tape ]; then
 		fail "$PWD/demo.tape was not made by this script: move it away first"
 	rm -r demo.tape
 fi
+# From here on demo.tape is ours, also where the recording is interrupted.
+trap 'cp demo.tape/TAPE "$made" 2>/dev/null || :' EXIT
+trap 'exit 130' INT TERM
 
 # Print the command as it would be typed, then its answer. No answer is a failure.
 show()
@@ -41,7 +44,6 @@ show()
 began=$(date +%s)
 echo "\$ chemostat --quiet --tape demo.tape"
 chemostat --quiet --tape demo.tape
-cp demo.tape/TAPE "$made"
 echo "$(du -sb demo.tape | cut -f 1) bytes in $(find demo.tape -type f | wc -l) files," \
 	"$(($(date +%s) - began)) s"
 
