@@ -221,7 +221,7 @@ cli_finish(struct cli *cli, int status)
 		error = errno;
 	if (error == EPIPE)
 		return CLI_CLOSED;
-	if (error) {
+	if (error && status != CLI_FAILED && status != CLI_NO_TAPE) {
 		cli_error(cli, "standard output: %s",
 			  os_strerror(-error, cause, sizeof(cause)));
 		return CLI_FAILED;

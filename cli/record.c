@@ -8,6 +8,7 @@
 
 #include "cli/term.h"
 #include "format/os.h"
+#include "tape/search.h"
 
 #define ERRORS_SHOWN 20
 
@@ -17,7 +18,8 @@ on_error(void *user, const char *message)
 	struct record *record = user;
 
 	record->failed = true;
-	cli_error(&record->cli, "%s", message);
+	if (record->tape) /* else open_tape says it, and with which exit code */
+		cli_error(&record->cli, "%s", message);
 }
 
 /* ---- commits ---- */
@@ -115,8 +117,8 @@ take_line(struct record *record, char *line, size_t len)
 	if (r == 0)
 		return true;
 	if (r > 0) {
-		record->rows++;
 		if (record_emit(record)) {
+			record->rows++;
 			record->staged++;
 			if (record->row.rounded)
 				note_rounded(record);
@@ -155,11 +157,11 @@ record_lines(struct record *record)
 		if (r <= 0 || !take_line(record, line, len))
 			break;
 	}
-	bool done = commit(record);
+	(void)commit(record);
 	if (r < 0 && r != -EFBIG)
 		cli_error(&record->cli, "%s: %s", record->file,
 			  os_strerror(r, cause, sizeof(cause)));
-	return done && (r >= 0 || r == -EFBIG) ? CLI_OK : CLI_FAILED;
+	return !record->failed && (r >= 0 || r == -EFBIG) ? CLI_OK : CLI_FAILED;
 }
 
 /* ---- the command ---- */
@@ -216,23 +218,13 @@ take_operands(struct record *record, int argc, char **argv)
 static int
 open_inputs(struct record *record)
 {
-	static const char *const formats[] = { "jsonl", "csv", NULL };
 	static const char *const csv[] = { ".csv", ".CSV", NULL };
 	struct cli *cli = &record->cli;
+	bool is_csv = record->format ? strcmp(record->format, "csv") == 0
+				     : has_ending(record->file, csv);
 	char cause[80];
-	int format = 0;
 	int r;
 
-	if (record->format)
-		format = cli_choice(cli, "--format", record->format, formats);
-	else if (has_ending(record->file, csv))
-		format = 1;
-	if (format < 0)
-		return CLI_FAILED;
-	if (record->sync && !is_sync_mode(record->sync))
-		return cli_misuse(cli,
-				  "--sync takes none, commit or milliseconds, not '%s'",
-				  record->sync);
 	r = record->blob_dir
 		    ? os_open_dir(OS_CWD, record->blob_dir, true, &record->blob_fd)
 		    : 0;
@@ -241,7 +233,7 @@ open_inputs(struct record *record)
 			  os_strerror(r, cause, sizeof(cause)));
 		return CLI_FAILED;
 	}
-	r = lines_open(&record->lines, record->file, format == 1);
+	r = lines_open(&record->lines, record->file, is_csv);
 	if (r < 0) {
 		cli_error(cli, "%s: %s", record->file,
 			  os_strerror(r, cause, sizeof(cause)));
@@ -254,7 +246,7 @@ open_inputs(struct record *record)
 		.time_len = record->time_key ? strlen(record->time_key) : 0,
 		.blobs = record->blob_dir != NULL,
 	};
-	if (format == 1)
+	if (is_csv)
 		record->csv = csv_reader_new(&record->keys);
 	else
 		record->json = json_reader_new(&record->keys);
@@ -267,6 +259,24 @@ one_name(void *user, const char *name)
 	(void)name;
 	*(bool *)user = true;
 	return 1;
+}
+
+/* Why not, and which exit code that is: as a reader would be told, if it is the tape. */
+static int
+not_opened(struct record *record)
+{
+	struct tape_reader *reader = NULL;
+	struct tape_error err;
+	const char *why = tape_error(NULL);
+	const char *end = strstr(why, "; the run goes on");
+
+	if (where_kind(record->dir) == WHERE_TAPE &&
+	    tape_reader_open(record->dir, NULL, &reader, &err) < 0)
+		return cli_fail(&record->cli, record->dir, &err);
+	tape_reader_close(reader);
+	cli_error(&record->cli, "%.*s", (int)(end ? (size_t)(end - why) : strlen(why)),
+		  why);
+	return CLI_FAILED;
 }
 
 static int
@@ -297,17 +307,23 @@ open_tape(struct record *record)
 	    (record->sync && setenv("TAPE_SYNC", record->sync, 1) < 0))
 		return CLI_FAILED;
 	record->tape = tape_open(record->dir, &options);
-	if (!record->tape && !record->failed)
-		on_error(record, tape_error(NULL));
-	return record->tape ? CLI_OK : CLI_FAILED;
+	return record->tape ? CLI_OK : not_opened(record);
 }
 
 static int
 record_scopes(struct record *record, int argc, char **argv)
 {
+	static const char *const formats[] = { "jsonl", "csv", NULL };
 	struct cli *cli = &record->cli;
-	int status = take_operands(record, argc, argv);
+	int status;
 
+	if (record->format && cli_choice(cli, "--format", record->format, formats) < 0)
+		return CLI_FAILED;
+	if (record->sync && !is_sync_mode(record->sync))
+		return cli_misuse(cli,
+				  "--sync takes none, commit or milliseconds, not '%s'",
+				  record->sync);
+	status = take_operands(record, argc, argv);
 	if (status == CLI_OK)
 		status = open_inputs(record);
 	if (status == CLI_OK)
@@ -327,9 +343,10 @@ record_scopes(struct record *record, int argc, char **argv)
 		cli_error(cli, "stopped; what came before that line is recorded");
 		status = CLI_FAILED;
 	} else if (record->skipped) {
-		cli_error(cli, "%llu lines were skipped, %llu became scopes",
+		cli_error(cli, "%llu line%s skipped, %llu became scopes",
 			  (unsigned long long)record->skipped,
-			  (unsigned long long)(record->rows));
+			  record->skipped == 1 ? " was" : "s were",
+			  (unsigned long long)record->rows);
 		cli->damage += record->skipped;
 	} else if (cli->verbose) {
 		cli_say(cli, "%llu scopes", (unsigned long long)record->rows);

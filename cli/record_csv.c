@@ -245,7 +245,7 @@ csv_reader_line(struct csv_reader *reader, char *line, size_t len, struct row *r
 
 	row_clear(row);
 	cells_begin(&cells, line, len);
-	if (cells.len == 0 && reader->count > 1)
+	if (cells.len == 0)
 		return 0;
 	for (; cells.more; n++) {
 		if (!cells_next(&cells, &cell, row))

@@ -36,6 +36,10 @@ open_beneath(int top, const char *path, int *fd_out)
 		int at = dir < 0 ? top : dir;
 		r = last ? os_open_read(at, part, fd_out)
 			 : os_open_dir(at, part, false, &next);
+		/* A link to a directory is said to be no directory. */
+		struct os_stat st;
+		if (r == -ENOTDIR && os_stat(at, part, &st) == 0 && !st.regular)
+			r = -ELOOP;
 		if (last || r < 0)
 			break;
 		os_close(&dir);
@@ -58,6 +62,9 @@ blob_refused(struct record *record, const struct row_blob *blob, size_t column, 
 	if (r == -ELOOP)
 		return row_wrong(&record->row, column,
 				 "the blob '%s' is, or is under, a symbolic link",
+				 blob->file);
+	if (r == -EINVAL)
+		return row_wrong(&record->row, column, "the blob '%s' is no regular file",
 				 blob->file);
 	return row_wrong(&record->row, column, "the blob '%s': %s", blob->file,
 			 os_strerror(r, cause, sizeof(cause)));

@@ -1,0 +1,31 @@
+# tape-info, for people and for programs.
+$ printf '{"T":300,"p":{"a":1}}\n{"T":300,"p":{"a":1}}\n{"T":"hot"}\n' | tape-record t.tape --label md --name first
+$ tape-info t.tape --json | sed -n 1p | sed 's/_bytes":[0-9]*/_bytes":N/g'
+{"kind":"tape","path":"t.tape","id":"TAPEID","sessions":1,"scopes":3,"links":1,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":16,"damage":0}
+$ tape-info t.tape --json | grep '"kind":"label"'
+{"kind":"label","path":"md","scopes":3,"links":1}
+$ tape-info t.tape --json | grep '"kind":"variable"'
+{"kind":"variable","name":"T","type":"i64","scopes":2}
+{"kind":"variable","name":"T","type":"str","scopes":1}
+{"kind":"variable","name":"p.a","type":"i64","scopes":2}
+$ tape-info t.tape --json | grep -c '"kind":"session".*"state":"closed","name":"first"'
+1
+$ tape-info t.tape --utc | sed -n 1,3p
+t.tape
+  scopes     3 in 1 session
+  links      1 repeat an earlier scope (16 B not written again)
+$ tape-info t.tape | grep . | sed -n '/^label/,$p'
+label paths           scopes        links
+  md                       3            1
+variables             scopes   type    unit
+  T                        2   i64
+  T                        1   str
+  p.a                      2   i64
+$ tape-info -q t.tape
+$ tape-info t.tape >/dev/full
+! tape-info: standard output: No space left on device
+? 2
+$ tape-info
+! tape-info: no tape: none was named, TAPE_DIR is not set, and no directory above is one
+!            name it first: tape-info run.tape ...
+? 5
