@@ -164,6 +164,7 @@ enum where_kind {
 	WHERE_TAPE,	 /* a directory with a TAPE file */
 	WHERE_DIRECTORY, /* another directory */
 	WHERE_FILE,	 /* something else */
+	WHERE_LOCKED,	 /* it may not be looked at; opening it will say why */
 };
 enum where_kind where_kind(const char *path);
 /* Written as people write paths, not as a query or a word. */

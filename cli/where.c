@@ -23,8 +23,12 @@ where_kind(const char *path)
 	if (r == 0) {
 		r = os_stat(dir, "TAPE", &st);
 		os_close(&dir);
+		if (r == -EACCES)
+			return WHERE_LOCKED;
 		return r == 0 && st.regular ? WHERE_TAPE : WHERE_DIRECTORY;
 	}
+	if (r == -EACCES)
+		return WHERE_LOCKED;
 	if (os_stat(OS_CWD, path, &st) < 0)
 		return WHERE_NOTHING;
 	return st.directory ? WHERE_DIRECTORY : WHERE_FILE;
@@ -117,7 +121,7 @@ no_tape_at(const struct cli *cli, const char *path, enum where_kind kind)
 static bool
 usable(enum where_kind kind, bool create)
 {
-	return kind == WHERE_TAPE ||
+	return kind == WHERE_TAPE || kind == WHERE_LOCKED ||
 	       (create && (kind == WHERE_NOTHING || kind == WHERE_DIRECTORY));
 }
 

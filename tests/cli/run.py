@@ -15,9 +15,9 @@ directory for the whole file:
 A blank line or a line that begins with # ends the expectation. What differs
 from run to run is replaced before the comparison: session ids by SESSION,
 times by TIME, tape ids by TAPEID. A line that ends with " (glob)" may hold
-* and ?. After "$ @root" the rest of the file needs root, after "$ @user" it is
-run as nobody where the tests run as root; where that cannot be, it is skipped
-with a message. --write replaces expectations by what was seen; read the
+* and ?. After "$ @tmpfs" the rest of the file may mount one in a name space of its
+own, after "$ @user" it is run as nobody where the tests run as root; where that
+cannot be, it is skipped with a message. --write replaces expectations by what was seen; read the
 difference before committing it.
 """
 import fnmatch
@@ -76,8 +76,10 @@ def run(command, env, cwd, user):
 
 def become(who, env, cwd):
     """The user to go on as (None: as we are), or "" where that cannot be."""
-    if who == "@root":
-        return None if os.getuid() == 0 else ""
+    if who == "@tmpfs":
+        made = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", cwd],
+                              capture_output=True)
+        return None if made.returncode == 0 else ""
     if os.getuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody").pw_uid
@@ -111,11 +113,12 @@ def main():
                 written.append(part[1])
                 continue
             _, command, expected = part
-            if command[0] in ("@root", "@user"):
+            if command[0] in ("@tmpfs", "@user"):
                 user = become(command[0], env, cwd)
                 if user == "":
-                    print("%s: the rest needs %s, or a build that nobody can reach; "
-                          "skipped" % (path, command[0][1:]))
+                    print("%s: skipped from here: %s" % (path, {
+                        "@tmpfs": "no tmpfs may be mounted (are you root?)",
+                        "@user": "nobody cannot run the tools"}[command[0]]))
                     write = False
                     break
                 written.append("$ " + command[0])

@@ -8,9 +8,8 @@ $ mkdir ro; chmod 555 ro; tape-record ro/new.tape one.jsonl
 ! tape-record: ro/new.tape: cannot make the directory ro/new.tape: Permission denied
 ? 2
 $ chmod 000 r.tape; tape-find r.tape x; e=$?; chmod 755 r.tape; exit $e
-! tape-find: r.tape: Permission denied
-!            name the directory that a recorder wrote to
-? 5
+! tape-find: r.tape: cannot open r.tape: Permission denied
+? 2
 $ chmod -R a-w r.tape; tape-find r.tape --count
 1
 $ tape-record r.tape one.jsonl; e=$?; chmod -R u+w r.tape; exit $e
