@@ -6,6 +6,12 @@
 
 #include "search/reader.h"
 
+static void tell(struct source *source, const struct source_place *place, int kind,
+		 const char *format, va_list ap) __attribute__((format(printf, 4, 0)));
+
+static void tell(struct source *source, const struct source_place *place, int kind,
+		 const char *format, va_list ap) __attribute__((format(printf, 4, 0)));
+
 static void
 tell(struct source *source, const struct source_place *place, int kind,
      const char *format, va_list ap)
