@@ -174,7 +174,6 @@ struct threads {
 /* t->forms; under table_lock, but for what a thread has found there before. */
 struct forms {
 	struct intern contexts, shapes, layouts, snapshots;
-	struct context root;
 	struct context **context_by_id;
 	uint32_t context_count, context_cap;
 	uint32_t shape_count;
@@ -183,6 +182,7 @@ struct forms {
 	uint32_t tag;	  /* tells this recorder's tape_ctx from another's */
 	atomic_uint said; /* enum session_said */
 	atomic_uint bad_guards;
+	struct context root; /* last: its label has no length of its own */
 };
 enum session_said {
 	SAID_DEPTH = 1,
