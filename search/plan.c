@@ -153,9 +153,12 @@ test_site(const struct query_node *node, const char *text)
 static bool
 holds(const struct form *form, const struct query_path *path, bool absent)
 {
+	bool all = path->count == 1 && path->wild; /* `*` alone: any variable at all */
+
 	for (uint32_t i = 0; i < form->var_count; i++)
 		if ((form->vars[i].type == TAPE_ABSENT) == absent &&
-		    query_path_match(path, form->vars[i].name, form->vars[i].name_len))
+		    (all ||
+		     query_path_match(path, form->vars[i].name, form->vars[i].name_len)))
 			return true;
 	return false;
 }

@@ -312,6 +312,7 @@ START_TEST(what_is_not_there_is_false_under_every_operator)
 	       { "nothing!=0", "" }, { "gone T!=1", "" }, { "gone T=..", "" },
 	       { "_has=T", "1 2 3 4 5" }, { "_has=nothing", "6" },
 	       { "_has=zzz,n", "1 2 3 5" }, { "_has!=T", "6 7" }, { "_lost=T", "6" },
+	       { "_lost=*", "6" }, { "_has=*", "1 2 3 4 5 6 7" },
 	       { "_has=params.*", "4" }, { "_has=\"odd name\"", "4" },
 	       { "_lost!=T", "1 2 3 4 5 7" });
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading tapes that are damaged, torn or strange: the table of docs/format/segment.md section 7. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "format/hash.h"
+#include "format/os.h"
 #include "format/path.h"
 #include "tests/support/reading.h"
 #include "tests/support/suite.h"
@@ -353,6 +355,220 @@ START_TEST(no_flipped_bit_gives_a_wrong_value_or_goes_unnoticed)
 }
 END_TEST
 
+/* A scope of every width, a link and a projection to it, a blob record. */
+static void
+make_rich(void)
+{
+	const char *labels[] = { "run", "rich" };
+	struct form_var vars[] = {
+		{ .name = "a", .name_len = 1, .unit = "", .type = TAPE_ARRAY_T },
+		{ .name = "b",
+		  .name_len = 1,
+		  .unit = "",
+		  .type = TAPE_BYTES_T,
+		  .store = 1 },
+		{ .name = "s", .name_len = 1, .unit = "", .type = TAPE_STR },
+		{ .name = "t", .name_len = 1, .unit = "", .type = TAPE_BOOL },
+	};
+	struct form rich = { 0 }, part = { 0 };
+	static uint8_t bytes[200];
+	double a[12] = { 1, 2, 3 };
+	uint64_t dims[] = { 3, 4 };
+	struct body_hint hints[4] = { 0 };
+	struct tape_value v[] = { testwriter_array(TAPE_F8, a, 2, dims, true),
+				  testwriter_bytes_value(TAPE_BYTES_T, bytes,
+							 sizeof bytes),
+				  testwriter_text("some text"),
+				  { .type = TAPE_BOOL, .as.i = 1 } };
+
+	ck_assert_int_eq(form_build(2, "a.c", 1, "main", labels, 2, vars, 4, &rich, NULL),
+			 0);
+	ck_assert_int_eq(
+		form_build(3, "a.c", 1, "main", labels, 2, vars + 2, 1, &part, NULL), 0);
+	begin(0, 1);
+	hints[1] = testwriter_blob(&w, bytes, sizeof bytes);
+	testwriter_frame_kind(&w, FRAME_BLOBS, FRAME_FIRST | FRAME_LAST);
+	testwriter_form(&w, &form);
+	testwriter_form(&w, &rich);
+	testwriter_form(&w, &part);
+	put(1, 1);
+	testwriter_scope(&w, &rich, v, hints, 0);
+	testwriter_projection(&w, &part, 2, 0);
+	testwriter_group(&w);
+	testwriter_link(&w, &rich, 2, 0);
+	testwriter_link(&w, &part, 3, 0);
+	testwriter_mark(&w);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	form_release(&rich);
+	form_release(&part);
+}
+
+static void
+read_everything(const char *text, uint32_t flags)
+{
+	struct tape_find_options options = { .size = sizeof options, .flags = flags };
+	struct tape_reader *reader = open_tape();
+	struct tape_query *query;
+	struct tape_cursor *cursor = find(reader, &query, text, &options);
+	const struct tape_scope *s;
+	uint8_t buf[64];
+
+	while (tape_cursor_next(cursor, &s, NULL) == 1) {
+		(void)tape_scope_hash(s);
+		for (size_t i = 0; i < tape_scope_var_count(s); i++) {
+			struct tape_blob *blob = NULL;
+
+			(void)tape_scope_var(s, i);
+			if (tape_blob_open(s, i, &blob, NULL) == 0)
+				(void)!tape_blob_read(blob, buf, sizeof buf, 0, NULL);
+			tape_blob_close(blob);
+		}
+	}
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+}
+
+/* Offsets of the frames of w, which are all whole. */
+static size_t
+list_frames(size_t *offsets, size_t cap)
+{
+	size_t at = SEGMENT_HEADER, count = 0;
+	struct frame frame;
+
+	while (at < w.len && count < cap &&
+	       frame_header_read(&w.key, w.data + at, at, &frame)) {
+		offsets[count++] = at;
+		at += FRAME_HEADER + frame.payload_bytes;
+	}
+	ck_assert_uint_eq(at, w.len);
+	return count;
+}
+
+/* Changed bytes under right checksums: anything may be shown, nothing may break. */
+START_TEST(forged_bytes_break_nothing)
+{
+	static const char *const queries[] = { "", "s~e t=true", "_hash=0 or a.min=1.." };
+	unsigned seed = suite_seed();
+	size_t offsets[16], count, len;
+	uint8_t *good;
+
+	make_rich();
+	count = list_frames(offsets, 16);
+	len = w.len;
+	good = malloc(len);
+	ck_assert_ptr_nonnull(good);
+	memcpy(good, w.data, len);
+	for (int i = 0; i < 1500; i++) {
+		size_t frame = (size_t)rand_r(&seed) % count;
+		size_t end = frame + 1 == count ? len : offsets[frame + 1];
+		size_t from =
+			offsets[frame] + (rand_r(&seed) % 4 == 0 ? 8 : FRAME_HEADER);
+		struct tape_reader *reader;
+		struct tape_info *info = NULL;
+
+		memcpy(w.data, good, len);
+		for (int k = rand_r(&seed) % 3; k >= 0 && end > from; k--)
+			w.data[from + (size_t)rand_r(&seed) % (end - from)] =
+				(uint8_t)(rand_r(&seed) % 3 == 0 ? 255 : rand_r(&seed));
+		/* The length must stay, or the writer would read past the frame. */
+		memcpy(w.data + offsets[frame] + 12, good + offsets[frame] + 12, 4);
+		testwriter_reseal(&w, offsets[frame]);
+		testwriter_save(&w, dir);
+		read_everything(queries[i % 3],
+				i % 2 == 0 ? TAPE_FIND_ALL : TAPE_FIND_REVERSE);
+		reader = open_tape();
+		if (tape_info_read(reader, &info, NULL) == 0)
+			tape_info_free(info);
+		tape_reader_close(reader);
+	}
+	free(good);
+}
+END_TEST
+
+/* ---- system calls that fail ---- */
+
+struct fault {
+	long left; /* calls until one fails; then below 0 */
+	int error;
+	bool forever;
+};
+
+static int
+fail_nth(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	struct fault *fault = user;
+
+	(void)call;
+	(void)path;
+	(void)limit;
+	fault->left--;
+	return fault->left == -1 || (fault->forever && fault->left < 0) ? fault->error
+									: 0;
+}
+
+/* How many scopes were found, or an error. */
+static int
+count_all(uint64_t *count)
+{
+	struct tape_reader_options options = { sizeof options, on_report, NULL };
+	struct tape_reader *reader = NULL;
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *s;
+	int r = tape_reader_open(dir, &options, &reader, NULL);
+
+	*count = 0;
+	if (r == 0)
+		r = tape_query_compile("y=1..", &query, NULL);
+	if (r == 0)
+		r = tape_find(reader, query, NULL, &cursor, NULL);
+	while (r == 0 && (r = tape_cursor_next(cursor, &s, NULL)) == 1) {
+		r = 0;
+		++*count;
+		if (tape_scope_var(s, 1).value->type != TAPE_I64)
+			damage += tape_reader_damage(reader) == 0;
+	}
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+	return r;
+}
+
+/* Once and for ever, at each call until a run needs no more of them. */
+START_TEST(a_failed_call_is_an_error_a_report_or_the_whole_answer)
+{
+	static const int errors[] = { EIO, ENOMEM, EACCES, EMFILE, ENOENT };
+	uint8_t *data;
+	uint64_t count;
+
+	(void)make_small(&data);
+	free(data);
+	for (size_t e = 0; e < 2 * sizeof errors / sizeof errors[0]; e++) {
+		struct fault fault = { .left = 0 };
+
+		for (long n = 0;; n++) {
+			int r;
+
+			fault = (struct fault){ n, errors[e / 2], e % 2 != 0 };
+			damage = notes = 0;
+			os_fault_set(fail_nth, &fault);
+			r = count_all(&count);
+			os_fault_set(NULL, NULL);
+			if (fault.left >= 0)
+				break;
+			/* A directory that is gone is like one that was never there. */
+			ck_assert_msg(r < 0 || damage > 0 || count == 5 ||
+					      fault.error == ENOENT,
+				      "call %ld, error %d: %u found", n, fault.error,
+				      (unsigned)count);
+		}
+		ck_assert_uint_eq(count, 5);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -374,6 +590,8 @@ main(void)
 	tcase_add_test(tcase, what_a_reader_does_not_know_is_skipped_or_refused);
 	tcase_add_test(tcase, a_segment_cut_at_any_byte_shows_a_prefix);
 	tcase_add_test(tcase, no_flipped_bit_gives_a_wrong_value_or_goes_unnoticed);
+	tcase_add_test(tcase, forged_bytes_break_nothing);
+	tcase_add_test(tcase, a_failed_call_is_an_error_a_report_or_the_whole_answer);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

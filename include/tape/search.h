@@ -148,6 +148,7 @@ struct tape_session_info {
 	int git_dirty;				    /* -1 unknown */
 	int64_t rank, pid;			    /* -1 unknown */
 	int state;				    /* enum tape_session_state */
+	/* scopes: all that have a position; links, projections and bookmarks are among them */
 	uint64_t scopes, links, projections, bookmarks, segments, bytes;
 	uint64_t first_seq, last_seq;
 	int64_t first_time, last_time;
@@ -157,7 +158,7 @@ struct tape_session_info {
 };
 struct tape_label_info {
 	const char *path; /* labels joined by "/" */
-	uint64_t scopes, links;
+	uint64_t scopes, links; /* links are among the scopes */
 };
 struct tape_variable_info {
 	const char *name, *unit,
@@ -170,7 +171,7 @@ struct tape_note_info {
 };
 struct tape_info {
 	uint8_t tape_id[16];
-	uint64_t scopes, links, projections, bookmarks;
+	uint64_t scopes, links, projections, bookmarks; /* as in a session */
 	uint64_t segment_bytes;
 	uint64_t blobs, blob_bytes;		   /* distinct, stored */
 	uint64_t blob_references, reference_bytes; /* as if stored once per reference */

@@ -14,7 +14,7 @@ struct form form; /* labels run/step; x f64, y i64 */
 unsigned damage, notes;
 char last_report[600];
 
-static void
+void
 on_report(void *user, const struct tape_report *report)
 {
 	(void)user;

@@ -29,6 +29,8 @@ void save(void);
 /* A closed session with scopes of y = from..to, x = y / 2, a group each. */
 void make_simple(int64_t from, int64_t to);
 
+/* Counts a report; what open_tape gives its readers. */
+void on_report(void *user, const struct tape_report *report);
 /* A reader that counts its reports. */
 struct tape_reader *open_tape(void);
 struct tape_cursor *find(struct tape_reader *reader, struct tape_query **query,
