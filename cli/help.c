@@ -116,6 +116,6 @@ help_version(struct out *out, const struct cli *cli)
 {
 	out_printf(out, "%s %s (commit %s)\n", cli->tool, TAPE_VERSION, CLI_COMMIT);
 	out_printf(out, "formats: %s\n", cli->formats);
-	out_printf(out, "libraries: librecord %s, libtapesearch %s, %s\n", TAPE_VERSION,
-		   TAPE_VERSION, CLI_LIBRARIES);
+	out_printf(out, "libraries: librecord %s, libtapesearch %s,\n           %s\n",
+		   TAPE_VERSION, TAPE_VERSION, CLI_LIBRARIES);
 }

@@ -28,7 +28,7 @@ cli_plain(const char *text, char *buf, size_t cap)
 }
 
 /* One write per message, so that lines of several processes stay whole. */
-static void
+__attribute__((format(printf, 4, 0))) static void
 message(const struct cli *cli, const char *colour, const char *kind, const char *format,
 	va_list args)
 {

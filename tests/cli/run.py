@@ -125,9 +125,11 @@ def main():
                 continue
             count += 1
             seen = run(command, env, cwd, user)
-            written += ["$ " + command[0]] + [("> " + more).rstrip() for more in command[1:]] + seen
+            written += ["$ " + command[0]] + [("> " + more).rstrip() for more in command[1:]]
             if len(seen) == len(expected) and all(map(same, expected, seen)):
+                written += expected
                 continue
+            written += seen
             failed += 1
             if not write:
                 print("%s: $ %s" % (path, "\n  > ".join(command)))
