@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 import decoder, reference, tapes
-from values import Blob, F32, double, narrow
+from values import Array, Blob, F32, double, narrow
 
 
 def quoted(text):
@@ -54,7 +54,18 @@ class Maker:
         if depth < 3 and kind < 0.5:
             return 'not %s' % (self.query(3) if rng.random() < 0.7 else '(%s)' % self.query(depth + 1))
         return rng.choice([self.label, self.label, self.variable, self.variable, self.variable,
-                           self.variable, self.field])()
+                           self.variable, self.aspect, self.field])()
+
+    def aspect(self):
+        """Numbers derived from arrays and complex numbers."""
+        rng = self.rng
+        for _ in range(50):
+            name, v = rng.choice([*rng.choice(self.scopes)['vars'].items(), ('x', None)])
+            if isinstance(v, (Array, complex)):
+                break
+        parts = ['re', 'im'] if isinstance(v, complex) else ['len', 'min', 'max']
+        return '.'.join(quoted(x) for x in name.split('.')) + '.' + rng.choice(parts) + rng.choice(
+            ['=0..300', '>0', '=..-1', '=3', '!=2', '=nan', '<=9', ' = 1,2,3'])
 
     def label(self):
         rng = self.rng
@@ -87,7 +98,7 @@ class Maker:
             name = rng.choice(tapes.NAMES)
         where = path(rng, name)
         if isinstance(v, bool):
-            return where + rng.choice(['=true', '=false', '!=true', '=true,false', '=1'])
+            return where + rng.choice(['=true', '=false', '!=true', '=true,false', '=1', '<1', '=..0'])
         if isinstance(v, (int, float)):
             return where + self.numeric(v)
         if isinstance(v, str) and not isinstance(v, decoder.Absent):
@@ -100,14 +111,14 @@ class Maker:
         if kind < 0.35 or text in ('nan', 'inf', '-inf'):
             return rng.choice(['=', '=', '=', '!=']) + text
         if kind < 0.5:
-            return rng.choice(['<', '<=', '>', '>=']) + text
+            return rng.choice(['<', '<=', '>', '>=', ' > ', ' <= ']) + text
         if kind < 0.65:
             return '=' + ','.join([text] + [str(tapes.integer(rng)) for _ in range(2)])
         if kind < 0.85:
             other = str(tapes.integer(rng))
             return rng.choice(['=%s..%s' % (text, other), '=%s..%s' % (other, text), '=%s..' % text,
                                '=..%s' % text, '=%s..%s' % (text, text), '!=..%s' % text])
-        return rng.choice(['=%s+-0.5', '=%s+-10%%', '=%s+-0', '=%s+-1', '=on', '=hot,off']).replace('%s', text) \
+        return rng.choice(['=%s+-0.5', '=%s+-10%%', '=%s+-0', '=%s+-1', '=on', '=hot,off', '~^o', '=0x2a', '=0..0x1f']).replace('%s', text) \
             .replace('%%', '%')
 
     def textual(self, v):
@@ -115,8 +126,10 @@ class Maker:
         text = v if plain(v) and rng.random() < 0.7 else quoted(v)
         if kind < 0.5:
             return rng.choice(['=', '=', '!=']) + text
-        if kind < 0.7:
-            return '~' + rng.choice(['^w', 'a', 'u$', '^$', 'pro|x', '[0-9]+', '.'])
+        if kind < 0.6:
+            return rng.choice(['=a..p', '=..w', '=production..', '=1..5', '<b', '>="t"', '>300', '= warmup..z'])
+        if kind < 0.75:
+            return rng.choice(['~', '~', ' ~ ']) + rng.choice(['^w', 'a', 'u$', '^$', 'pro|x', '[0-9]+', '.', '/a b/', '"a b"', '/^(w|p)/'])
         return '=' + ','.join([text, rng.choice(['warmup', '300', '"a b"', 'production'])])
 
     def field(self):
@@ -139,7 +152,15 @@ class Maker:
             lambda: '_blob=' + rng.choice(blobs)[:rng.choice([8, 16, 32])], lambda: '_has=_link',
             lambda: '_func=main', lambda: '_func!=main', lambda: '_file=a.c', lambda: '_file~solver',
             lambda: '_line=%d' % s['line'], lambda: '_line=10..50',
-            lambda: '_link=' + s.get('link', s['pos']),
+            lambda: '_link=' + s.get('link', s['pos']), lambda: '_link=any', lambda: '_link=none',
+            lambda: '_link=%d' % s['seq'], lambda: '_pos=last:%d' % s['seq'], lambda: '_label=iter,re*',
+            lambda: '_label!=iter', lambda: '_path=' + rng.choice(['*iter', 'json/*', '"init"', '*/relax*/*']),
+            lambda: '_path~' + rng.choice(['^json/i', 'x/', 'r$']), lambda: '_label~^r', lambda: '_file=solver.f90',
+            lambda: '_file=*.c', lambda: '_func~^m', lambda: '_lost=' + rng.choice(['*', path(rng, name)]),
+            lambda: '_run~^[bs]', lambda: '_has=_' + rng.choice(['blob', 'rank', 'host', 'file', 'func']),
+            lambda: '_time=2026-11-22T10:1%d' % rng.randrange(10), lambda: '_time<%sZ' % at,
+            lambda: '_time>2026-11', lambda: '_time=%s.%09dZ' % (at, lo % 10**9),
+            lambda: '_time=%s..%s' % (at[:16], decoder.second(hi // 10**9)[:16]),
             lambda: '_time=%sZ..' % at, lambda: '_time=..%sZ' % at, lambda: '_time=2026-11-22', lambda: '_time=2026',
         ])()
 
