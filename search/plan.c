@@ -99,6 +99,14 @@ glob_any(const struct query_node *node, const char *text, size_t len)
 	return false;
 }
 
+bool
+plan_test_name(const struct query_node *node, const char *text)
+{
+	bool any = glob_any(node, text, strlen(text));
+
+	return node->op == QUERY_NE ? !any : any;
+}
+
 static bool
 test_labels(const struct query_node *node, const struct form *form)
 {

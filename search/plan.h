@@ -45,6 +45,8 @@ void plan_free(void *plan);
 
 /* Tests that several places need. */
 bool plan_test_int(const struct query_node *node, query_int v);
+/* Names: text with wildcards, or as it stands where it was quoted. */
+bool plan_test_name(const struct query_node *node, const char *text);
 /* 1, 0, -1 = a regular expression gave up. */
 int plan_test_text(const struct query_node *node, const char *text, size_t len);
 

@@ -73,7 +73,7 @@ test_text(const struct query_node *node, const char *text)
 {
 	if (text[0] == '\0')
 		return PLAN_NO;
-	return plan_test_text(node, text, strlen(text)) == 1;
+	return plan_test_name(node, text);
 }
 
 static const char *

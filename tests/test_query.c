@@ -328,6 +328,7 @@ START_TEST(fields_of_the_record_are_tested)
 	       { "_link=none relax", "1 2" }, { "_link=1", "5" }, { "_link=2", "" },
 	       { "_has=_link", "5" }, { "not _has=_link relax", "1 2" },
 	       { "_host=golden _seq=1", "1" }, { "_host=other", "" },
+	       { "_host=g?ld* _run=gol* _seq=1", "1" }, { "_host=\"g*\"", "" },
 	       { "_host~gold _seq=1", "1" }, { "_session=2026 _seq=1", "1" },
 	       { "_session=last _seq=1", "1" }, { "_session=last-1", "" },
 	       { "_session!=last", "" });
