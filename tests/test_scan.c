@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/hash.h"
 #include "format/le.h"
 #include "format/limits.h"
 #include "tests/support/sample.h"
@@ -283,6 +284,32 @@ START_TEST(a_group_that_another_interrupts_is_reported_and_not_shown)
 }
 END_TEST
 
+START_TEST(the_rest_of_a_group_that_another_interrupts_is_not_shown_either)
+{
+	struct sample s;
+	struct sample_outcome o;
+	size_t first;
+
+	sample_make(&s, 8, 0);
+	first = s.count;
+	for (unsigned i = 0; i < 3; i++) {
+		sample_scope(&s, 8);
+		sample_frame(&s, i == 0 ? FRAME_FIRST : 0);
+	}
+	s.w.data[s.frames[first + 1].offset] ^= 1;
+	sample_scope(&s, 8);
+	sample_frame(&s, FRAME_FIRST | FRAME_LAST);
+	sample_scan(&s, s.w.data, s.w.len, 0, &o);
+	ck_assert_uint_eq(o.frames, s.count - 3);
+	ck_assert(o.given[first + 3]);
+	ck_assert_uint_eq(o.reports, 1);
+	ck_assert_uint_eq(o.report_at, s.frames[first].offset);
+	ck_assert_uint_eq(o.report_bytes,
+			  s.frames[first + 3].offset - s.frames[first].offset);
+	sample_release(&s);
+}
+END_TEST
+
 START_TEST(a_group_whose_end_is_damaged_at_the_end_of_the_file_is_not_shown)
 {
 	struct sample s;
@@ -412,24 +439,16 @@ START_TEST(a_payload_length_above_the_limit_is_damage)
 
 	sample_make(&s, 8, 2);
 	uint8_t *header = s.w.data + s.frames[2].offset;
-	/* A header whose checksum is right all the same. */
-	struct frame frame;
-	ck_assert(frame_header_read(&s.w.key, header, s.frames[2].offset, &frame));
 	put_le32(header + 12, LIMIT_FRAME + 1);
-	uint8_t kept[56];
-	memcpy(kept, header, sizeof kept);
+	/* First with a wrong checksum, then with a right one: not the end of the file. */
 	for (unsigned i = 0; i < 2; i++) {
 		sample_scan(&s, s.w.data, s.w.len, 0, &o);
 		ck_assert_int_eq(o.status, 0);
+		ck_assert_uint_eq(o.tails, 0);
 		ck_assert_uint_eq(o.reports, 1);
 		ck_assert_uint_eq(o.report_at, s.frames[2].offset);
 		ck_assert(!o.given[2] && o.given[3] && o.given[4]);
-		/* Again with the checksum made right by hand. */
-		struct frame empty = frame;
-		empty.payload_bytes = 0;
-		uint8_t sealed[FRAME_HEADER];
-		frame_header_write(&s.w.key, &empty, kept, sealed);
-		put_le64(header + 56, get_le64(sealed + 56));
+		put_le64(header + 56, hash_check(header, 56, s.w.key.seed));
 	}
 	sample_release(&s);
 }
@@ -636,6 +655,28 @@ scan_hostile(const struct testwriter *w, uint16_t want)
 	return events;
 }
 
+/* Searching goes by pieces of 256 KiB; no header is lost where two of them meet. */
+START_TEST(a_frame_behind_long_damage_is_found_wherever_it_stands)
+{
+	static uint8_t garbage[262144 + 80];
+	const size_t piece = 262144;
+
+	memset(garbage, 0x5a, sizeof garbage);
+	for (size_t at = piece - 80; at < piece + 80; at++) {
+		for (uint16_t want = 0; want <= HAS_NOTE; want += HAS_NOTE) {
+			struct testwriter w;
+
+			testwriter_begin(&w, testwriter_session_a, 0, false, 1);
+			testwriter_bytes(&w, garbage, at - w.len);
+			testwriter_note(&w, "host", "golden");
+			testwriter_group(&w);
+			ck_assert_uint_eq(scan_hostile(&w, want), 2);
+			testwriter_release(&w);
+		}
+	}
+}
+END_TEST
+
 START_TEST(a_file_full_of_sync_markers_is_one_report)
 {
 	struct testwriter w;
@@ -697,6 +738,8 @@ main(void)
 	tcase_add_test(tc, random_damage_never_gives_a_wrong_frame);
 	tcase_add_test(tc, bytes_removed_from_the_middle_are_one_report);
 	tcase_add_test(tc, a_torn_group_is_not_shown);
+	tcase_add_test(tc,
+		       the_rest_of_a_group_that_another_interrupts_is_not_shown_either);
 	tcase_add_test(tc, a_group_that_another_interrupts_is_reported_and_not_shown);
 	tcase_add_test(tc,
 		       a_group_whose_end_is_damaged_at_the_end_of_the_file_is_not_shown);
@@ -712,6 +755,7 @@ main(void)
 	tcase_add_test(tc, a_frame_of_an_older_file_does_not_pass);
 	tcase_add_test(tc, a_file_that_shrinks_while_it_is_read_has_a_tail);
 	tcase_add_test(tc, a_read_that_fails_is_an_error_and_no_damage);
+	tcase_add_test(tc, a_frame_behind_long_damage_is_found_wherever_it_stands);
 	tcase_add_test(tc, a_file_full_of_sync_markers_is_one_report);
 	tcase_add_test(tc,
 		       a_hundred_thousand_holes_in_a_group_without_end_are_a_report_each);
