@@ -186,6 +186,7 @@ raw_begin(struct source *source, const struct source_iter *iter, struct tape_err
 	int r;
 
 	s->iter = *iter;
+	s->view.backward = iter->reverse;
 	s->in_frame = false;
 	s->at_segment = iter->reverse ? s->segment_count - 1 : 0;
 	s->at_frame = 0;

@@ -55,6 +55,7 @@ struct raw_view {
 	size_t cap, len, ahead;
 	uint64_t at;
 	uint32_t segment; /* index; UINT32_MAX = none */
+	bool backward;	  /* reading goes towards the beginning */
 };
 
 struct raw_item {
@@ -74,10 +75,9 @@ struct raw_cached {
 	uint32_t *at;	  /* by index: offset of the record + 1, 0 = not shown */
 	uint32_t scopes;
 	size_t bytes;
-	uint64_t used;
 	int64_t base_time;
 };
-#define RAW_CACHE_SLOTS 1024u
+#define RAW_CACHE_SLOTS 8192u
 #define RAW_CACHE_BYTES (48u << 20)
 
 struct raw_session {
@@ -104,7 +104,7 @@ struct raw_session {
 	const uint8_t *payload;
 
 	struct raw_cached *cache;
-	size_t cache_bytes, cache_top;
+	size_t cache_bytes, cache_hand; /* the slot that goes next */
 
 	bool mark_known;
 	uint32_t mark_segment; /* everything before this place was on disk */

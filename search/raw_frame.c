@@ -20,31 +20,48 @@ view_holds(const struct raw_view *v, uint32_t segment, uint64_t at, size_t len)
 	       v->len - (at - v->at) >= len;
 }
 
-/* Room for `len` bytes from `at`; what is there of them already stays. */
 static int
-view_move(struct raw_view *v, uint32_t segment, uint64_t at, size_t len)
+view_room(struct raw_view *v, size_t len)
 {
-	size_t kept = 0;
+	uint8_t *more;
 
-	if (view_holds(v, segment, at, 0)) {
-		kept = v->len - (size_t)(at - v->at);
-		memmove(v->buf, v->buf + (at - v->at), kept);
-		v->ahead = v->ahead < AHEAD_MAX / 2 ? v->ahead * 2 + 4096 : AHEAD_MAX;
+	if (v->cap >= len)
+		return 0;
+	more = realloc(v->buf, len);
+	if (more == NULL)
+		return TAPE_ERR_NOMEM;
+	v->buf = more;
+	v->cap = len;
+	return 0;
+}
+
+/*
+ * Makes room for `len` bytes from `at`, and for some to come in the direction
+ * of reading; *want is how many to have. What is there of them already stays.
+ */
+static int
+view_move(struct raw_view *v, uint32_t segment, uint64_t *at, size_t len, size_t *want)
+{
+	size_t kept = 0, ahead = 0;
+
+	if (v->backward && len < AHEAD_MAX) {
+		uint64_t end = *at + len;
+
+		*at = end > AHEAD_MAX ? end - AHEAD_MAX : 0;
+		*want = (size_t)(end - *at);
 	} else {
-		v->ahead = 0;
-	}
-	if (v->cap < len + v->ahead) {
-		uint8_t *more = realloc(v->buf, len + v->ahead);
-
-		if (more == NULL)
-			return TAPE_ERR_NOMEM;
-		v->buf = more;
-		v->cap = len + v->ahead;
+		if (view_holds(v, segment, *at, 0)) {
+			kept = v->len - (size_t)(*at - v->at);
+			ahead = v->ahead * 2 + 4096;
+			memmove(v->buf, v->buf + (*at - v->at), kept);
+		}
+		v->ahead = ahead < AHEAD_MAX ? ahead : AHEAD_MAX;
+		*want = len + v->ahead;
 	}
 	v->segment = segment;
-	v->at = at;
+	v->at = *at;
 	v->len = kept;
-	return 0;
+	return view_room(v, *want);
 }
 
 /* 1 = *out has len bytes, borrowed until the next call; 0 = the file is shorter. */
@@ -53,26 +70,26 @@ view_get(struct raw_session *s, struct raw_view *v, size_t segment, uint64_t at,
 	 size_t len, const uint8_t **out, struct tape_error *err)
 {
 	struct raw_segment *g = &s->segments[segment];
+	uint64_t from = at;
 	size_t want;
 	int64_t got;
 
 	if (at > g->size || g->size - at < len)
 		return 0;
 	if (!view_holds(v, (uint32_t)segment, at, len)) {
-		if (view_move(v, (uint32_t)segment, at, len) != 0)
+		if (view_move(v, (uint32_t)segment, &from, len, &want) != 0)
 			return error_set(err, TAPE_ERR_NOMEM, g->path, at,
 					 "no memory for %zu bytes of the segment", len);
-		want = len + v->ahead;
-		if (want > g->size - at)
-			want = (size_t)(g->size - at);
-		got = os_pread(g->fd, v->buf + v->len, want - v->len, at + v->len);
+		if (want > g->size - from)
+			want = (size_t)(g->size - from);
+		got = os_pread(g->fd, v->buf + v->len, want - v->len, from + v->len);
 		if (got < 0)
 			return error_io(err, (int)got, g->path,
 					"cannot read the segment at offset %llu",
 					(unsigned long long)at);
 		v->len += (size_t)got;
 	}
-	if (v->len - (size_t)(at - v->at) < len)
+	if (!view_holds(v, (uint32_t)segment, at, len))
 		return 0;
 	*out = v->buf + (at - v->at);
 	return 1;
@@ -304,29 +321,19 @@ cache_drop(struct raw_session *s, size_t slot)
 	memset(c, 0, sizeof *c);
 }
 
-/* A free slot, and room for that many bytes beside what is kept. */
+/* A free slot, and room for that many bytes beside what is kept: first in, first out. */
 static size_t
 cache_slot(struct raw_session *s, size_t bytes)
 {
-	for (;;) {
-		size_t oldest = RAW_CACHE_SLOTS, spare = RAW_CACHE_SLOTS;
+	size_t slot = s->cache_hand;
 
-		for (size_t i = 0; i < RAW_CACHE_SLOTS; i++) {
-			if (s->cache[i].payload == NULL) {
-				spare = i;
-				if (i >= s->cache_top)
-					break;
-			} else if (oldest == RAW_CACHE_SLOTS ||
-				   s->cache[i].used < s->cache[oldest].used) {
-				oldest = i;
-			}
-		}
-		if (oldest == RAW_CACHE_SLOTS ||
-		    (spare != RAW_CACHE_SLOTS &&
-		     s->cache_bytes + bytes <= RAW_CACHE_BYTES))
-			return spare;
-		cache_drop(s, oldest);
-	}
+	cache_drop(s, slot);
+	for (size_t i = (slot + 1) % RAW_CACHE_SLOTS;
+	     s->cache_bytes != 0 && s->cache_bytes + bytes > RAW_CACHE_BYTES;
+	     i = (i + 1) % RAW_CACHE_SLOTS)
+		cache_drop(s, i);
+	s->cache_hand = (slot + 1) % RAW_CACHE_SLOTS;
+	return slot;
 }
 
 /* A header may promise more scopes than its payload can hold. */
@@ -382,14 +389,11 @@ cache_get(struct raw_session *s, size_t segment, struct raw_frame *frame,
 
 	if (frame->cached != 0) {
 		*out = &s->cache[frame->cached - 1];
-		(*out)->used = ++s->clock;
 		return 1;
 	}
 	r = raw_frame_read(s, segment, frame, &view, &h, &payload, err);
 	if (r == 1) {
 		slot = cache_slot(s, bytes);
-		if (slot >= s->cache_top)
-			s->cache_top = slot + 1;
 		s->cache[slot].segment = (uint32_t)segment;
 		s->cache[slot].frame = (uint32_t)(frame - g->frames);
 		r = cache_fill(s, slot, &h, payload, err);
@@ -398,7 +402,6 @@ cache_get(struct raw_session *s, size_t segment, struct raw_frame *frame,
 			(*out)->bytes = bytes;
 			(*out)->scopes = scopes_held(h.payload_bytes, h.scopes);
 			(*out)->base_time = h.base_time;
-			(*out)->used = ++s->clock;
 			s->cache_bytes += bytes;
 			frame->cached = (uint32_t)slot + 1;
 			r = 1;
@@ -451,7 +454,7 @@ raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 void
 raw_cache_drop_segment(struct raw_session *s, size_t segment)
 {
-	for (size_t i = 0; s->cache != NULL && i < s->cache_top; i++)
+	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
 		if (s->cache[i].payload != NULL && s->cache[i].segment == segment)
 			cache_drop(s, i);
 }
@@ -459,7 +462,7 @@ raw_cache_drop_segment(struct raw_session *s, size_t segment)
 void
 raw_cache_release(struct raw_session *s)
 {
-	for (size_t i = 0; s->cache != NULL && i < s->cache_top; i++) {
+	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++) {
 		free(s->cache[i].payload);
 		free(s->cache[i].at);
 	}
