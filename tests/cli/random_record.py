@@ -26,7 +26,7 @@ def number(r):
     if kind == 1:
         return r.randrange(-I64, U64)
     if kind == 2:
-        return r.choice([I64 - 1, I64, U64 - 1, -I64, 0, 1 << 53, (1 << 53) + 1])
+        return r.choice([I64 - 1, I64, U64 - 1, U64, -I64, -I64 - 1, 10**25, 0, 1 << 53, (1 << 53) + 1])
     if kind == 3:
         return r.uniform(-1, 1) * 10.0 ** r.randrange(-300, 300)
     return r.choice([0.0, -0.0, 1.0, 0.1, 1e22, 1e23, 5e-324, 1.7976931348623157e308,
