@@ -288,7 +288,7 @@ const struct layout *layout_find(struct thread_state *ts, const struct place *pl
 				 size_t count, const unsigned char *kinds,
 				 const struct tape_word *words);
 /* The number of a list of sticky variables; 0 = none, or no memory. */
-uint32_t forms_shape(struct tape *t, const struct item *items, size_t count);
+uint32_t forms_shape(struct thread_state *ts, const struct item *items, size_t count);
 
 /* ---- scope.c ---- */
 

@@ -638,8 +638,8 @@ has_name(const struct item *items, size_t count, const struct item *item)
 
 /* s = the new ones, then those of `outer` that they do not hide. */
 static int
-sticky_fill(struct tape *t, struct sticky *s, const struct item *items, size_t count,
-	    const struct sticky *outer)
+sticky_fill(struct thread_state *ts, struct sticky *s, const struct item *items,
+	    size_t count, const struct sticky *outer)
 {
 	size_t bytes = 0;
 
@@ -661,7 +661,7 @@ sticky_fill(struct tape *t, struct sticky *s, const struct item *items, size_t c
 	for (size_t i = 0; i < outer->count; i++)
 		if (!has_name(s->items, count, &outer->items[i]))
 			sticky_add(s, &outer->items[i]);
-	s->shape = forms_shape(t, s->items, s->count);
+	s->shape = forms_shape(ts, s->items, s->count);
 	return s->count && s->shape == 0 ? -1 : 0;
 }
 
@@ -685,7 +685,7 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	plan_items(ts, plan, kinds, words, items);
 	if (!level->own)
 		level->own = calloc(1, sizeof(*level->own));
-	if (level->own && sticky_fill(t, level->own, items, plan->count, outer) == 0)
+	if (level->own && sticky_fill(ts, level->own, items, plan->count, outer) == 0)
 		level->sticky = level->own;
 	else
 		recorder_error(t, "%s:%u: no memory for sticky variables", plan->file,

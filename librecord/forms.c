@@ -31,27 +31,26 @@ put_names(struct bytes *key, const struct item *item)
 }
 
 uint32_t
-forms_shape(struct tape *t, const struct item *items, size_t count)
+forms_shape(struct thread_state *ts, const struct item *items, size_t count)
 {
+	struct tape *t = ts->tape;
 	struct forms *f = t->forms;
-	struct bytes key = { 0 };
+	struct bytes *key = &ts->key;
 	uint64_t hash;
 	uint32_t shape = 0;
 
-	put_types(&key, items, count);
+	key->len = 0;
+	put_types(key, items, count);
 	for (size_t i = 0; i < count; i++)
-		put_names(&key, &items[i]);
-	if (!key.failed && count) {
-		pthread_mutex_lock(&t->table_lock);
-		shape = (uint32_t)(uintptr_t)intern_find(&f->shapes, key.data, key.len,
-							 &hash);
-		if (shape == 0 &&
-		    intern_add(&f->shapes, key.data, key.len, hash,
-			       (void *)(uintptr_t)(f->shape_count + 1u)) == 0)
-			shape = ++f->shape_count;
-		pthread_mutex_unlock(&t->table_lock);
-	}
-	bytes_release(&key);
+		put_names(key, &items[i]);
+	if (key->failed || count == 0)
+		return 0;
+	pthread_mutex_lock(&t->table_lock);
+	shape = (uint32_t)(uintptr_t)intern_find(&f->shapes, key->data, key->len, &hash);
+	if (shape == 0 && intern_add(&f->shapes, key->data, key->len, hash,
+				     (void *)(uintptr_t)(f->shape_count + 1u)) == 0)
+		shape = ++f->shape_count;
+	pthread_mutex_unlock(&t->table_lock);
 	return shape;
 }
 
