@@ -37,14 +37,16 @@ END {
 	printf "%-44s %12s\n", "ratios", ""
 	mark("dedup off / floor", "record.tape_dedup_off", "record.floor", 3, 0)
 	mark("dedup on / floor", "record.tape_dedup_on", "record.floor", 5, 0)
+	mark("fprintf / dedup off", "record.tape_dedup_off", "record.fprintf_json", 15, 1)
 	mark("fprintf / dedup on", "record.tape_dedup_on", "record.fprintf_json", 15, 1)
+	mark("SQLite / dedup off", "record.tape_dedup_off", "record.sqlite_wal", 20, 1)
 	mark("SQLite / dedup on", "record.tape_dedup_on", "record.sqlite_wal", 20, 1)
 	mark("find label / rg", "find.label_lines", "find.rg_label_lines", 1, 0)
 	mark("find label --count / rg -c", "find.label_count", "find.rg_label_count", 1, 0)
 	mark("find position / rg", "find.position", "find.rg_position", 1, 0)
 	if ("record.tape_record" in median)
 		printf "%-44s %12.2f >= 60    %s\n", "tape-record MB/s", median["record.tape_record"],
-			median["record.tape_record"] >= 60 ? "PASS" : "SHORT"
+			(median["record.tape_record"] >= 60 ? "PASS" : "SHORT")
 	print ""
 	for (i = 1; i <= NR; i++)
 		print "bench\t" line[i]

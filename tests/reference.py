@@ -6,7 +6,7 @@
 import datetime, fnmatch, re, struct, sys
 
 import decoder
-from values import DTYPES, F32, Absent, Array, Blob, hash128
+from values import C8, DTYPES, F32, Absent, Array, Blob, hash128
 
 LIBRARY, INF = {'_bookmark', '_tare', '_cache'}, float('inf')
 KEYWORD = r'(?=[\s()]|$)'
@@ -106,7 +106,7 @@ class Query:
 
     @staticmethod
     def lost(path):
-        find = finder(path)
+        find = (lambda values: list(values.items())) if path == [('*', False)] else finder(path)
         return lambda s: any(isinstance(v, Absent) for _, v in find(s['vars']))
 
     @staticmethod
@@ -134,7 +134,8 @@ def finder(path):
 def part(v, aspect):
     """x.min and the like, of a value x; None if it has none"""
     if isinstance(v, complex):
-        return {'re': v.real, 'im': v.imag}.get(aspect)
+        real = F32 if isinstance(v, C8) else float
+        return {'re': real(v.real), 'im': real(v.imag)}.get(aspect)
     if aspect == 'len' and isinstance(v, (Array, Blob)) and v.dtype not in ('str', 'bytes'):
         count = 1
         for d in v.dims:
@@ -195,15 +196,16 @@ def value_test(op, text, quoted):
             return op == '=' and v.hash == hash128(text.encode())
         v = v.data if isinstance(v, Blob) else v
         if type(v) in (str, bytes):
-            v = v if type(v) is str else v.decode('utf-8', 'surrogateescape')
-            if op == '=' and dots:
-                return lo_text.encode() <= v.encode() and (not hi_text or v.encode() <= hi_text.encode())
-            return bool(pattern.search(v)) if pattern else v == text if not order else \
-                bounds is None and order(v.encode(), text.encode())
+            raw, lo, hi = (x if type(x) is bytes else x.encode() for x in (v, lo_text, hi_text))
+            if pattern:
+                return bool(pattern.search(raw.decode('utf-8', 'surrogateescape')))
+            if op == '=':
+                return lo <= raw and (not hi or raw <= hi) if dots else raw == text.encode()
+            return bounds is None and order(raw, text.encode())
         if isinstance(v, complex):
             if v.imag != 0 or op != '=':
                 return False
-            v = v.real
+            v = F32(v.real) if isinstance(v, C8) else v.real
         enum = [e for x in s['form'].vars if x.name == name for k, e in x.enums if k == v][:1]
         if pattern or not isinstance(v, (int, float)):
             return bool(pattern and enum and pattern.search(enum[0]))
