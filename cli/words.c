@@ -2,6 +2,7 @@
 /* Words people type: the nearest one, numbers, choices. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/cli.h"
 
@@ -55,6 +56,8 @@ cli_nearest(const char *word, const char *const *candidates, size_t count)
 		if (n > WORD_MAX || n == 0)
 			continue;
 		size_t d = distance(word, len, candidates[i], n);
+		if (strcasecmp(word, candidates[i]) == 0)
+			return candidates[i];
 		if (n > len && len >= 3 && strncmp(word, candidates[i], len) == 0)
 			d = 1; /* the beginning of a word is near to it */
 		if (d < best && d < len) {

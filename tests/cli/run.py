@@ -14,7 +14,7 @@ directory for the whole file:
 
 A blank line or a line that begins with # ends the expectation. What differs
 from run to run is replaced before the comparison: session ids by SESSION,
-times by TIME, tape ids by TAPEID. A line that ends with " (glob)" may hold
+times by TIME, DATE or CLOCK, tape ids by TAPEID. A line that ends with " (glob)" may hold
 * and ?. After "$ @tmpfs" the rest of the file may mount one in a name space of its
 own, after "$ @user" it is run as nobody where the tests run as root; where that
 cannot be, it is skipped with a message. --write replaces expectations by what was seen; read the
@@ -31,6 +31,8 @@ import tempfile
 REPLACE = [
     (re.compile(r"\b\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}\b"), "SESSION"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"), "TIME"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\.\d{3}\b"), "CLOCK"),
+    (re.compile(r"\b[A-Z][a-z]{2} \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d UTC"), "DATE"),
     (re.compile(r'"id":"[0-9a-f]{32}"'), '"id":"TAPEID"'),
     (re.compile(r"\(commit [0-9a-z]+\)"), "(commit COMMIT)"),
 ]
