@@ -87,8 +87,7 @@ struct cli_opt {
 	}
 
 struct cli_list {
-	const char **
-		item; /* freed by cli_finish's caller never: it lives as long as the process */
+	const char **item; /* the array is the tool's to free, the texts are argv's */
 	size_t count;
 };
 

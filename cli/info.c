@@ -14,10 +14,12 @@ on_report(void *user, const struct tape_report *report)
 {
 	struct info *info = user;
 	bool damage = report->kind == TAPE_DAMAGE_MET;
-	const char *kind = damage ? "" : "note: ";
 
+	/* Of a killed session its state is shown; the rest is for -v. */
 	if (damage)
 		info->cli.damage++;
+	else if (!info->cli.verbose)
+		return;
 	info->reports++;
 	if (info->cli.quiet || info->reports > REPORTS_SHOWN)
 		return;
@@ -25,7 +27,7 @@ on_report(void *user, const struct tape_report *report)
 		cli_warn(&info->cli, "%s/%s at offset %llu: %s", info->tape, report->file,
 			 (unsigned long long)report->offset, report->message);
 	else
-		cli_say(&info->cli, "%s%s/%s at offset %llu: %s", kind, info->tape,
+		cli_say(&info->cli, "note: %s/%s at offset %llu: %s", info->tape,
 			report->file, (unsigned long long)report->offset,
 			report->message);
 }

@@ -24,27 +24,34 @@ on_error(void *user, const char *message)
 
 /* ---- commits ---- */
 
+/* Says the positions of what was committed since the last time, and only that. */
+static void
+acknowledge(struct record *record)
+{
+	struct out *out = &record->cli.out;
+	struct tape_pos pos = tape_position(record->tape);
+	uint64_t last = pos.seq;
+
+	if (!record->ack || record->acked == last)
+		return;
+	while (record->acked < last) {
+		pos.seq = ++record->acked;
+		char *text = out_room(out, TAPE_POS_TEXT + 1);
+		tape_pos_text(&pos, text);
+		size_t len = strlen(text);
+		text[len] = '\n';
+		out_add(out, len + 1);
+	}
+	out_flush(out);
+}
+
 static bool
 commit(struct record *record)
 {
-	struct tape_pos pos;
-
 	record->staged = 0;
 	if (tape_commit(record->tape) < 0)
 		record->failed = true;
-	if (!record->ack)
-		return !record->failed;
-	/* Said only now: what has a position here is on the tape. */
-	pos = tape_position(record->tape);
-	while (record->acked < pos.seq) {
-		struct out *out = &record->cli.out;
-		pos.seq = ++record->acked;
-		tape_pos_text(&pos, out_room(out, TAPE_POS_TEXT));
-		out_add(out, strlen(out->buf + out->len));
-		out_char(out, '\n');
-		pos = tape_position(record->tape);
-	}
-	out_flush(&record->cli.out);
+	acknowledge(record);
 	return !record->failed && !record->cli.out.error;
 }
 
@@ -55,8 +62,13 @@ commit_if_due(struct record *record)
 		return true;
 	if (record->commit_every)
 		return record->staged < record->commit_every || commit(record);
+	if (!record->ack)
+		return true;
 	/* Who waits for answers gets them before more input is waited for. */
-	return !record->ack || !lines_drained(&record->lines) || commit(record);
+	if (lines_drained(&record->lines))
+		return commit(record);
+	acknowledge(record);
+	return !record->cli.out.error;
 }
 
 /* ---- rows ---- */
@@ -319,6 +331,9 @@ record_scopes(struct record *record, int argc, char **argv)
 
 	if (record->format && cli_choice(cli, "--format", record->format, formats) < 0)
 		return CLI_FAILED;
+	for (size_t i = 0; i < record->labels.count; i++)
+		if (!*record->labels.item[i])
+			return cli_misuse(cli, "--label needs a name that is not empty");
 	if (record->sync && !is_sync_mode(record->sync))
 		return cli_misuse(cli,
 				  "--sync takes none, commit or milliseconds, not '%s'",

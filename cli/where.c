@@ -133,7 +133,8 @@ where_tape(const struct cli *cli, int *argc, char ***argv, bool create)
 	const char *from_env = getenv("TAPE_DIR");
 	const char *above;
 
-	if (given && *given && usable(kind, create)) {
+	/* "-" is standard input, whatever lies about. */
+	if (given && *given && strcmp(given, "-") != 0 && usable(kind, create)) {
 		++*argv;
 		--*argc;
 		return given;

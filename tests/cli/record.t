@@ -180,3 +180,13 @@ $ tape-record named.tape --name base five.jsonl && tape-info named.tape --json |
 "name":"base"
 $ tape-find named.tape _session=base --count
 5
+
+# standard input by name
+$ printf '{"a":1}\n' | tape-record dash.tape - && tape-find dash.tape --count
+1
+$ printf '{"a":1}\n' | TAPE_DIR=dash.tape tape-record - && tape-find dash.tape --count
+2
+$ printf '{"a":1}\n' | tape-record --label '' dash.tape
+! tape-record: --label needs a name that is not empty
+!              'tape-record -h' shows how it is used
+? 2
