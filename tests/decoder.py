@@ -55,7 +55,7 @@ class Segment:
 
     def scan(self):
         data, off, n, group, opened, hurt, scopes, seen = self.data, 64, len(self.data), [], 0, 0, 0, 0
-        hole = False  # may seqs be missing before the next frame that is kept?
+        hole, late = False, []  # may seqs be missing before the next frame? damage in an open group
         while off < n:
             f = self.frame(off)
             if f and off + 64 + f[4] > n or not f and (n - off < 64 or not data[off:].strip(b'\0')):
@@ -73,13 +73,13 @@ class Segment:
             payload, found = data[off + 64:off + 64 + size], []
             self.begin, begins = seq if self.begin is None else self.begin, kind == 3 or flags & 1
             if opened and begins and hurt:
-                self.frames += group
+                self.keep(group, late)
             elif opened and begins or not opened and not begins and not hurt:
                 self.bad(off, 'a group without its last frame' if opened else 'a group without its first')
                 hole = True
-            group, hurt = ([], False) if begins else (group, hurt)
+            group, hurt, late = ([], False, []) if begins else (group, hurt, late)
             if hash64(payload, self.seed) != f[10]:
-                self.bad(off, 'the payload of a frame does not verify; it is skipped')
+                late.append(off)
                 hole = hurt = True
             elif kind == 3:
                 self.closed = self.end(off, payload, (scopes, seen))
@@ -94,9 +94,16 @@ class Segment:
             group.append((off, seq, f[6], found or [], hole))
             off, hole, opened = off + 64 + size, False, not flags & 2
             if not opened:
-                self.frames, group, hurt = self.frames + group, [], False
-        if opened and self.torn is None and not hurt:
+                self.keep(group, late)
+                group, hurt, late = [], False, []
+        if opened and self.torn is None:
             self.torn = group[0][0] if group else off
+
+    def keep(self, group, late):
+        """A group is complete. What is wrong in one that never is means nothing."""
+        self.frames += group
+        for off in late:
+            self.bad(off, 'the payload of a frame does not verify; it is skipped')
 
     def end(self, off, payload, read):
         if len(payload) != 32:
