@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/cli.h"
+
 /* ---- text ---- */
 
 /* What stands after the backslash; 'u' for \u00xx, 0 for a byte that stands as it is. */
@@ -183,7 +185,11 @@ decimal_near(double exact, int digits, bool above)
 	double near = strtod(text, &end);
 	if (!above)
 		return near;
-	int power = (int)strtol(strchr(text, 'e') + 1, &end, 10) - (digits - 1);
+	const char *sign = strchr(text, 'e') + 1;
+	uint64_t exponent = 0;
+	(void)cli_parse_u64(sign + 1,
+			    &exponent); /* one or two digits: it was just printed */
+	int power = (*sign == '-' ? -(int)exponent : (int)exponent) - (digits - 1);
 	(void)snprintf(text, sizeof(text), "%.*e", digits - 1, near + pow(10, power));
 	return strtod(text, &end);
 }
