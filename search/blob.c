@@ -203,16 +203,14 @@ tape_blob_open(const struct tape_scope *scope, size_t var_index, struct tape_blo
 		return error_set(err, TAPE_ERR_MISUSE, NULL, 0,
 				 "tape_blob_open needs a variable of a scope");
 	v = scope_value(scope, var_index, &hint);
-	if (v != NULL && v->type == TAPE_ABSENT && v->absent == TAPE_LOST)
+	if (v->type == TAPE_ABSENT && v->absent == TAPE_LOST)
 		return error_set(err, TAPE_ERR_NOT_FOUND, NULL, 0, "the value is lost");
-	if (v != NULL && v->type < TAPE_STR)
+	if (v->type < TAPE_STR)
 		return error_set(err, TAPE_ERR_MISUSE, NULL, 0,
 				 "the variable holds no text, bytes or array");
 	blob = calloc(1, sizeof *blob);
-	if (v == NULL || blob == NULL) {
-		free(blob);
+	if (blob == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a blob");
-	}
 	blob->fd = -1;
 	blob->size = v->size;
 	r = open_value(scope, v, &hint, blob, err);

@@ -283,8 +283,9 @@ tape_cursor_next(struct tape_cursor *c, const struct tape_scope **scope,
 
 	if (r != 1)
 		return r;
-	scope_show(&c->scope, c->source, &c->rec,
-		   c->eval.has_content ? &c->eval.content : NULL);
+	if (scope_show(&c->scope, c->source, &c->rec,
+		       c->eval.has_content ? &c->eval.content : NULL) != 0)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a scope");
 	*scope = &c->scope;
 	return 1;
 }

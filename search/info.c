@@ -380,23 +380,24 @@ manifest_line(void *user, const struct manifest_member *m, size_t count)
 	return 0;
 }
 
-static void
-read_manifest(struct build *b, const struct tapedir_session *dir)
+static int
+read_manifest(struct build *b, const struct tapedir_session *dir, struct tape_error *err)
 {
 	char path[sizeof dir->path + 32];
 	struct block_source source;
 	struct os_stat st;
 	uint64_t bad = 0;
-	int fd = -1;
+	int fd = -1, r = 0;
 
 	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, dir->path);
 	if (os_open_read(b->reader->dir.fd, path, &fd) != 0)
-		return;
+		return 0;
 	if (os_fstat(fd, &st) == 0) {
 		source = block_from_fd(&fd, st.size);
-		(void)manifest_read(&source, manifest_line, b, &bad, NULL);
+		r = manifest_read(&source, manifest_line, b, &bad, err);
 	}
 	os_close(&fd);
+	return r == TAPE_ERR_NOMEM ? r : 0;
 }
 
 /* ---- sessions ---- */
@@ -474,9 +475,10 @@ one_session(struct build *b, struct tapedir_session *dir, struct tape_error *err
 		if (r < 0)
 			return r;
 	}
-	read_manifest(b, dir);
-	add_session(b);
-	return 0;
+	r = read_manifest(b, dir, err);
+	if (r == 0)
+		add_session(b);
+	return r;
 }
 
 static int

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/limits.h"
+
 bool
 plan_test_int(const struct query_node *node, query_int v)
 {
@@ -117,28 +119,24 @@ test_labels(const struct query_node *node, const struct form *form)
 	return node->op == QUERY_NE ? !any : any;
 }
 
-static uint8_t
+static bool
 test_path(const struct query_node *node, const struct form *form)
 {
+	char path[LIMIT_LABELS * (LIMIT_NAME + 1)];
 	size_t len = 0;
-	char *path, *end;
 	bool any;
 
-	for (uint32_t i = 0; i < form->label_count; i++)
-		len += strlen(form->labels[i]) + 1;
-	path = end = malloc(len + 1);
-	if (path == NULL)
-		return PLAN_NO;
 	for (uint32_t i = 0; i < form->label_count; i++) {
 		size_t n = strlen(form->labels[i]);
 
+		if (n + 1 > sizeof path - len)
+			return false;
 		if (i != 0)
-			*end++ = '/';
-		memcpy(end, form->labels[i], n);
-		end += n;
+			path[len++] = '/';
+		memcpy(path + len, form->labels[i], n);
+		len += n;
 	}
-	any = glob_any(node, path, (size_t)(end - path));
-	free(path);
+	any = glob_any(node, path, len);
 	return node->op == QUERY_NE ? !any : any;
 }
 

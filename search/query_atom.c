@@ -594,8 +594,13 @@ one_atom(struct query_parse *p, struct query_node *node, struct query_atom *a)
 	memset(a, 0, sizeof *a);
 	a->at = (uint32_t)p->at;
 	a->text = a->hi_text = "";
-	if (node->kind == QUERY_HAS || node->kind == QUERY_LOST)
-		return query_parse_path(p, true, &a->path);
+	if (node->kind == QUERY_HAS || node->kind == QUERY_LOST) {
+		r = query_parse_path(p, true, &a->path);
+		if (r == 0 && node->kind == QUERY_LOST && a->path.field != 0)
+			return query_parse_fail(p, a->at, "expected %s",
+						query_field_expects(node->kind));
+		return r;
+	}
 	if (node->op == QUERY_MATCH)
 		return regex_atom(p, a);
 	r = p->at < p->len && p->text[p->at] == '"' ? quoted_atom(p, a) : bare_atom(p, a);

@@ -90,6 +90,7 @@ struct raw_session {
 	char boot_id[40];
 	uint64_t pid_start;
 	bool have_pid_start;
+	bool no_memory;	 /* a fact is missing for want of it */
 	bool owner_gone; /* no session and no segment of it grows any more */
 	uint64_t form_bytes;
 	uint64_t clock;	    /* ticks at each use, for least-recently-used */

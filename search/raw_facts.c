@@ -23,8 +23,10 @@ set_text(struct raw_session *s, enum text which, const char **fact, const char *
 	if (s->texts[which] != NULL)
 		return;
 	copy = strndup(value, len);
-	if (copy == NULL)
-		return; /* unknown, as if it had not been noted */
+	if (copy == NULL) {
+		s->no_memory = true;
+		return;
+	}
 	s->texts[which] = copy;
 	*fact = copy;
 }
@@ -102,23 +104,25 @@ manifest_fact(void *user, const struct manifest_member *members, size_t count)
 }
 
 /* The first frame may have been lost; the manifest's first line says the same. */
-static void
-ask_manifest(struct raw_session *s)
+static int
+ask_manifest(struct raw_session *s, struct tape_error *err)
 {
 	struct block_source source;
 	char path[sizeof s->dir->path + 32] = "";
 	struct os_stat st;
 	uint64_t bad = 0;
-	int fd = -1;
+	int fd = -1, r = 0;
 
 	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, s->dir->path);
 	if (os_open_read(s->base.reader->dir.fd, path, &fd) != 0)
-		return;
+		return 0;
 	if (os_fstat(fd, &st) == 0) {
 		source = block_from_fd(&fd, st.size < 65536 ? st.size : 65536);
-		(void)manifest_read(&source, manifest_fact, s, &bad, NULL);
+		r = manifest_read(&source, manifest_fact, s, &bad, err);
 	}
 	os_close(&fd);
+	/* Nothing in a manifest is needed. */
+	return r == TAPE_ERR_NOMEM ? r : 0;
 }
 
 static bool
@@ -192,7 +196,12 @@ raw_facts_state(struct raw_session *s, struct tape_error *err)
 	if (r != 0)
 		return r;
 	if (s->boot_id[0] == '\0')
-		ask_manifest(s);
+		r = ask_manifest(s, err);
+	if (r == 0 && s->no_memory)
+		r = error_set(err, TAPE_ERR_NOMEM, s->dir->path, 0,
+			      "no memory for the session");
+	if (r != 0)
+		return r;
 	s->facts.state = TAPE_LIVE;
 	if (closed) {
 		s->facts.state = TAPE_CLOSED;

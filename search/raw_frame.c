@@ -336,11 +336,11 @@ cache_slot(struct raw_session *s, size_t bytes)
 	return slot;
 }
 
-/* A header may promise more scopes than its payload can hold. */
+/* A header may promise more scopes than its payload can hold; damaged ones may be short. */
 static uint32_t
 scopes_held(uint32_t payload, uint32_t scopes)
 {
-	uint32_t most = payload / SCOPE_PREFIX;
+	uint32_t most = payload / RECORD_HEADER;
 
 	return scopes < most ? scopes : most;
 }

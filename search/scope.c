@@ -16,10 +16,33 @@ mutable_scope(const struct tape_scope *scope)
 	return (struct tape_scope *)(uintptr_t)scope;
 }
 
-void
+/* Whoever looks at a variable cannot be told that there is no memory, so it is taken before. */
+static int
+make_room(struct tape_scope *scope, size_t count)
+{
+	struct tape_value *values;
+	struct body_hint *hints;
+
+	if (count <= scope->cap)
+		return 0;
+	values = realloc(scope->values, count * sizeof *values);
+	if (values != NULL)
+		scope->values = values;
+	hints = realloc(scope->hints, count * sizeof *hints);
+	if (hints != NULL)
+		scope->hints = hints;
+	if (values == NULL || hints == NULL)
+		return TAPE_ERR_NOMEM;
+	scope->cap = count;
+	return 0;
+}
+
+int
 scope_show(struct tape_scope *scope, struct source *source,
 	   const struct source_record *rec, const struct content *content)
 {
+	if (make_room(scope, rec->form->form.var_count + 1u) != 0)
+		return TAPE_ERR_NOMEM;
 	scope->source = source;
 	memcpy(scope->session, source->ops->facts(source)->id, sizeof scope->session);
 	scope->rec = *rec;
@@ -27,6 +50,7 @@ scope_show(struct tape_scope *scope, struct source *source,
 	scope->has_content = content != NULL;
 	if (content != NULL)
 		scope->content = *content;
+	return 0;
 }
 
 void
@@ -52,26 +76,6 @@ need_content(struct tape_scope *scope)
 		scope->has_content = true;
 	}
 	(void)content_check(scope->source, &scope->content);
-}
-
-static bool
-make_room(struct tape_scope *scope, size_t count)
-{
-	struct tape_value *values;
-	struct body_hint *hints;
-
-	if (count <= scope->cap)
-		return true;
-	values = realloc(scope->values, count * sizeof *values);
-	if (values != NULL)
-		scope->values = values;
-	hints = realloc(scope->hints, count * sizeof *hints);
-	if (hints != NULL)
-		scope->hints = hints;
-	if (values == NULL || hints == NULL)
-		return false;
-	scope->cap = count;
-	return true;
 }
 
 static void
@@ -107,34 +111,30 @@ check_blobs(struct tape_scope *scope)
 	}
 }
 
-static bool
+static void
 lay_out(struct tape_scope *scope)
 {
 	const struct form *own = &scope->rec.form->form;
 
 	if (scope->has_values)
-		return true;
-	if (!make_room(scope, own->var_count + 1u))
-		return false;
+		return;
 	need_content(scope);
-	if (scope->content.lost) {
-		for (uint32_t i = 0; i < own->var_count; i++)
+	for (uint32_t i = 0; i < own->var_count; i++) {
+		scope->hints[i] = (struct body_hint){ BODY_NO_SEGMENT, 0 };
+		if (scope->content.lost)
 			set_lost(&scope->values[i]);
-	} else {
-		for (uint32_t i = 0; i < own->var_count; i++)
-			scope->hints[i] = (struct body_hint){ BODY_NO_SEGMENT, 0 };
+	}
+	if (!scope->content.lost) {
 		content_values(&scope->content, own, scope->values, scope->hints);
 		check_blobs(scope);
 	}
 	scope->has_values = true;
-	return true;
 }
 
 const struct tape_value *
 scope_value(const struct tape_scope *scope, size_t index, struct body_hint *hint)
 {
-	if (index >= scope->rec.form->form.var_count || !lay_out(mutable_scope(scope)))
-		return NULL;
+	lay_out(mutable_scope(scope));
 	if (hint != NULL)
 		*hint = scope->hints[index];
 	return &scope->values[index];
@@ -198,8 +198,11 @@ tape_scope_hash(const struct tape_scope *scope)
 
 	need_content(s);
 	if (!s->content.lost &&
-	    content_hash(&s->rec.form->form, &s->content, &hash, &err) != 0)
+	    content_hash(&s->rec.form->form, &s->content, &hash, &err) != 0) {
+		source_damaged(s->source, &s->rec.place, "its hash cannot be had: %s",
+			       err.message);
 		memset(&hash, 0, sizeof hash);
+	}
 	return hash;
 }
 
@@ -247,8 +250,6 @@ tape_scope_var(const struct tape_scope *scope, size_t index)
 	var.name_len = v->name_len;
 	var.unit = v->unit;
 	var.value = scope_value(scope, index, NULL);
-	if (var.value == NULL)
-		var.value = &none;
 	var.enumerator_count = v->enumerator_count;
 	if (v->enumerator_count != 0)
 		var.enumerators = enumerators(v);

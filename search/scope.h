@@ -18,11 +18,11 @@ struct tape_scope {
 	size_t cap;
 };
 
-/* Shows another record. content may be NULL: it is found when it is needed. */
-void scope_show(struct tape_scope *scope, struct source *source,
-		const struct source_record *rec, const struct content *content);
+/* Shows another record. content may be NULL: it is found when it is needed. TAPE_ERR_NOMEM: shows what it did. */
+int scope_show(struct tape_scope *scope, struct source *source,
+	       const struct source_record *rec, const struct content *content);
 void scope_release(struct tape_scope *scope);
-/* Value `index`, laid out; and its hint (blobs). NULL: no memory. */
+/* Value `index`, laid out; and its hint (blobs). */
 const struct tape_value *scope_value(const struct tape_scope *scope, size_t index,
 				     struct body_hint *hint);
 

@@ -420,6 +420,7 @@ START_TEST(unknown_fields_suggest_the_nearest)
 	expect_error("a _sesion=last", 3, "_session");
 	expect_error("_time", 6, "an operator");
 	expect_error("_has=_line", 6, "a variable");
+	expect_error("_lost=_link", 7, "name of a variable");
 }
 END_TEST
 

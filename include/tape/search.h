@@ -157,7 +157,7 @@ struct tape_session_info {
 	uint64_t warnings; /* of the recorder */
 };
 struct tape_label_info {
-	const char *path; /* labels joined by "/" */
+	const char *path;	/* labels joined by "/" */
 	uint64_t scopes, links; /* links are among the scopes */
 };
 struct tape_variable_info {
