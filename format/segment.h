@@ -159,7 +159,8 @@ struct scan_event {
 	enum scan_kind kind;
 	struct frame frame;
 	const uint8_t *payload; /* borrowed until the next call */
-	uint64_t offset, bytes; /* the place; REPORT, TAIL: how much is skipped (may be 0) */
+	uint64_t offset,
+		bytes; /* the place; REPORT, TAIL: how much is skipped (may be 0) */
 	char message[160];
 };
 

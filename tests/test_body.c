@@ -289,6 +289,8 @@ START_TEST(arrays_whose_head_is_impossible_are_damaged)
 	const uint64_t wrap[2] = { 1ull << 32, 1ull << 32 }; /* 2^64 is 0 in 64 bits */
 	const uint64_t hollow[3] = { 1ull << 62, 1ull << 62, 0 };
 	const uint64_t none[2] = { 1000, 0 };
+	const uint64_t none_first[3] = { 0, 1ull << 62, 1ull << 62 };
+	const uint64_t half[2] = { 1ull << 63, 0 };
 
 	ck_assert_int_eq(check_array(48, TAPE_F8, 2, 0, 0, two, 48), 0);
 	ck_assert_int_eq(check_array(48, TAPE_F8, 2, 1, 0, two, 48), 0);
@@ -304,6 +306,9 @@ START_TEST(arrays_whose_head_is_impossible_are_damaged)
 	ck_assert_int_eq(check_array(47, TAPE_F8, 2, 0, 0, two, 47), TAPE_ERR_DAMAGED);
 	ck_assert_int_eq(check_array(0, TAPE_U1, 2, 0, 0, wrap, 0), TAPE_ERR_DAMAGED);
 	ck_assert_int_eq(check_array(0, TAPE_U1, 3, 0, 0, hollow, 0), TAPE_ERR_DAMAGED);
+	ck_assert_int_eq(check_array(0, TAPE_U1, 3, 0, 0, none_first, 0),
+			 TAPE_ERR_DAMAGED);
+	ck_assert_int_eq(check_array(0, TAPE_U1, 2, 0, 0, half, 0), TAPE_ERR_DAMAGED);
 }
 END_TEST
 
@@ -328,6 +333,27 @@ START_TEST(huge_lengths_are_damaged)
 		ck_assert_int_eq(body_check(&form, b.data, b.len, NULL, NULL),
 				 TAPE_ERR_DAMAGED);
 	}
+	form_release(&form);
+}
+END_TEST
+
+START_TEST(lengths_whose_sum_wraps_round_are_damaged)
+{
+	struct form_var vars[] = { { .name = "a", .type = TAPE_BYTES_T },
+				   { .name = "b", .type = TAPE_BYTES_T },
+				   { .name = "c", .type = TAPE_BYTES_T } };
+	const uint64_t lengths[3] = { INT64_MAX, INT64_MAX, 67 }; /* 2^64 + 65 */
+	struct bytes b = { .len = 0 };
+	struct form form;
+
+	ck_assert_int_eq(form_build(1, "", 0, "", NULL, 0, vars, 3, &form, NULL), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		put(&b, lengths[i], 8);
+		put(&b, 0, 8), put(&b, 0, 8);
+	}
+	for (unsigned k = 0; k < 65; k++)
+		put(&b, 0, 1);
+	ck_assert_int_eq(body_check(&form, b.data, b.len, NULL, NULL), TAPE_ERR_DAMAGED);
 	form_release(&form);
 }
 END_TEST
@@ -389,6 +415,7 @@ bodies(void)
 	tcase_add_test(tc, a_body_with_any_bit_flipped_can_be_read_or_is_damaged);
 	tcase_add_test(tc, arrays_whose_head_is_impossible_are_damaged);
 	tcase_add_test(tc, huge_lengths_are_damaged);
+	tcase_add_test(tc, lengths_whose_sum_wraps_round_are_damaged);
 	tcase_add_test(tc, a_bool_is_0_or_1);
 	tcase_add_test(tc, values_that_do_not_fit_their_form_are_not_written);
 	return tc;

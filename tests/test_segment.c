@@ -484,6 +484,24 @@ START_TEST(a_note_whose_lengths_do_not_fill_it_is_damage)
 }
 END_TEST
 
+START_TEST(a_note_is_not_read_behind_its_end)
+{
+	for (uint16_t key_len = 0; key_len < 30; key_len++) {
+		uint8_t *payload =
+			calloc(1, 20); /* its own block: a read behind it shows */
+		struct record r;
+		size_t at = 0;
+
+		ck_assert_ptr_nonnull(payload);
+		record_header_write(payload, 20, RECORD_NOTE, 0);
+		put_le16(payload + 8, key_len);
+		ck_assert_int_eq(record_next(payload, 20, &at, &r),
+				 key_len == 6 ? 1 : TAPE_ERR_DAMAGED);
+		free(payload);
+	}
+}
+END_TEST
+
 START_TEST(notes_longer_than_the_limits_are_cut)
 {
 	char key[LIMIT_NAME + 100];
@@ -607,6 +625,7 @@ records(void)
 	tcase_add_test(tc, kinds_below_128_that_nobody_knows_refuse_the_frame);
 	tcase_add_test(tc, kinds_with_a_form_need_a_form_number);
 	tcase_add_test(tc, a_note_whose_lengths_do_not_fill_it_is_damage);
+	tcase_add_test(tc, a_note_is_not_read_behind_its_end);
 	tcase_add_test(tc, notes_longer_than_the_limits_are_cut);
 	tcase_add_test(tc, a_blob_is_read_by_its_place_and_verified);
 	tcase_add_test(tc, a_blob_with_any_bit_flipped_is_not_returned);
