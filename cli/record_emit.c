@@ -131,7 +131,8 @@ put_array(struct record *record, struct tape_build *b, const struct row_var *var
 {
 	const struct row_array *array = &var->as.array;
 	struct tape_nd nd = {
-		.data = record->row.slot + array->first,
+		/* No slot yet: the first array ever, and empty. */
+		.data = record->row.slot ? record->row.slot + array->first : NULL,
 		.dtype = tape_dtype_name(array->dtype),
 		.ndim = array->ndim,
 	};
