@@ -127,15 +127,7 @@ TAPE_API void tape_commit_soon(struct tape *t);
  * The first error, or "". tape_error(NULL): why tape_open failed last. Borrowed
  * until the process ends.
  */
-#ifdef __cplusplus
-/* In C++ it hides the constructor of struct tape_error, which has none. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#endif
 TAPE_API const char *tape_error(const struct tape *t);
-#ifdef __cplusplus
-#pragma GCC diagnostic pop
-#endif
 /* How many scopes could not be recorded. */
 TAPE_API uint64_t tape_lost(const struct tape *t);
 /* A line about the whole session: tape_note(t, "mesh", "fine-3"). */
@@ -454,8 +446,7 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream * tape_s_), )
 #define TAPE_LABELF(t, ...) TAPE_GUARD_(t, tape_label_pushf(tape_to_, __VA_ARGS__))
 /* Until the block ends, every scope has these variables too, with their value of now. */
 #define TAPE_WITH(t, ...)                                                                \
-	TAPE_GUARD_(t, TAPE_WITH_(TAPE_COUNT_(0, __VA_ARGS__), #__VA_ARGS__,             \
-				  __VA_ARGS__, 0))
+	TAPE_GUARD_(t, TAPE_WITH_(TAPE_COUNT_(__VA_ARGS__), #__VA_ARGS__, __VA_ARGS__, 0))
 /* Until the block ends, this thread's path and sticky variables are those of ctx. */
 #define TAPE_INHERIT(t, ctx) TAPE_GUARD_(t, tape_inherit_push(tape_to_, (ctx)))
 

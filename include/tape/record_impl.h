@@ -10,7 +10,42 @@
 
 #define TAPE_JOIN_(a, b) TAPE_JOIN2_(a, b)
 #define TAPE_JOIN2_(a, b) a##b
-#define TAPE_EACH_(n, m, ...) TAPE_JOIN_(TAPE_JOIN_(TAPE_E, n), _)(m, __VA_ARGS__)
+#define TAPE_EACH_(n, m, ...) TAPE_JOIN_(TAPE_DO_, n)(m, __VA_ARGS__)
+
+/* For one argument, E if it is empty, else N; it has no comma of its own. */
+#define TAPE_COMMA_(...) ,
+#define TAPE_THIRD_(a, b, c, ...) c
+#define TAPE_HAS_COMMA_(...) TAPE_THIRD_(__VA_ARGS__, 1, 0, 0)
+#define TAPE_EMPTY_00 N
+#define TAPE_EMPTY_10 N
+#define TAPE_EMPTY_11 N
+#define TAPE_EMPTY_01 E
+#define TAPE_EMPTY_(x)                                                                   \
+	TAPE_JOIN_(TAPE_EMPTY_, TAPE_JOIN_(TAPE_HAS_COMMA_(TAPE_COMMA_ x),               \
+					   TAPE_HAS_COMMA_(TAPE_COMMA_ x())))
+/* Only where one argument or none is left is there anything to find out. */
+#define TAPE_SECOND_(...) TAPE_SECOND2_(__VA_ARGS__)
+#define TAPE_SECOND2_(a, b, ...) b
+#define TAPE_ZERO_0 0, TAPE_EMPTY_
+#define TAPE_FULL_(x) N
+#define TAPE_GIVEN_(n, x) TAPE_SECOND_(TAPE_JOIN_(TAPE_ZERO_, n), TAPE_FULL_, 0)(x)
+
+#define TAPE_SCOPE_(n, flags, t, names, label, ...)                                      \
+	TAPE_JOIN_(TAPE_SCOPE_, TAPE_GIVEN_(n, label))                                   \
+	(n, flags, t, names, label, __VA_ARGS__)
+#define TAPE_SCOPE_N(...) TAPE_SCOPE2_(__VA_ARGS__)
+#define TAPE_SCOPE_E(...)                                                                \
+	TAPE_ASSERT_(0, "TAPE takes a recorder, a label and 0 to 32 variables: TAPE(t, " \
+			"\"label\", x)")
+#define TAPE_WITH_(n, names, x, ...)                                                     \
+	TAPE_JOIN_(TAPE_WITH_, TAPE_GIVEN_(n, x))                                        \
+	(TAPE_COUNT_(x, __VA_ARGS__), names, x, __VA_ARGS__)
+#define TAPE_WITH_E(...)                                                                 \
+	__extension__({                                                                  \
+		TAPE_ASSERT_(0, "TAPE_WITH takes a recorder and 1 to 32 variables");     \
+		tape_no_guard();                                                         \
+	})
+#define TAPE_WITH_N(...) TAPE_WITH2_(__VA_ARGS__)
 
 TAPE_INLINE_ void
 tape_guard_leave_(struct tape_guard *tape_guard_)
@@ -71,80 +106,78 @@ tape_nd_(const struct tape_nd *tape_nd)
 	33, 33, 33, 33, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, \
 	17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, \
 	0)
-#define TAPE_E0_(m, ...) TAPE_NONE_##m
-#define TAPE_E33_(m, ...) TAPE_NONE_##m
-#define TAPE_E1_(m, p1, ...) m(p1)
-#define TAPE_E2_(m, p1, p2, ...) m(p1), m(p2)
-#define TAPE_E3_(m, p1, p2, p3, ...) m(p1), m(p2), m(p3)
-#define TAPE_E4_(m, p1, p2, p3, p4, ...) m(p1), m(p2), m(p3), m(p4)
-#define TAPE_E5_(m, p1, p2, p3, p4, p5, ...) \
+#define TAPE_DO_0(m, ...) TAPE_NONE_##m
+#define TAPE_DO_33(m, ...) TAPE_NONE_##m
+#define TAPE_DO_1(m, p1, ...) m(p1)
+#define TAPE_DO_2(m, p1, p2, ...) m(p1), m(p2)
+#define TAPE_DO_3(m, p1, p2, p3, ...) m(p1), m(p2), m(p3)
+#define TAPE_DO_4(m, p1, p2, p3, p4, ...) m(p1), m(p2), m(p3), m(p4)
+#define TAPE_DO_5(m, p1, p2, p3, p4, p5, ...) \
 	m(p1), m(p2), m(p3), m(p4), m(p5)
-#define TAPE_E6_(m, p1, p2, p3, p4, p5, p6, ...) \
+#define TAPE_DO_6(m, p1, p2, p3, p4, p5, p6, ...) \
 	m(p1), m(p2), m(p3), m(p4), m(p5), m(p6)
-#define TAPE_E7_(m, p1, p2, p3, p4, p5, p6, p7, ...) \
+#define TAPE_DO_7(m, p1, p2, p3, p4, p5, p6, p7, ...) \
 	m(p1), m(p2), m(p3), m(p4), m(p5), m(p6), m(p7)
-#define TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+#define TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
 	m(p1), m(p2), m(p3), m(p4), m(p5), m(p6), m(p7), m(p8)
-#define TAPE_E9_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E1_(m, __VA_ARGS__)
-#define TAPE_E10_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E2_(m, __VA_ARGS__)
-#define TAPE_E11_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E3_(m, __VA_ARGS__)
-#define TAPE_E12_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E4_(m, __VA_ARGS__)
-#define TAPE_E13_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E5_(m, __VA_ARGS__)
-#define TAPE_E14_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E6_(m, __VA_ARGS__)
-#define TAPE_E15_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E7_(m, __VA_ARGS__)
-#define TAPE_E16_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E8_(m, __VA_ARGS__)
-#define TAPE_E17_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E9_(m, __VA_ARGS__)
-#define TAPE_E18_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E10_(m, __VA_ARGS__)
-#define TAPE_E19_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E11_(m, __VA_ARGS__)
-#define TAPE_E20_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E12_(m, __VA_ARGS__)
-#define TAPE_E21_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E13_(m, __VA_ARGS__)
-#define TAPE_E22_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E14_(m, __VA_ARGS__)
-#define TAPE_E23_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E15_(m, __VA_ARGS__)
-#define TAPE_E24_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E16_(m, __VA_ARGS__)
-#define TAPE_E25_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E17_(m, __VA_ARGS__)
-#define TAPE_E26_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E18_(m, __VA_ARGS__)
-#define TAPE_E27_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E19_(m, __VA_ARGS__)
-#define TAPE_E28_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E20_(m, __VA_ARGS__)
-#define TAPE_E29_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E21_(m, __VA_ARGS__)
-#define TAPE_E30_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E22_(m, __VA_ARGS__)
-#define TAPE_E31_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E23_(m, __VA_ARGS__)
-#define TAPE_E32_(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
-	TAPE_E8_(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_E24_(m, __VA_ARGS__)
+#define TAPE_DO_9(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_1(m, __VA_ARGS__)
+#define TAPE_DO_10(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_2(m, __VA_ARGS__)
+#define TAPE_DO_11(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_3(m, __VA_ARGS__)
+#define TAPE_DO_12(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_4(m, __VA_ARGS__)
+#define TAPE_DO_13(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_5(m, __VA_ARGS__)
+#define TAPE_DO_14(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_6(m, __VA_ARGS__)
+#define TAPE_DO_15(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_7(m, __VA_ARGS__)
+#define TAPE_DO_16(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_8(m, __VA_ARGS__)
+#define TAPE_DO_17(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_9(m, __VA_ARGS__)
+#define TAPE_DO_18(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_10(m, __VA_ARGS__)
+#define TAPE_DO_19(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_11(m, __VA_ARGS__)
+#define TAPE_DO_20(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_12(m, __VA_ARGS__)
+#define TAPE_DO_21(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_13(m, __VA_ARGS__)
+#define TAPE_DO_22(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_14(m, __VA_ARGS__)
+#define TAPE_DO_23(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_15(m, __VA_ARGS__)
+#define TAPE_DO_24(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_16(m, __VA_ARGS__)
+#define TAPE_DO_25(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_17(m, __VA_ARGS__)
+#define TAPE_DO_26(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_18(m, __VA_ARGS__)
+#define TAPE_DO_27(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_19(m, __VA_ARGS__)
+#define TAPE_DO_28(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_20(m, __VA_ARGS__)
+#define TAPE_DO_29(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_21(m, __VA_ARGS__)
+#define TAPE_DO_30(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_22(m, __VA_ARGS__)
+#define TAPE_DO_31(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_23(m, __VA_ARGS__)
+#define TAPE_DO_32(m, p1, p2, p3, p4, p5, p6, p7, p8, ...) \
+	TAPE_DO_8(m, p1, p2, p3, p4, p5, p6, p7, p8, 0), TAPE_DO_24(m, __VA_ARGS__)
 /* clang-format on */
 
 #ifndef __cplusplus
 
-#define TAPE_SCOPE_(n, flags, t, names, ...) TAPE_SCOPE2_(n, flags, t, names, __VA_ARGS__)
+#define TAPE_ASSERT_ _Static_assert
 #define TAPE_SCOPE2_(n, flags, t, names, label, ...)                                     \
 	do {                                                                             \
 		_Static_assert((n) <= 32,                                                \
 			       "TAPE takes at most 32 variables: split it, or "          \
 			       "record an array");                                       \
-		_Static_assert(sizeof(names) > 1 || !((flags)&TAPE_SITE_HAS_LABEL),      \
-			       "TAPE takes a label: TAPE(t, \"label\", variables...)");  \
 		if (TAPE_ON_(1)) {                                                       \
 			struct tape *tape_to_ = (t);                                     \
 			if (tape_to_) {                                                  \
@@ -154,18 +187,15 @@ tape_nd_(const struct tape_nd *tape_nd)
 					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label)); \
 				const struct tape_word tape_words_[] = { TAPE_EACH_(     \
 					n, TAPE_WORD_, __VA_ARGS__) };                   \
-				tape_record(tape_to_, &tape_site_,                       \
-					    (const char *){ label }, tape_kinds_,        \
+				tape_record(tape_to_, &tape_site_, (label), tape_kinds_, \
 					    tape_words_);                                \
 			}                                                                \
 		}                                                                        \
 	} while (0)
 
-#define TAPE_WITH_(n, names, ...) TAPE_WITH2_(n, names, __VA_ARGS__)
 #define TAPE_WITH2_(n, names, ...)                                                       \
 	__extension__({                                                                  \
 		_Static_assert((n) <= 32, "TAPE_WITH takes at most 32 variables");       \
-		_Static_assert(sizeof(names) > 1, "TAPE_WITH takes 1 to 32 variables");  \
 		static const unsigned char tape_kinds_[] = { TAPE_EACH_(n, TAPE_KIND_,   \
 									__VA_ARGS__) };  \
 		static struct tape_site tape_site_ = TAPE_SITE_(names, n, 0u);           \
@@ -180,6 +210,17 @@ tape_nd_(const struct tape_nd *tape_nd)
 		0, 0                                                                     \
 	}
 #define TAPE_NONE_TAPE_DIM_ 0
+/* How many extents; 33 stands for too many. */
+#define TAPE_RANK_(...) TAPE_RANK2_(TAPE_COUNT_(0, __VA_ARGS__))
+#define TAPE_RANK2_(n) TAPE_SECOND_(TAPE_JOIN_(TAPE_RANK_, n), 33, 0)
+#define TAPE_RANK_1 0, 1
+#define TAPE_RANK_2 0, 2
+#define TAPE_RANK_3 0, 3
+#define TAPE_RANK_4 0, 4
+#define TAPE_RANK_5 0, 5
+#define TAPE_RANK_6 0, 6
+#define TAPE_RANK_7 0, 7
+#define TAPE_RANK_8 0, 8
 #define TAPE_DIM_(d) (uint64_t)(d)
 
 /* T * and T (*)[], const or not, of what an array may hold: one line per type. */
@@ -206,7 +247,7 @@ tape_nd_(const struct tape_nd *tape_nd)
 #define TAPE_ULONG_ (sizeof(long) == 8 ? TAPE_U8 : TAPE_U4)
 
 #define TAPE_DENSE_(text, p, flags, ...)                                                 \
-	TAPE_FORM2_(TAPE_COUNT_(0, __VA_ARGS__), text, p, TAPE_DTYPE_(p), flags, 0,      \
+	TAPE_FORM2_(TAPE_RANK_(__VA_ARGS__), text, p, TAPE_DTYPE_(p), flags, 0,          \
 		    __VA_ARGS__, 0)
 #define TAPE_FORM_(text, p, dtype, flags, stride, n)                                     \
 	TAPE_FORM2_(1, text, p, dtype, flags, stride, n, 0)
@@ -220,13 +261,7 @@ tape_nd_(const struct tape_nd *tape_nd)
 			       0,                                                        \
 			       stride,                                                   \
 			       { TAPE_EACH_(n, TAPE_DIM_, __VA_ARGS__) } })
-/* The struct is there for its assertion. */
-#define TAPE_NDIM_(n)                                                                    \
-	(n) + 0 * sizeof(struct {                                                        \
-		      _Static_assert((n) >= 1 && (n) <= 8,                               \
-				     "an array has 1 to 8 extents");                     \
-		      int tape_dummy_;                                                   \
-	      })
+#define TAPE_NDIM_(n) (unsigned char)((n) <= 8 ? (n) : tape_bad_rank(0))
 
 /*
  * The kind of x, or a function for it: prefix and kind joined. An array is told
@@ -279,6 +314,8 @@ struct tape_named *tape_named_bad(struct tape_named *tape_named_, size_t tape_si
 unsigned tape_bad_pointer(int tape_dummy_)
 	TAPE_BAD_("an array needs a pointer to numbers, T * or T (*)[]",
 		  "give &a[0][0][0], a cast, or TAPE_BYTES(p, n)");
+unsigned tape_bad_rank(int tape_dummy_)
+	TAPE_BAD_("an array has 1 to 8 extents", "give its size");
 enum {
 	tape_kind_bad = tape_kind_none,
 	tape_kind_str = tape_kind_text,
@@ -340,6 +377,10 @@ TAPE_ARRAY_TYPE_(f8, TAPE_F8)
 TAPE_ARRAY_TYPE_(c8a, TAPE_C8_T)
 TAPE_ARRAY_TYPE_(c16a, TAPE_C16_T)
 
+#undef TAPE_TYPE_
+#undef TAPE_ARRAY_TYPE_
+#undef TAPE_ADDRESS_
+
 TAPE_INLINE_ struct tape_word
 tape_word_named(size_t tape_size_, const struct tape_named *tape_v_)
 {
@@ -378,38 +419,35 @@ tape_unit_(const char *tape_unit, unsigned tape_dynamic_, struct tape_named *tap
 
 #ifdef __cplusplus
 
-#define TAPE_SCOPE_(n, flags, t, names, ...) TAPE_SCOPE2_(n, flags, t, names, __VA_ARGS__)
+#define TAPE_ASSERT_ static_assert
 #define TAPE_SCOPE2_(n, flags, t, names, label, ...)                                     \
 	do {                                                                             \
 		static_assert((n) <= 32,                                                 \
 			      "TAPE takes at most 32 variables: split it, or "           \
 			      "record an array");                                        \
-		static_assert(sizeof(names) > 1 || !((flags)&TAPE_SITE_HAS_LABEL),       \
-			      "TAPE takes a label: TAPE(t, \"label\", variables...)");   \
 		if (TAPE_ON_(1)) {                                                       \
 			struct tape *tape_to_ = (t);                                     \
 			if (tape_to_) {                                                  \
 				static struct tape_site tape_site_ =                     \
 					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label)); \
-				tape_cpp_::record_(tape_to_, &tape_site_, label,         \
-						   __VA_ARGS__);                         \
+				tape_cpp_::tape_record_(tape_to_, &tape_site_, label,    \
+							__VA_ARGS__);                    \
 			}                                                                \
 		}                                                                        \
 	} while (0)
-#define TAPE_WITH_(n, names, ...) TAPE_WITH2_(n, names, __VA_ARGS__)
 #define TAPE_WITH2_(n, names, ...)                                                       \
 	__extension__({                                                                  \
 		static_assert((n) <= 32, "TAPE_WITH takes at most 32 variables");        \
-		static_assert(sizeof(names) > 1, "TAPE_WITH takes 1 to 32 variables");   \
 		static struct tape_site tape_site_ = TAPE_SITE_(names, n, 0u);           \
-		tape_cpp_::with_(tape_to_, &tape_site_, __VA_ARGS__);                    \
+		tape_cpp_::tape_with_(tape_to_, &tape_site_, __VA_ARGS__);               \
 	})
-#define TAPE_NAMED_(text, x) tape_cpp_::named_(text, x)
-#define TAPE_DTYPE_(p) (tape_cpp_::dtype_(p))
+#define TAPE_NAMED_(text, x) tape_cpp_::tape_named_of_(text, x)
+#define TAPE_DTYPE_(p) (tape_cpp_::tape_dtype_of_(p))
 #define TAPE_DENSE_(text, p, flags, ...)                                                 \
-	tape_cpp_::form_(text, p, tape_cpp_::dtype_(p), flags, 0, __VA_ARGS__)
+	tape_cpp_::tape_form_(text, p, tape_cpp_::tape_dtype_of_(p), flags, 0,           \
+			      __VA_ARGS__)
 #define TAPE_FORM_(text, p, dtype, flags, stride, n)                                     \
-	tape_cpp_::form_(text, p, dtype, flags, stride, n)
+	tape_cpp_::tape_form_(text, p, dtype, flags, stride, n)
 
 /* Templates that turn an argument into a word, and its type into a kind. */
 namespace tape_cpp_
@@ -426,7 +464,7 @@ template <class...> struct void_ {
 template <class T> const T &make_(); /* for types only */
 
 inline const tape_options *
-address_(const tape_options &tape_options_)
+tape_address_(const tape_options &tape_options_)
 {
 	return &tape_options_;
 }
@@ -547,7 +585,7 @@ struct as_<T[N], typename if_<(element_<T>::dtype > TAPE_I1 ||
 	}
 };
 template <size_t N> struct as_<signed char[N], void> {
-	static const unsigned char kind = tape_kind_array + static_cast<int>(TAPE_I1);
+	static const unsigned char kind = tape_kind_array + TAPE_I1;
 	static tape_word
 	word(const signed char (&tape_v_)[N])
 	{
@@ -622,8 +660,8 @@ label_(const T &tape_label_) -> decltype(tape_label_.c_str())
 /* The last of Ts is the 0 that ends a macro's arguments: one more than is read. */
 template <class L, class... Ts>
 void
-record_(struct tape *tape_to_, struct tape_site *tape_site_, const L &tape_label_,
-	const Ts &...tape_vars_)
+tape_record_(struct tape *tape_to_, struct tape_site *tape_site_, const L &tape_label_,
+	     const Ts &...tape_vars_)
 {
 	const tape_word tape_words_[] = { as_<Ts>::word(tape_vars_)... };
 
@@ -632,7 +670,7 @@ record_(struct tape *tape_to_, struct tape_site *tape_site_, const L &tape_label
 }
 template <class... Ts>
 tape_guard
-with_(struct tape *tape_to_, struct tape_site *tape_site_, const Ts &...tape_vars_)
+tape_with_(struct tape *tape_to_, struct tape_site *tape_site_, const Ts &...tape_vars_)
 {
 	const tape_word tape_words_[] = { as_<Ts>::word(tape_vars_)... };
 
@@ -640,20 +678,20 @@ with_(struct tape *tape_to_, struct tape_site *tape_site_, const Ts &...tape_var
 }
 
 inline tape_named
-named_(const char *, const tape_named &tape_v_)
+tape_named_of_(const char *, const tape_named &tape_v_)
 {
 	return tape_v_;
 }
 template <class T>
 tape_named
-named_(const char *tape_text_, const T &tape_v_)
+tape_named_of_(const char *tape_text_, const T &tape_v_)
 {
 	return tape_named{ 0, 0, tape_text_, as_<T>::word(tape_v_), as_<T>::kind, 0 };
 }
 
 template <class T>
 unsigned char
-dtype_(const T *)
+tape_dtype_of_(const T *)
 {
 	static_assert(element_<T>::dtype != 0,
 		      "tape: an array needs a pointer to numbers, "
@@ -663,25 +701,30 @@ dtype_(const T *)
 }
 template <class T, size_t N>
 unsigned char
-dtype_(const T (*tape_p_)[N])
+tape_dtype_of_(const T (*tape_p_)[N])
 {
-	return dtype_(*tape_p_);
+	return tape_dtype_of_(*tape_p_);
 }
 template <class T, class... Ns>
 tape_dense
-form_(const char *tape_text_, const T *tape_p_, unsigned char tape_dtype_,
-      unsigned tape_flags_, int64_t tape_stride_, Ns... tape_dims_)
+tape_form_(const char *tape_text_, const T *tape_p_, unsigned char tape_dtype_,
+	   unsigned tape_flags_, int64_t tape_stride_, Ns... tape_dims_)
 {
 	static_assert(sizeof...(Ns) >= 1 && sizeof...(Ns) <= 8,
 		      "an array has 1 to 8 extents");
-	return tape_dense{ tape_text_,
-			   tape_p_,
-			   tape_dtype_,
-			   (unsigned char)sizeof...(Ns),
-			   (unsigned short)tape_flags_,
-			   0,
-			   tape_stride_,
-			   { (uint64_t)(tape_dims_)... } };
+	const uint64_t tape_all_[] = { (uint64_t)(tape_dims_)... };
+	tape_dense tape_d_ = { tape_text_,
+			       tape_p_,
+			       tape_dtype_,
+			       (unsigned char)sizeof...(Ns),
+			       (unsigned short)tape_flags_,
+			       0,
+			       tape_stride_,
+			       {} };
+
+	for (size_t tape_i_ = 0; tape_i_ < sizeof...(Ns) && tape_i_ < 8; tape_i_++)
+		tape_d_.dims[tape_i_] = tape_all_[tape_i_];
+	return tape_d_;
 }
 
 } /* namespace tape_cpp_ */
@@ -702,11 +745,14 @@ tape_unit_(const char *tape_name_, unsigned tape_dynamic_, tape_named tape_v_)
 	return tape_v_;
 }
 
-#define TAPE_OPTIONS(...) (tape_cpp_::address_(tape_options{ __VA_ARGS__ }))
+#define TAPE_OPTIONS(...) (tape_cpp_::tape_address_(tape_options{ __VA_ARGS__ }))
 
 #else
 #define TAPE_OPTIONS(...)                                                                \
-	(&(struct tape_options){ .size = sizeof(struct tape_options), __VA_ARGS__ })
+	(&(struct tape_options){ sizeof(struct tape_options), __VA_ARGS__ })
 #endif /* C++ */
+
+#undef TAPE_INLINE_
+#undef TAPE_IS_
 
 #endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Switched off: no library, no warning about what is then unused, nothing evaluated. */
+#define TAPE_OFF
+#include <tape/record.h>
+
+static int
+never(void)
+{
+	__builtin_trap();
+}
+
+int
+main(void)
+{
+	struct tape *t = tape_open("nowhere", TAPE_OPTIONS(.name = "off"));
+	int only_recorded = 1, set_but_recorded;
+	double a[2] = { 1, 2 };
+	struct tape_build *b = tape_build_begin(t, "x");
+	struct tape_ref ref;
+
+	set_but_recorded = 2;
+	TAPE_LABEL(t, "outer");
+	TAPE_LABELF(t, "run:%d", never());
+	TAPE_WITH(t, only_recorded, TAPE_UNIT(never(), "s"));
+	TAPE_INHERIT(t, tape_context(t));
+	TAPE(t, "x", set_but_recorded, never(), TAPE_ARRAY(a, never()), TAPE_AS("y", a));
+	TAPE_V(t, "v", "n", only_recorded);
+	if (tape_build_i64(b, "i", 1, 1) || tape_build_end(b) || tape_commit(t) ||
+	    tape_stream_close(tape_stream_open(t), &ref) || ref.size)
+		return 1;
+	tape_note(t, "k", "v");
+	return tape_close(t) || tape_position(t).seq || tape_lost(t) || *tape_error(t);
+}
