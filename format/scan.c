@@ -233,7 +233,7 @@ zero_to_end(struct segment_scan *scan, uint64_t at, struct tape_error *err)
 {
 	while (at < scan->source.size) {
 		size_t len = chunk_from(scan, at);
-		const uint8_t *p;
+		const uint8_t *p = NULL;
 		int got = fetch(scan, at, len, &p, err);
 
 		if (got < 0)
@@ -280,7 +280,7 @@ resync(struct segment_scan *scan, uint64_t at, uint64_t *found, struct tape_erro
 	at++;
 	while (at < scan->source.size && scan->source.size - at >= FRAME_HEADER) {
 		size_t len = chunk_from(scan, at), skip;
-		const uint8_t *p;
+		const uint8_t *p = NULL;
 		int got = fetch(scan, at, len, &p, err);
 
 		if (got < 0)
@@ -358,7 +358,7 @@ static int
 read_payload(struct segment_scan *scan, const struct frame *frame,
 	     const uint8_t **payload, struct scan_event *event, struct tape_error *err)
 {
-	const uint8_t *p;
+	const uint8_t *p = NULL;
 	int got = fetch(scan, frame->offset, (size_t)frame_bytes(frame), &p, err);
 
 	if (got < 0)
@@ -590,7 +590,7 @@ static int
 scan_begin(struct segment_scan *scan, const struct segment_id *expect,
 	   struct tape_error *err)
 {
-	const uint8_t *header;
+	const uint8_t *header = NULL;
 	struct segment_id id;
 	int status = fetch(scan, 0, SEGMENT_HEADER, &header, err);
 
