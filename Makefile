@@ -11,7 +11,7 @@ BENCH = build/bench
 	asan tsan clang fuzz fmt clean help
 
 build: deps-build ## the libraries, tools and examples, in build/release
-	@scripts/setup.sh $(RELEASE) --prefix $(PREFIX) -Dtests=disabled -Dbench=false
+	@scripts/setup.sh $(RELEASE) --prefix $(PREFIX) -Dbuildtype=release -Dtests=disabled -Dbench=false
 	@ninja --quiet -j $(JOBS) -C $(RELEASE)
 
 demo: build ## record a sweep of a chemostat and ask it six questions
