@@ -57,8 +57,9 @@ entry_at(const struct form_var *var, const uint8_t *at)
 
 /*
  * The size that dtype and dims promise, false if they are no array. The dims
- * other than 0 must multiply to something that fits too, or a reader that
- * walks an empty array would count for ever.
+ * other than 0 must multiply to something that fits too, and in an array
+ * without elements to little: a reader that prints its nested lists would be
+ * kept busy for ever by a few bytes.
  */
 static bool
 array_size(const struct tape_value *value, uint64_t *size)
@@ -76,7 +77,7 @@ array_size(const struct tape_value *value, uint64_t *size)
 			return false;
 	}
 	*size = empty ? 0 : bytes;
-	return bytes <= SIZE_LIMIT;
+	return bytes <= (empty ? LIMIT_EMPTY_ARRAY : SIZE_LIMIT);
 }
 
 static void

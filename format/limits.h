@@ -8,6 +8,8 @@
 #define LIMIT_LABELS 64u
 #define LIMIT_VARS 65536u
 #define LIMIT_DIMS 8u
+/* An array without elements: its other dims and the element size multiplied. */
+#define LIMIT_EMPTY_ARRAY (1u << 20)
 #define LIMIT_RECORD (32u << 20)
 #define LIMIT_FRAME (64u << 20)
 #define LIMIT_GROUP (1u << 30)

@@ -90,8 +90,8 @@ set_null(struct item *item)
 static void
 finish_wide(struct thread_state *ts, struct item *item, bool as_blob)
 {
-	bool blob = as_blob || (item->size > CANON_BYTES &&
-				item->size > ts->tape->conf.inline_max);
+	bool blob = as_blob ||
+		    (item->size > CANON_BYTES && item->size > ts->tape->conf.inline_max);
 
 	item->store = blob ? TAPE_AS_BLOB : TAPE_INLINE;
 	if (item->size > CANON_BYTES && !item->on_tape)
@@ -148,25 +148,20 @@ load_bounded_text(struct thread_state *ts, const char *text, uint64_t bound, boo
 	item_load_text(ts, text, len, item);
 }
 
-/* Elements and bytes; false if that is more than there can be. */
+/* Bytes of the elements; false if the dims are beyond what an array may have. */
 static bool
 measure(const uint64_t *dims, size_t ndim, size_t element, uint64_t *size)
 {
 	uint64_t n = element;
+	bool empty = false;
 
-	for (size_t i = 0; i < ndim; i++)
-		if (__builtin_mul_overflow(n, dims[i], &n) || n > (uint64_t)1 << 62) {
-			/* 0 x huge is still an empty array. */
-			for (size_t k = i + 1; k < ndim; k++)
-				if (dims[k] == 0)
-					goto empty;
+	for (size_t i = 0; i < ndim; i++) {
+		empty = empty || dims[i] == 0;
+		if (dims[i] && __builtin_mul_overflow(n, dims[i], &n))
 			return false;
-		}
-	*size = n;
-	return true;
-empty:
-	*size = 0;
-	return true;
+	}
+	*size = empty ? 0 : n;
+	return n <= (empty ? LIMIT_EMPTY_ARRAY : (uint64_t)1 << 62);
 }
 
 static void

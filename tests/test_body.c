@@ -291,6 +291,8 @@ START_TEST(arrays_whose_head_is_impossible_are_damaged)
 	const uint64_t none[2] = { 1000, 0 };
 	const uint64_t none_first[3] = { 0, 1ull << 62, 1ull << 62 };
 	const uint64_t half[2] = { 1ull << 63, 0 };
+	const uint64_t most[2] = { 1ull << 20, 0 };
+	const uint64_t idle[2] = { (1ull << 20) + 1, 0 }; /* a million empty lists */
 
 	ck_assert_int_eq(check_array(48, TAPE_F8, 2, 0, 0, two, 48), 0);
 	ck_assert_int_eq(check_array(48, TAPE_F8, 2, 1, 0, two, 48), 0);
@@ -309,6 +311,8 @@ START_TEST(arrays_whose_head_is_impossible_are_damaged)
 	ck_assert_int_eq(check_array(0, TAPE_U1, 3, 0, 0, none_first, 0),
 			 TAPE_ERR_DAMAGED);
 	ck_assert_int_eq(check_array(0, TAPE_U1, 2, 0, 0, half, 0), TAPE_ERR_DAMAGED);
+	ck_assert_int_eq(check_array(0, TAPE_U1, 2, 0, 0, most, 0), 0);
+	ck_assert_int_eq(check_array(0, TAPE_U1, 2, 0, 0, idle, 0), TAPE_ERR_DAMAGED);
 }
 END_TEST
 

@@ -141,7 +141,7 @@ def entry(b, tag):
         dims, want = struct.unpack('<%dQ' % ndim, b.take(8 * ndim)), DTYPES[dtype][1]
         for d in dims:
             want *= d or 1
-        if want >= 1 << 63 or size != (want if all(dims) else 0) or (order == 1 and ndim < 2):
+        if want > (2**63 - 1 if all(dims) else 2**20) or size != (want if all(dims) else 0) or (order == 1 and ndim < 2):
             raise Bad('an array whose length does not fit its dims')
     return size, dtype, dims or (size,), order, b.take(size if size <= 64 else 16)
 
