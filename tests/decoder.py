@@ -71,13 +71,15 @@ class Segment:
                 continue
             kind, flags, size, seq = f[1], f[2], f[4], f[5]
             payload, found = data[off + 64:off + 64 + size], []
-            self.begin, begins = seq if self.begin is None else self.begin, kind == 3 or flags & 1
+            self.begin = seq if self.begin is None and f[6] else self.begin
+            begins = kind == 3 or flags & 1
             if opened and begins and hurt:
                 self.keep(group, late)
             elif opened and begins or not opened and not begins and not hurt:
                 self.bad(off, 'a group without its last frame' if opened else 'a group without its first')
-                hole = True
-            group, hurt, late = ([], False, []) if begins else (group, hurt, late)
+                hole, self.forms = True, forms if opened else self.forms
+            if begins:
+                group, hurt, late, forms = [], False, [], self.forms
             if hash64(payload, self.seed) != f[10]:
                 late.append(off)
                 hole = hurt = True
