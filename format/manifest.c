@@ -439,7 +439,7 @@ struct reader {
 static int
 reader_add(struct reader *reader, const char *text, size_t len)
 {
-	if (reader->skipping)
+	if (reader->skipping || len == 0)
 		return 0;
 	if (len > LINE_MAX_BYTES - reader->len) {
 		reader->skipping = true;
