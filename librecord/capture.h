@@ -228,6 +228,8 @@ bool said_first(atomic_uint *said, unsigned bit);
 /* Cuts at LIMIT_NAME and a character's border, replaces what is not UTF-8; `cut`, `replaced` may be NULL. Returns the length; out is NUL-terminated. */
 size_t name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
 		  bool *replaced);
+/* A file or function name: cut in front where it is too long, UTF-8. Returns the length. */
+size_t site_clean(const char *text, char out[LIMIT_SITE_TEXT + 1]);
 /*
  * The name of a variable from the text of its expression: blanks outside quotes
  * go; &x, *x, (cast)x and (x) are x; p->a is p.a. False if it is none of these:

@@ -110,6 +110,33 @@ name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
 	return at;
 }
 
+size_t
+site_clean(const char *text, char out[LIMIT_SITE_TEXT + 1])
+{
+	size_t len = strlen(text), at = 0, i;
+
+	if (len > LIMIT_SITE_TEXT) {
+		text += len - LIMIT_SITE_TEXT;
+		len = LIMIT_SITE_TEXT;
+		while (len && ((uint8_t)*text & 0xc0) == 0x80) {
+			text++;
+			len--;
+		}
+	}
+	for (i = 0; i < len;) {
+		size_t n = utf8_char((const uint8_t *)text + i, len - i);
+
+		if (n == 0)
+			out[at++] = '?';
+		else
+			memcpy(out + at, text + i, n);
+		at += n;
+		i += n ? n : 1;
+	}
+	out[at] = '\0';
+	return at;
+}
+
 static bool
 is_start(char c)
 {
@@ -264,7 +291,7 @@ identifier(const char *s, size_t len)
 	return i;
 }
 
-/* expr := [&*]... ( '(' type ')' expr | '(' expr ')' members | identifier members ) */
+/* expr := [&*+]... ( '(' type ')' expr | '(' expr ')' members | identifier members ) */
 static bool
 expression(const char *s, size_t len, int depth, struct name_out *out)
 {
@@ -272,7 +299,7 @@ expression(const char *s, size_t len, int depth, struct name_out *out)
 
 	if (depth > 16)
 		return false;
-	while (len && (s[0] == '&' || s[0] == '*')) {
+	while (len && (s[0] == '&' || s[0] == '*' || s[0] == '+')) {
 		s++;
 		len--;
 	}

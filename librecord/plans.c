@@ -140,6 +140,7 @@ plan_new(struct tape *t, const struct tape_site *site, const unsigned char *kind
 	uint32_t count = site->count < MAX_ARGUMENTS ? site->count : MAX_ARGUMENTS;
 	struct plan *plan = calloc(1, sizeof(*plan) + count * sizeof(plan->vars[0]));
 	const char *rest = site->names, *piece = "";
+	char text[LIMIT_SITE_TEXT + 1];
 	size_t len = 0;
 
 	if (!plan)
@@ -147,8 +148,8 @@ plan_new(struct tape *t, const struct tape_site *site, const unsigned char *kind
 	plan->tape = t;
 	plan->line = site->line;
 	plan->count = count;
-	plan->file = copy_text(site->file, strlen(site->file));
-	plan->func = copy_text(site->func, strlen(site->func));
+	plan->file = copy_text(text, site_clean(site->file, text));
+	plan->func = copy_text(text, site_clean(site->func, text));
 	if (!plan->file || !plan->func)
 		goto fail;
 	if (site->flags & TAPE_SITE_HAS_LABEL)

@@ -115,10 +115,12 @@ tape_build_label(struct tape_build *b, const char *label, size_t len)
 int
 tape_build_site(struct tape_build *b, const char *file, uint32_t line, const char *func)
 {
+	char text[LIMIT_SITE_TEXT + 1];
+
 	if (!b)
 		return 0;
-	b->file = keep_text(b, file ? file : "", file ? strlen(file) : 0);
-	b->func = keep_text(b, func ? func : "", func ? strlen(func) : 0);
+	b->file = keep_text(b, text, site_clean(file ? file : "", text));
+	b->func = keep_text(b, text, site_clean(func ? func : "", text));
 	b->line = line;
 	return b->lost ? -1 : 0;
 }

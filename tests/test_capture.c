@@ -807,6 +807,22 @@ START_TEST(a_scope_can_be_built_in_pieces)
 }
 END_TEST
 
+START_TEST(names_of_files_are_cut_in_front_and_made_utf8)
+{
+	static char file[3000];
+	struct tape_build *b = tape_build_begin(t, "x");
+
+	memset(file, 'd', sizeof file - 1);
+	memcpy(file + sizeof file - 10, "/model.f9", 9);
+	memcpy(file + sizeof file - 1 - 1024, "\xc3\xa9", 2);
+	ck_assert_int_eq(tape_build_site(b, file, 12, "f\xff"), 0);
+	ck_assert_int_eq(tape_build_end(b), 0);
+	ck_assert_str_eq(recorded(), "x\n");
+	ck_assert_str_eq(recorded_last_func(), "f?");
+	ck_assert_str_eq(recorded_last_file(), file + sizeof file - 1 - 1022);
+}
+END_TEST
+
 START_TEST(a_build_that_is_cancelled_or_impossible_records_nothing)
 {
 	struct tape_nd bad = { .dtype = "nothing", .ndim = 1 };
@@ -1073,6 +1089,7 @@ pieces(void)
 	TCase *tc = make("scopes and blobs in pieces");
 
 	tcase_add_test(tc, a_scope_can_be_built_in_pieces);
+	tcase_add_test(tc, names_of_files_are_cut_in_front_and_made_utf8);
 	tcase_add_test(tc, a_build_that_is_cancelled_or_impossible_records_nothing);
 	tcase_add_test(tc, a_build_with_thousands_of_variables_is_one_scope);
 	tcase_add_test(tc, a_streamed_blob_is_a_value_of_any_shape);

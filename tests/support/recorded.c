@@ -240,9 +240,13 @@ add_value(const struct tape_scope *scope, size_t index, const struct tape_value 
 	}
 }
 
+static char last_file[1100], last_func[1100];
+
 static void
 add_scope(const struct tape_scope *scope)
 {
+	snprintf(last_file, sizeof last_file, "%s", tape_scope_file(scope));
+	snprintf(last_func, sizeof last_func, "%s", tape_scope_func(scope));
 	for (size_t i = 0; i < tape_scope_label_count(scope); i++)
 		add("%s%s", i ? "/" : "", tape_scope_label(scope, i));
 	for (size_t i = 0; i < tape_scope_var_count(scope); i++) {
@@ -392,6 +396,18 @@ unsigned
 recorded_errors(void)
 {
 	return errors;
+}
+
+const char *
+recorded_last_file(void)
+{
+	return last_file;
+}
+
+const char *
+recorded_last_func(void)
+{
+	return last_func;
 }
 
 const char *

@@ -32,6 +32,9 @@ const char *recorded(void);
 const char *recorded_beside(int number);
 /* The lines of recorded() whose label path begins with `path`. */
 const char *recorded_under(const char *path);
+/* Where the last scope that recorded() has read came from. */
+const char *recorded_last_file(void);
+const char *recorded_last_func(void);
 /* How many scopes are on the tape. */
 unsigned recorded_count(void);
 /* How often `text` stands in the manifest (warnings, notes). */
