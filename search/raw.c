@@ -36,7 +36,7 @@ check_gap(struct raw_session *s, size_t index)
 	const struct raw_segment *g = &s->segments[index], *before;
 	uint64_t expected = 1;
 
-	if (g->first_seq == UINT64_MAX || g->damaged_head)
+	if (g->first_seq == UINT64_MAX || g->damaged_head || !g->loaded)
 		return;
 	for (size_t i = index; i-- > 0;) {
 		before = &s->segments[i];
@@ -57,6 +57,22 @@ check_gap(struct raw_session *s, size_t index)
 			      (unsigned long long)g->first_seq);
 }
 
+/* Walking backward, a segment shows what is missing before the one behind it. */
+static void
+check_gaps(struct raw_session *s)
+{
+	size_t behind = s->at_segment + 1;
+
+	if (!s->iter.reverse || s->at_segment == 0)
+		check_gap(s, s->at_segment);
+	if (!s->iter.reverse)
+		return;
+	while (behind < s->segment_count && s->segments[behind].first_seq == UINT64_MAX)
+		behind++;
+	if (behind < s->segment_count)
+		check_gap(s, behind);
+}
+
 static int
 enter_segment(struct raw_session *s, struct tape_error *err)
 {
@@ -74,8 +90,7 @@ enter_segment(struct raw_session *s, struct tape_error *err)
 	}
 	if (r != 0)
 		return r;
-	if (!s->iter.reverse)
-		check_gap(s, s->at_segment);
+	check_gaps(s);
 	s->at_frame = s->iter.reverse ? g->frame_count : 0;
 	return g->bad ? 0 : 1;
 }

@@ -46,7 +46,10 @@ struct raw_segment {
 	uint64_t mark_frame;	 /* offset of the last frame with a MARK, 0 = none */
 	struct raw_form **forms; /* open addressing by number */
 	size_t form_count, form_cap;
-	uint64_t used; /* when it was last needed */
+	uint64_t form_bytes; /* memory that they take, about */
+	uint32_t undefined;  /* of them: used and not defined */
+	bool many_forms;     /* told already */
+	uint64_t used;	     /* when it was last needed */
 };
 
 /* Bytes of a file, read ahead where reading goes on where it stopped. */
@@ -90,11 +93,12 @@ struct raw_session {
 	char boot_id[40];
 	uint64_t pid_start;
 	bool have_pid_start;
-	bool no_memory;	 /* a fact is missing for want of it */
-	bool owner_gone; /* no session and no segment of it grows any more */
-	uint64_t form_bytes;
-	uint64_t clock;	    /* ticks at each use, for least-recently-used */
-	size_t frames_held; /* over all segments */
+	bool no_memory;	     /* a fact is missing for want of it */
+	bool owner_gone;     /* no session and no segment of it grows any more */
+	uint64_t form_bytes; /* over all segments */
+	bool keep_all;	     /* what is borrowed stays: no segment is dropped */
+	uint64_t clock;	     /* ticks at each use, for least-recently-used */
+	size_t frames_held;  /* over all segments */
 
 	struct source_iter iter;
 	size_t at_segment, at_frame, at_item;
@@ -125,6 +129,8 @@ int raw_segment_open(struct raw_session *s, size_t index, struct tape_error *err
 int raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err);
 /* Frames and forms. */
 int raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err);
+/* Forgets frames and forms; what was borrowed from them is gone. */
+void raw_segment_drop(struct raw_session *s, size_t index);
 void raw_segment_release(struct raw_session *s, struct raw_segment *segment);
 struct raw_form *raw_segment_form(struct raw_segment *segment, uint32_t number);
 /* The form of a record at an offset in the file, or NULL: reported, the record is skipped. */

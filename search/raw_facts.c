@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/error.h"
+#include "format/hash.h"
 #include "format/manifest.h"
 #include "format/os.h"
 #include "format/path.h"
@@ -156,8 +157,10 @@ ends_closed(struct raw_session *s, bool *closed, struct tape_error *err)
 	int r;
 
 	*closed = false;
+	if (g->bad)
+		return 0;
 	r = raw_segment_open(s, s->segment_count - 1, err);
-	if (r != 0 || g->bad || g->size < SEGMENT_HEADER + sizeof buf)
+	if (r != 0 || g->size < SEGMENT_HEADER + sizeof buf)
 		return r;
 	got = os_pread(g->fd, buf, sizeof buf, g->size - sizeof buf);
 	if (got < 0)
@@ -166,6 +169,8 @@ ends_closed(struct raw_session *s, bool *closed, struct tape_error *err)
 	*closed = got == (int64_t)sizeof buf &&
 		  frame_header_read(&g->key, buf, g->size - sizeof buf, &frame) &&
 		  frame.kind == FRAME_END && frame.payload_bytes == END_PAYLOAD &&
+		  hash_check(buf + FRAME_HEADER, END_PAYLOAD, g->key.seed) ==
+			  frame.payload_check &&
 		  end_payload_read(buf + FRAME_HEADER, END_PAYLOAD, &end) == 0 &&
 		  end.reason == END_CLOSED;
 	return 0;
@@ -247,20 +252,32 @@ read_mark(struct raw_session *s, size_t segment, struct tape_error *err)
 	return r < 0 ? r : 0;
 }
 
+/*
+ * Looks for it from the end. Whoever asks holds things that are borrowed from
+ * loaded segments, so none of those is dropped meanwhile, and what is loaded
+ * here is not kept.
+ */
 static void
 find_mark(struct raw_session *s)
 {
 	struct tape_error err = { 0 };
+	bool found = false;
+	int r = 0;
 
 	s->mark_known = true;
-	for (size_t i = s->segment_count; i-- > 0;) {
-		if (raw_segment_load(s, i, &err) != 0)
-			return;
-		if (s->segments[i].mark_frame == 0)
-			continue;
-		(void)read_mark(s, i, &err);
-		return;
+	s->keep_all = true;
+	for (size_t i = s->segment_count; i-- > 0 && r == 0 && !found;) {
+		struct raw_segment *g = &s->segments[i];
+		bool was_loaded = g->loaded;
+
+		r = raw_segment_load(s, i, &err);
+		found = r == 0 && g->mark_frame != 0;
+		if (found)
+			r = read_mark(s, i, &err);
+		if (g->loaded && !was_loaded)
+			raw_segment_drop(s, i);
 	}
+	s->keep_all = false;
 }
 
 bool

@@ -15,14 +15,29 @@
 #define FRAMES_HELD (3u << 20)
 /* Descriptors are kept from the first look on in sessions of at most so many segments. */
 #define OPEN_MAX_PROBED 16u
-/* FORM records of a session, in bytes. */
+/* Memory of the forms of a segment; and of those of a session that are kept. */
 #define FORM_BYTES_MAX (96u << 20)
+/* Forms of a segment that are used and not defined: each of so many is told once. */
+#define UNDEFINED_MAX 1024u
 
 static void
 report(struct raw_session *s, const struct raw_segment *g, int kind, uint64_t offset,
        uint64_t bytes, const char *message)
 {
 	reader_report(s->base.reader, kind, g->path, offset, bytes, "%s", message);
+}
+
+/* A link, a directory, a FIFO: never followed, never waited for. */
+static int
+not_regular(struct raw_session *s, struct raw_segment *g)
+{
+	report(s, g, TAPE_DAMAGE_MET, 0, 0,
+	       "the segment is not a regular file and is not read; restore it from a "
+	       "copy");
+	g->bad = true;
+	g->damaged = true;
+	g->size = 0;
+	return TAPE_ERR_DAMAGED;
 }
 
 int
@@ -42,6 +57,8 @@ raw_segment_open(struct raw_session *s, size_t index, struct tape_error *err)
 		if (r == -ENOENT)
 			return error_set(err, TAPE_ERR_NOT_FOUND, g->path, 0,
 					 "the segment is gone");
+		if (r == -ELOOP || r == -EINVAL)
+			return not_regular(s, g);
 		return error_io(err, r, g->path, "cannot open the segment");
 	}
 	/* A writer cuts a failed write off: what is not there any more was never committed. */
@@ -107,6 +124,26 @@ form_add(struct raw_segment *g, uint32_t number, uint64_t offset)
 	return f;
 }
 
+/* Every field counts: what differs in site, unit or store alone differs too. */
+static bool
+same_form(const struct form *a, const struct form *b)
+{
+	size_t size = form_record_size(a);
+	uint8_t *bytes;
+	bool same;
+
+	if (size != form_record_size(b))
+		return false;
+	bytes = malloc(2 * size);
+	if (bytes == NULL)
+		return true; /* nothing hangs on it but a report */
+	form_record_write(a, bytes);
+	form_record_write(b, bytes + size);
+	same = memcmp(bytes, bytes + size, size) == 0;
+	free(bytes);
+	return same;
+}
+
 /* A number that was defined before may only be defined again as the same. */
 static void
 form_again(struct raw_session *s, struct raw_segment *g, struct raw_form *f,
@@ -118,12 +155,20 @@ form_again(struct raw_session *s, struct raw_segment *g, struct raw_form *f,
 	    form_decode(rec->data + RECORD_HEADER, rec->len - RECORD_HEADER, rec->form,
 			&other, NULL) != 0)
 		return;
-	if (!form_same_content(&f->base.form, &other))
+	if (!same_form(&f->base.form, &other))
 		reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path, offset, rec->len,
 			      "damaged: form %u is defined twice, differently; the first "
 			      "is used",
 			      rec->form);
 	form_release(&other);
+}
+
+/* What a decoded form takes, about. */
+static uint64_t
+form_cost(const struct raw_form *f, uint32_t record_bytes)
+{
+	return sizeof *f + 3ull * record_bytes +
+	       f->base.form.var_count * (sizeof(struct form_var) + sizeof(uint32_t));
 }
 
 static int
@@ -138,17 +183,18 @@ form_record(struct raw_session *s, struct raw_segment *g, const struct record *r
 		form_again(s, g, f, rec, offset);
 		return 0;
 	}
+	if (g->form_bytes > FORM_BYTES_MAX) {
+		if (!g->many_forms)
+			report(s, g, TAPE_DAMAGE_MET, offset, rec->len,
+			       "more forms than a reader holds; scopes of further ones "
+			       "are not shown");
+		g->many_forms = true;
+		return 0;
+	}
 	f = form_add(g, rec->form, offset);
 	if (f == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, g->path, offset,
 				 "no memory for the forms of a session");
-	if (s->form_bytes > FORM_BYTES_MAX) {
-		report(s, g, TAPE_DAMAGE_MET, offset, rec->len,
-		       "more forms than a reader holds; scopes of further ones are not "
-		       "shown");
-		return 0;
-	}
-	s->form_bytes += rec->len;
 	r = form_decode(rec->data + RECORD_HEADER, rec->len - RECORD_HEADER, rec->form,
 			&f->base.form, &why);
 	if (r == TAPE_ERR_NOMEM)
@@ -159,6 +205,8 @@ form_record(struct raw_session *s, struct raw_segment *g, const struct record *r
 			      why.message);
 	else
 		f->state = RAW_FORM_GOOD;
+	g->form_bytes += form_cost(f, rec->len);
+	s->form_bytes += form_cost(f, rec->len);
 	return 0;
 }
 
@@ -170,8 +218,10 @@ raw_segment_use_form(struct raw_session *s, struct raw_segment *g, uint32_t numb
 
 	if (f != NULL && f->state == RAW_FORM_GOOD && f->defined_at < offset)
 		return f;
-	if (f == NULL)
+	if (f == NULL && g->undefined < UNDEFINED_MAX) {
 		f = form_add(g, number, UINT64_MAX);
+		g->undefined++;
+	}
 	if (f != NULL && f->complained)
 		return NULL;
 	if (f != NULL)
@@ -231,8 +281,10 @@ frame_add(struct raw_session *s, struct raw_segment *g, const struct frame *fram
 		g->frame_cap = cap;
 	}
 	f = &g->frames[g->frame_count++];
+	/* Frames are looked up by seq: one without scopes stands between its neighbours. */
 	*f = (struct raw_frame){ .offset = frame->offset,
-				 .first_seq = frame->first_seq,
+				 .first_seq = frame->scopes != 0 ? frame->first_seq
+								 : g->next_seq,
 				 .payload = frame->payload_bytes,
 				 .scopes = frame->scopes,
 				 .contents = frame->contents };
@@ -378,11 +430,31 @@ raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err)
 }
 
 static void
-drop_table(struct raw_session *s, size_t index)
+drop_forms(struct raw_session *s, struct raw_segment *g)
+{
+	for (size_t i = 0; i < g->form_cap; i++) {
+		struct raw_form *f = g->forms[i];
+
+		if (f == NULL)
+			continue;
+		if (f->base.plan != NULL && s->base.drop_plan != NULL)
+			s->base.drop_plan(f->base.plan);
+		form_release(&f->base.form);
+		free(f);
+	}
+	free(g->forms);
+	g->forms = NULL;
+	s->form_bytes -= g->form_bytes;
+	g->form_count = g->form_cap = g->form_bytes = g->undefined = 0;
+}
+
+void
+raw_segment_drop(struct raw_session *s, size_t index)
 {
 	struct raw_segment *g = &s->segments[index];
 
 	raw_cache_drop_segment(s, index);
+	drop_forms(s, g);
 	s->frames_held -= g->frame_count;
 	free(g->frames);
 	g->frames = NULL;
@@ -397,9 +469,12 @@ make_room(struct raw_session *s, size_t keep)
 {
 	size_t open = 0;
 
+	if (s->keep_all)
+		return;
 	for (size_t i = 0; i < s->segment_count; i++)
 		open += s->segments[i].loaded;
-	while (s->frames_held > FRAMES_HELD || open > 256) {
+	while (s->frames_held > FRAMES_HELD || s->form_bytes > FORM_BYTES_MAX ||
+	       open > 256) {
 		size_t oldest = s->segment_count;
 
 		for (size_t i = 0; i < s->segment_count; i++)
@@ -409,7 +484,7 @@ make_room(struct raw_session *s, size_t keep)
 				oldest = i;
 		if (oldest == s->segment_count)
 			return;
-		drop_table(s, oldest);
+		raw_segment_drop(s, oldest);
 		open--;
 	}
 }
@@ -464,7 +539,7 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 	segment_scan_close(scan);
 	g->loaded = r == 0;
 	if (r != 0)
-		drop_table(s, index);
+		raw_segment_drop(s, index);
 	else
 		make_room(s, index);
 	return r;
@@ -473,17 +548,7 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 void
 raw_segment_release(struct raw_session *s, struct raw_segment *g)
 {
-	for (size_t i = 0; i < g->form_cap; i++) {
-		struct raw_form *f = g->forms[i];
-
-		if (f == NULL)
-			continue;
-		if (f->base.plan != NULL && s->base.drop_plan != NULL)
-			s->base.drop_plan(f->base.plan);
-		form_release(&f->base.form);
-		free(f);
-	}
-	free(g->forms);
+	drop_forms(s, g);
 	free(g->frames);
 	free(g->path);
 	os_close(&g->fd);

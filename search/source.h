@@ -12,7 +12,7 @@
 #include "format/form.h"
 #include "tape/search.h"
 
-/* A form as a source hands it out. Lives until the source is closed. */
+/* A form as a source hands it out. Borrowed as the record that has it. */
 struct source_form {
 	struct form form;
 	void *plan;	/* of the cursor; freed through source->drop_plan */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tapes that somebody made on purpose: every checksum is right, and nothing else need be. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "format/le.h"
-#include "format/limits.h"
 #include "tests/support/reading.h"
 #include "tests/support/suite.h"
 
@@ -28,6 +28,218 @@ START_TEST(records_too_short_for_scopes_leave_the_others_in_their_place)
 }
 END_TEST
 
+/* Frames that hold no scope, with a first seq that is none of theirs. */
+START_TEST(marks_with_a_foreign_seq_hide_no_target)
+{
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	put(1, 1);
+	testwriter_group(&w);
+	for (int i = 0; i < 2; i++) {
+		uint64_t seq = w.seq;
+
+		w.seq = i == 0 ? 0 : (uint64_t)1 << 62;
+		testwriter_mark(&w);
+		w.first_seq = w.seq;
+		testwriter_group(&w);
+		w.seq = seq;
+	}
+	put(2, 2);
+	testwriter_group(&w);
+	put(3, 3);
+	testwriter_group(&w);
+	testwriter_link(&w, &form, 1, 0);
+	testwriter_link(&w, &form, 2, 0);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("y=1,2", NULL), "1 2 4 5");
+	ck_assert_uint_eq(damage, 0);
+}
+END_TEST
+
+/* The END frame is damaged: it says "closed", and nothing proves that it was written so. */
+START_TEST(a_damaged_end_does_not_close_a_session)
+{
+	struct tape_reader *reader;
+	struct tape_info *info;
+
+	begin_killed(0, 1);
+	testwriter_form(&w, &form);
+	put(1, 1);
+	testwriter_group(&w);
+	testwriter_end(&w, END_ROLLED);
+	w.data[w.len - 8] = END_CLOSED;
+	save();
+	reader = open_tape();
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	ck_assert_int_eq(info->sessions[0].state, TAPE_KILLED);
+	ck_assert_uint_eq(damage, 1);
+	tape_info_free(info);
+	tape_reader_close(reader);
+}
+END_TEST
+
+START_TEST(a_segment_that_is_no_regular_file_is_told_and_passed_over)
+{
+	char text[TAPE_SESSION_TEXT], path[600];
+
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	put(1, 1);
+	testwriter_group(&w);
+	testwriter_end(&w, END_ROLLED);
+	save();
+	tape_session_text(testwriter_session_a, text);
+	(void)snprintf(path, sizeof path, "%s/sessions/%s/000001.log", dir, text);
+	ck_assert_int_eq(symlink("000000.log", path), 0);
+	ck_assert_str_eq(seqs("", NULL), "1");
+	ck_assert_uint_eq(damage, 1);
+	ck_assert_ptr_nonnull(strstr(last_report, "000001.log"));
+	damage = 0;
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_str_eq(seqs("", NULL), "1");
+	ck_assert_uint_eq(damage, 1);
+}
+END_TEST
+
+START_TEST(what_is_missing_between_segments_is_told_in_both_directions)
+{
+	struct tape_find_options backward = { .size = sizeof backward,
+					      .flags = TAPE_FIND_REVERSE };
+
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	put(1, 1);
+	testwriter_group(&w);
+	testwriter_end(&w, END_ROLLED);
+	save();
+	begin(1, 2);
+	testwriter_end(&w, END_ROLLED);
+	save();
+	begin(2, 5);
+	testwriter_form(&w, &form);
+	put(5, 5);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("", NULL), "1 5");
+	ck_assert_uint_eq(damage, 1);
+	damage = 0;
+	ck_assert_str_eq(seqs("", &backward), "5 1");
+	ck_assert_uint_eq(damage, 1);
+}
+END_TEST
+
+START_TEST(a_form_defined_again_with_another_site_is_damage)
+{
+	struct form other;
+	const char *labels[] = { "run", "step" };
+
+	ck_assert_int_eq(
+		form_build(1, "b.c", 9, "main", labels, 2, form.vars, 2, &other, NULL),
+		0);
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	testwriter_form(&w, &form);
+	put(1, 1);
+	testwriter_group(&w);
+	testwriter_form(&w, &other);
+	put(2, 2);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("_file=a.c", NULL), "1 2");
+	ck_assert_uint_eq(damage, 1);
+	form_release(&other);
+}
+END_TEST
+
+/* Each that is remembered costs memory, so some are, and their scopes told once. */
+START_TEST(a_thousand_forms_that_are_not_defined_are_remembered_and_no_more)
+{
+	uint8_t delta[8] = { 0 };
+
+	begin(0, 1);
+	for (uint32_t i = 0; i < 6000; i++)
+		testwriter_record(&w, RECORD_SCOPE, 1000 + i / 2, delta, sizeof delta);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("", NULL), "");
+	ck_assert_uint_eq(damage, 1024 + 2 * (3000 - 1024));
+}
+END_TEST
+
+START_TEST(forms_beyond_what_a_reader_holds_are_told_once)
+{
+	uint8_t empty[14] = { 0 }; /* no site, no labels, no variables */
+	uint8_t delta[8] = { 0 };
+
+	begin(0, 1);
+	for (uint32_t i = 1; i <= 600000; i++)
+		testwriter_record(&w, RECORD_FORM, i, empty, sizeof empty);
+	testwriter_record(&w, RECORD_SCOPE, 1, delta, sizeof delta);
+	testwriter_record(&w, RECORD_SCOPE, 600000, delta, sizeof delta);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("", NULL), "1");
+	ck_assert_uint_eq(damage, 2); /* the forms, and the scope of the last */
+}
+END_TEST
+
+/* More segments than are kept open, and no MARK: looking for one goes through them all. */
+START_TEST(looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is)
+{
+	struct form blobs, other;
+	const char *labels[] = { "run", "blobs" };
+	const struct form_var vars[] = {
+		{ .name = "b", .unit = "", .type = TAPE_STR, .store = TAPE_AS_BLOB },
+		{ .name = "t", .unit = "", .type = TAPE_STR },
+	};
+	char bytes[100];
+	struct tape_value values[2];
+	struct tape_reader *reader;
+	struct tape_query *query;
+	struct tape_cursor *cursor;
+	const struct tape_scope *scope;
+
+	memset(bytes, 'z', sizeof bytes);
+	values[0] = testwriter_bytes_value(TAPE_STR, bytes, sizeof bytes);
+	values[1] = testwriter_text("hello");
+	testwriter_loose_blob(dir, bytes, sizeof bytes);
+	ck_assert_int_eq(
+		form_build(1, "a.c", 1, "main", labels, 2, vars, 2, &blobs, NULL), 0);
+	make_form(&other, 2, "other");
+	for (uint32_t n = 0; n < 320; n++) {
+		begin_killed(n, n + 1);
+		testwriter_form(&w, n < 2 ? &blobs : &other);
+		if (n == 0)
+			(void)testwriter_scope(&w, &blobs, values, NULL, 0);
+		else if (n == 1)
+			(void)testwriter_link(&w, &blobs, 1, 0);
+		else
+			(void)testwriter_link(&w, &other, 1, 0);
+		testwriter_group(&w);
+		testwriter_end(&w, END_ROLLED);
+		save();
+	}
+	reader = open_tape();
+	cursor = find(reader, &query, "blobs _link=any", NULL);
+	ck_assert_int_eq(tape_cursor_next(cursor, &scope, NULL), 1);
+	ck_assert_uint_eq(tape_scope_pos(scope).seq, 2);
+	ck_assert_int_eq(memcmp(tape_scope_var(scope, 1).value->data, "hello", 5), 0);
+	ck_assert_int_eq(tape_cursor_next(cursor, &scope, NULL), 0);
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+	form_release(&blobs);
+	form_release(&other);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -38,6 +250,16 @@ main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase,
 		       records_too_short_for_scopes_leave_the_others_in_their_place);
+	tcase_add_test(tcase, marks_with_a_foreign_seq_hide_no_target);
+	tcase_add_test(tcase, a_damaged_end_does_not_close_a_session);
+	tcase_add_test(tcase, a_segment_that_is_no_regular_file_is_told_and_passed_over);
+	tcase_add_test(tcase,
+		       what_is_missing_between_segments_is_told_in_both_directions);
+	tcase_add_test(tcase, a_form_defined_again_with_another_site_is_damage);
+	tcase_add_test(tcase,
+		       a_thousand_forms_that_are_not_defined_are_remembered_and_no_more);
+	tcase_add_test(tcase, forms_beyond_what_a_reader_holds_are_told_once);
+	tcase_add_test(tcase, looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
