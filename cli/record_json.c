@@ -560,12 +560,36 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
+/* YAJL looks at no result of its allocator: one that ends the program is what it needs. */
+static void *
+parser_malloc(void *context, size_t size)
+{
+	(void)context;
+	return mem_resize(NULL, size);
+}
+
+static void *
+parser_realloc(void *context, void *old, size_t size)
+{
+	(void)context;
+	return mem_resize(old, size);
+}
+
+static void
+parser_free(void *context, void *memory)
+{
+	(void)context;
+	free(memory);
+}
+
 static void
 start_parser(struct json_reader *r)
 {
+	static yajl_alloc_funcs memory = { parser_malloc, parser_realloc, parser_free, NULL };
+
 	if (r->yajl)
 		yajl_free(r->yajl);
-	r->yajl = yajl_alloc(&callbacks, NULL, r);
+	r->yajl = yajl_alloc(&callbacks, &memory, r);
 	(void)yajl_config(r->yajl, yajl_allow_multiple_values, 1);
 }
 
