@@ -35,8 +35,11 @@ check_gap(struct raw_session *s, size_t index)
 {
 	const struct raw_segment *g = &s->segments[index], *before;
 	uint64_t expected = 1;
+	bool empty = g->first_seq == UINT64_MAX;
+	/* Without scopes a segment still says which seq was free when it began. */
+	uint64_t begins = empty ? g->head_seq : g->first_seq;
 
-	if (g->first_seq == UINT64_MAX || g->damaged_head || !g->loaded)
+	if (begins == 0 || !g->loaded || (empty ? g->damaged : g->damaged_head))
 		return;
 	for (size_t i = index; i-- > 0;) {
 		before = &s->segments[i];
@@ -50,11 +53,11 @@ check_gap(struct raw_session *s, size_t index)
 	}
 	if (s->segments[0].number != 0 && expected == 1)
 		return;
-	if (g->first_seq > expected)
+	if (begins > expected)
 		reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path, SEGMENT_HEADER, 0,
 			      "scopes are missing: seq %llu is followed by %llu",
 			      (unsigned long long)expected - 1,
-			      (unsigned long long)g->first_seq);
+			      (unsigned long long)begins);
 }
 
 /* Walking backward, a segment shows what is missing before the one behind it. */

@@ -34,6 +34,7 @@ struct raw_segment {
 	char *path;	    /* relative to the tape */
 	uint64_t size;	    /* as of the snapshot; UINT64_MAX = as found when opened */
 	uint64_t first_seq; /* of its first scope; UINT64_MAX = none */
+	uint64_t head_seq;  /* the next free seq, as its first frame has it; 0 = no frame */
 	uint64_t cut;	    /* seqs from here on belong to a later segment */
 	int fd;
 	bool probed, loaded, bad; /* bad: its header does not verify */

@@ -417,6 +417,8 @@ raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err)
 			r = walk_records(s, g, &event, true, err);
 		if (r < 0)
 			break;
+		if (g->head_seq == 0)
+			g->head_seq = event.frame.first_seq;
 		if (event.frame.scopes != 0) {
 			g->first_seq = event.frame.first_seq;
 			r = 0;
