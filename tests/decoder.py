@@ -78,8 +78,8 @@ class Segment:
             elif opened and begins or not opened and not begins and not hurt:
                 self.bad(off, 'a group without its last frame' if opened else 'a group without its first')
                 hole, self.forms = True, forms if opened else self.forms
-            if begins:
-                group, hurt, late, forms = [], False, [], self.forms
+            forms = forms if opened and not begins else self.forms
+            group, hurt, late = ([], False, []) if begins else (group, hurt, late)
             if hash64(payload, self.seed) != f[10]:
                 late.append(off)
                 hole = hurt = True

@@ -160,6 +160,14 @@ class DecoderTest(unittest.TestCase):
         self.assertEqual(self.seqs(), [1, 5])
         self.assertIn('without its last frame', self.damage[0][3])
 
+    def test_a_form_of_a_group_that_is_not_shown_does_not_count(self):
+        t = w.Writer()
+        t.group(FORM_N, scope(1), flags=1)
+        t.group(scope(2))
+        t.group(FORM_N, scope(3))
+        self.read(t)
+        self.assertEqual(self.seqs(), [3])
+
     def test_a_group_whose_last_frame_was_damaged_is_complete(self):
         t = w.Writer()
         t.group(FORM_N, scope(1), flags=1)
