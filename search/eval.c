@@ -226,7 +226,8 @@ leaf(struct eval *e, const struct query_node *node)
 		return test_hash(e, node);
 	case QUERY_BLOB:
 		return test_blob(e, node);
-	default:
+	default: /* a name, left open by an expression that gave up on it */
+		gave_up(e, node);
 		return false;
 	}
 }
@@ -253,7 +254,8 @@ combine(struct eval *e, const struct query_node *node)
  * A subtree that depends on content alone has the same answer for a scope and
  * for all links to it: it is remembered under the seq of the scope. A link that
  * does not fit its target has no part in that: the upper half of an entry says
- * which labels and variables its answers are for.
+ * which labels and variables its answers are for. Nor has a form whose own
+ * enumerators or stores count (plan.h).
  */
 static bool
 remembered(struct eval *e, const struct query_node *node)
@@ -286,7 +288,7 @@ evaluate(struct eval *e, const struct query_node *node)
 
 	if (answer != PLAN_MAYBE)
 		return answer == PLAN_YES;
-	if (node->memo >= 0)
+	if (node->memo >= 0 && !e->plan->own)
 		return remembered(e, node);
 	return node->first == NULL ? leaf(e, node) : combine(e, node);
 }

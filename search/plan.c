@@ -81,79 +81,93 @@ plan_test_text(const struct query_node *node, const char *text, size_t len)
 	return node->op == QUERY_NE ? !any : any;
 }
 
-/* Text with wildcards, or as it stands where it was quoted. */
-static bool
+/*
+ * Text with wildcards, or as it stands where it was quoted. 1, 0, -1 = none of
+ * the others matches, and a regular expression gave up.
+ */
+static int
 glob_any(const struct query_node *node, const char *text, size_t len)
 {
-	for (size_t i = 0; i < node->atom_count; i++) {
-		const struct query_atom *a = &node->atoms[i];
+	int any = 0;
 
-		if (node->op == QUERY_MATCH) {
-			if (pattern_match(a->pattern, text, len) == 1)
-				return true;
-		} else if (a->quoted) {
-			if (a->len == len && memcmp(a->text, text, len) == 0)
-				return true;
-		} else if (pattern_glob(a->text, a->len, text, len)) {
-			return true;
-		}
+	for (size_t i = 0; i < node->atom_count && any != 1; i++) {
+		const struct query_atom *a = &node->atoms[i];
+		int one;
+
+		if (node->op == QUERY_MATCH)
+			one = pattern_match(a->pattern, text, len);
+		else if (a->quoted)
+			one = a->len == len && memcmp(a->text, text, len) == 0;
+		else
+			one = pattern_glob(a->text, a->len, text, len);
+		if (one != 0)
+			any = one;
 	}
-	return false;
+	return any;
 }
 
-bool
+/* What gave up is left open: evaluation says so on the first scope that hangs on it. */
+static uint8_t
+name_answer(const struct query_node *node, int any)
+{
+	if (any < 0)
+		return PLAN_MAYBE;
+	return (any == 1) != (node->op == QUERY_NE);
+}
+
+uint8_t
 plan_test_name(const struct query_node *node, const char *text)
 {
-	bool any = glob_any(node, text, strlen(text));
-
-	return node->op == QUERY_NE ? !any : any;
+	return name_answer(node, glob_any(node, text, strlen(text)));
 }
 
-static bool
+static uint8_t
 test_labels(const struct query_node *node, const struct form *form)
 {
-	bool any = false;
+	int any = 0;
 
-	for (uint32_t i = 0; i < form->label_count && !any; i++)
-		any = glob_any(node, form->labels[i], strlen(form->labels[i]));
-	return node->op == QUERY_NE ? !any : any;
+	for (uint32_t i = 0; i < form->label_count && any != 1; i++) {
+		int one = glob_any(node, form->labels[i], strlen(form->labels[i]));
+
+		if (one != 0)
+			any = one;
+	}
+	return name_answer(node, any);
 }
 
-static bool
+static uint8_t
 test_path(const struct query_node *node, const struct form *form)
 {
 	char path[LIMIT_LABELS * (LIMIT_NAME + 1)];
 	size_t len = 0;
-	bool any;
 
 	for (uint32_t i = 0; i < form->label_count; i++) {
 		size_t n = strlen(form->labels[i]);
 
 		if (n + 1 > sizeof path - len)
-			return false;
+			return PLAN_NO;
 		if (i != 0)
 			path[len++] = '/';
 		memcpy(path + len, form->labels[i], n);
 		len += n;
 	}
-	any = glob_any(node, path, len);
-	return node->op == QUERY_NE ? !any : any;
+	return name_answer(node, glob_any(node, path, len));
 }
 
 /* The whole recorded name, or its last parts: solver.c finds src/solver.c. */
-static bool
+static uint8_t
 test_site(const struct query_node *node, const char *text)
 {
 	size_t len = strlen(text);
-	bool any;
+	int any;
 
 	if (len == 0)
-		return false;
+		return PLAN_NO;
 	any = glob_any(node, text, len);
-	for (size_t at = 0; !any && node->op != QUERY_MATCH && at + 1 < len; at++)
+	for (size_t at = 0; any == 0 && node->op != QUERY_MATCH && at + 1 < len; at++)
 		if (text[at] == '/')
 			any = glob_any(node, text + at + 1, len - at - 1);
-	return node->op == QUERY_NE ? !any : any;
+	return name_answer(node, any);
 }
 
 static bool
@@ -288,7 +302,7 @@ find_refs(const struct query_node *node, const struct form *form, struct plan_re
 /* ---- the whole ---- */
 
 static uint8_t
-leaf_answer(const struct plan_session *s, const struct plan *plan,
+leaf_answer(const struct plan_session *s, struct plan *plan,
 	    const struct query_node *node, const struct form *form)
 {
 	switch (node->kind) {
@@ -306,6 +320,7 @@ leaf_answer(const struct plan_session *s, const struct plan *plan,
 	case QUERY_LINE:
 		return form->line != 0 && plan_test_int(node, form->line);
 	case QUERY_BLOB:
+		plan->own |= holds_blob(form);
 		return node->op == QUERY_NE || holds_blob(form) ? PLAN_MAYBE : PLAN_NO;
 	case QUERY_VAR:
 		return plan->first[node->leaf] == plan->first[node->leaf + 1]
@@ -379,6 +394,8 @@ plan_form(const struct plan_session *s, const struct form *form)
 	for (uint32_t i = 0; i < q->var_count; i++)
 		if (tests[i] != NULL)
 			(void)find_refs(tests[i], form, plan->refs + plan->first[i]);
+	for (size_t i = 0; i < total; i++)
+		plan->own |= form->vars[plan->refs[i].var].enumerator_count != 0;
 	plan->answer = resolve(s, plan, q->root, form);
 	free(tests);
 	return plan;

@@ -28,6 +28,8 @@ struct plan_ref {
 
 struct plan {
 	uint8_t answer; /* of the whole query for scopes of this form */
+	/* Enumerators or stores count, which a link need not share with its target. */
+	bool own;
 	uint8_t *answers;
 	uint32_t *first; /* by leaf: refs[first[leaf]] to refs[first[leaf + 1] - 1] */
 	struct plan_ref *refs;
@@ -46,7 +48,8 @@ void plan_free(void *plan);
 /* Tests that several places need. */
 bool plan_test_int(const struct query_node *node, query_int v);
 /* Names: text with wildcards, or as it stands where it was quoted. */
-bool plan_test_name(const struct query_node *node, const char *text);
+/* enum plan_answer; PLAN_MAYBE: a regular expression gave up. */
+uint8_t plan_test_name(const struct query_node *node, const char *text);
 /* 1, 0, -1 = a regular expression gave up. */
 int plan_test_text(const struct query_node *node, const char *text, size_t len);
 

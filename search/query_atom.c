@@ -290,6 +290,9 @@ interval_tolerance(struct query_parse *p, struct query_atom *a, size_t sign_at)
 		lo.d = x.d - t.d;
 		hi.d = x.d + t.d;
 	}
+	if (isnan(lo.d) || isnan(hi.d))
+		return query_parse_fail(p, a->at,
+					"expected finite numbers around \"+-\"");
 	lo.f = (float)lo.d;
 	hi.f = (float)hi.d;
 	a->number = true;
@@ -522,6 +525,8 @@ mean_position(struct query_parse *p, struct query_node *node, struct query_atom 
 static int
 mean_link(struct query_parse *p, struct query_node *node, struct query_atom *a)
 {
+	int r;
+
 	if (a->range)
 		return query_parse_fail(p, a->at, "expected %s, not a range",
 					query_field_expects(node->kind));
@@ -529,7 +534,10 @@ mean_link(struct query_parse *p, struct query_node *node, struct query_atom *a)
 		return 0;
 	if (memchr(a->text, ':', a->len) == NULL)
 		return mean_number(p, node, a);
-	return mean_position(p, node, a);
+	r = mean_position(p, node, a);
+	if (r == 0 && a->seq == 0)
+		return query_parse_fail(p, a->at, "expected a seq from 1 on");
+	return r;
 }
 
 static int

@@ -41,9 +41,12 @@ query_parse_copy(struct query_parse *p, const char *text, size_t len)
 int
 query_parse_quoted(struct query_parse *p, const char **text, size_t *len)
 {
-	size_t start = p->at++, n = 0;
-	char *copy = query_alloc(p->query, p->len - start + 1);
+	size_t start = p->at++, n = 0, end = start + 1;
+	char *copy;
 
+	while (end < p->len && p->text[end] != '"')
+		end += p->text[end] == '\\' && end + 1 < p->len ? 2 : 1;
+	copy = query_alloc(p->query, end - start + 1);
 	if (copy == NULL)
 		return query_parse_nomem(p);
 	while (p->at < p->len && p->text[p->at] != '"') {

@@ -240,6 +240,88 @@ START_TEST(looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is)
 }
 END_TEST
 
+/* ---- queries ---- */
+
+START_TEST(a_regular_expression_that_gives_up_on_a_name_is_an_error)
+{
+	static const char *const texts[] = { "/^(a+)+$|!/", "_path~/^run.(a+)+$|!/" };
+	struct tape_reader *reader;
+	struct tape_query *query;
+	struct tape_cursor *cursor;
+	struct tape_error err = { 0 };
+	const struct tape_scope *scope;
+	char label[62];
+	struct form f;
+
+	memset(label, 'a', sizeof label);
+	label[60] = '!';
+	label[61] = '\0';
+	make_form(&f, 2, label);
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	put(1, 1);
+	testwriter_form(&w, &f);
+	testwriter_link(&w, &f, 1, 0);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	reader = open_tape();
+	for (size_t i = 0; i < 2; i++) {
+		cursor = find(reader, &query, texts[i], NULL);
+		ck_assert_int_eq(tape_cursor_next(cursor, &scope, &err), TAPE_ERR_LIMIT);
+		ck_assert_ptr_nonnull(strstr(err.message, "column 1"));
+		tape_cursor_close(cursor);
+		tape_query_free(query);
+	}
+	tape_reader_close(reader);
+	form_release(&f);
+}
+END_TEST
+
+START_TEST(a_link_answers_by_the_enumerators_of_its_own_form)
+{
+	struct form_enumerator first = { 1, "red" }, second = { 1, "rot" };
+	struct form_var var = { .name = "e",
+				.unit = "",
+				.type = TAPE_I64,
+				.enumerator_count = 1,
+				.enumerators = &first };
+	const char *label = "run";
+	struct tape_value one = testwriter_i64(1);
+	struct form a, b;
+
+	ck_assert_int_eq(form_build(1, "a.c", 1, "f", &label, 1, &var, 1, &a, NULL), 0);
+	var.enumerators = &second;
+	ck_assert_int_eq(form_build(2, "b.c", 1, "f", &label, 1, &var, 1, &b, NULL), 0);
+	begin(0, 1);
+	testwriter_form(&w, &a);
+	testwriter_form(&w, &b);
+	(void)testwriter_scope(&w, &a, &one, NULL, 0);
+	(void)testwriter_link(&w, &b, 1, 0);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("e=red", NULL), "1");
+	ck_assert_str_eq(seqs("e=rot", NULL), "2");
+	ck_assert_str_eq(seqs("e=1", NULL), "1 2");
+	form_release(&a);
+	form_release(&b);
+}
+END_TEST
+
+START_TEST(a_link_to_seq_0_and_a_tolerance_of_infinity_are_refused)
+{
+	static const char *const texts[] = { "_link=abc:0", "_link=2026:0", "x=inf+-inf",
+					     "x=inf+-1%" };
+	struct tape_query *query;
+	struct tape_error err = { 0 };
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		ck_assert_int_eq(tape_query_compile(texts[i], &query, &err),
+				 TAPE_ERR_SYNTAX);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -260,6 +342,9 @@ main(void)
 		       a_thousand_forms_that_are_not_defined_are_remembered_and_no_more);
 	tcase_add_test(tcase, forms_beyond_what_a_reader_holds_are_told_once);
 	tcase_add_test(tcase, looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is);
+	tcase_add_test(tcase, a_regular_expression_that_gives_up_on_a_name_is_an_error);
+	tcase_add_test(tcase, a_link_answers_by_the_enumerators_of_its_own_form);
+	tcase_add_test(tcase, a_link_to_seq_0_and_a_tolerance_of_infinity_are_refused);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
