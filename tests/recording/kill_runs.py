@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+kill_runs.py: many runs of tape-record --ack on one tape, each killed with
+SIGKILL, at moments spread evenly over the time of a run that is left alone.
+After each, every acknowledged position of that session is found, once, at the
+line it was acknowledged for, and nothing is there that was not sent.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import acked
+
+
+def record(options, tape, lines, ack, name):
+    command = [options.tape_record, tape, lines, "--label", "run", "--ack", "--name", name]
+    if options.sync:
+        command += ["--sync", options.sync]
+    return subprocess.Popen(command, stdout=open(ack, "w"), stderr=subprocess.PIPE)
+
+
+def unkilled_time(options, work, lines):
+    times = []
+    for i in range(3):
+        start = time.monotonic()
+        child = record(options, os.path.join(work, "time%d.tape" % i), lines,
+                       os.path.join(work, "ack"), "timing")
+        _, talk = child.communicate(timeout=300)
+        if child.returncode != 0:
+            raise acked.Failed("tape-record: exit %d: %s" % (child.returncode, talk.decode()))
+        times.append(time.monotonic() - start)
+    return sorted(times)[1]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tape-record", required=True)
+    parser.add_argument("--tape-find", required=True)
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--lines", type=int, default=20000)
+    parser.add_argument("--sync")
+    options = acked.absolute(parser.parse_args())
+    work = tempfile.mkdtemp(prefix="tape-kill-")
+    checker = acked.Checker(options.tape_find)
+    tape, lines, ack = (os.path.join(work, n) for n in ("run.tape", "lines", "ack"))
+    killed = total = kept = 0
+    try:
+        acked.write_lines(lines, 0, options.lines)
+        whole = unkilled_time(options, work, lines)
+        for run in range(options.runs):
+            acked.write_lines(lines, run, options.lines)
+            child = record(options, tape, lines, ack, "run %d" % run)
+            # The moment is the point of the test; nothing depends on when it is.
+            time.sleep(whole * (run + 0.5) / options.runs)
+            child.kill()
+            _, talk = child.communicate()
+            if child.returncode not in (0, -9):
+                raise acked.Failed("tape-record: exit %d: %s" %
+                                   (child.returncode, talk.decode()))
+            killed += child.returncode == -9
+            positions = acked.acked(ack)
+            scopes = checker.find(tape, "run = %d" % run)
+            checker.check(scopes, positions, options.lines)
+            total += len(positions)
+            kept += len(scopes)
+        everything = checker.find(tape, "i >= 0")
+        if len(everything) != kept:
+            raise acked.Failed("%d scopes at the end, %d before" % (len(everything), kept))
+        if len({scope["pos"] for scope in everything}) != kept:
+            raise acked.Failed("positions are not distinct")
+    except acked.Failed as failure:
+        print("FAILED: %s (the tape is in %s)" % (failure, tape))
+        return 1
+    print("%d runs, %d killed in time, %d positions acknowledged, %d scopes found" %
+          (options.runs, killed, total, kept))
+    shutil.rmtree(work)
+    if killed < options.runs // 4 or total == 0:
+        print("FAILED: too few runs were killed while they recorded")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+no_memory.py: tape-record and tape-find with the n-th request for memory refused,
+once and from there on, for every n until a run needs fewer. No signal, what was
+acknowledged is found, an exit of 0 means that nothing is missing.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import acked
+
+
+class Runs:
+    def __init__(self, options):
+        self.options = options
+        self.work = tempfile.mkdtemp(prefix="tape-nomem-")
+        self.lines = os.path.join(self.work, "lines")
+        self.blobs = os.path.join(self.work, "blobs")
+        self.fired = os.path.join(self.work, "fired")
+        self.checker = acked.Checker(options.tape_find)
+        acked.write_blobs(self.blobs)
+        acked.write_lines(self.lines, 0, options.lines, self.blobs)
+        self.count = 0
+
+    def run(self, n, ever, command, out):
+        env = dict(os.environ, LD_PRELOAD=self.options.preload, NOMEM_AT=str(n),
+                   NOMEM_FILE=self.fired)
+        if ever:
+            env["NOMEM_EVER"] = "1"
+        if os.path.exists(self.fired):
+            os.unlink(self.fired)
+        with open(out, "w") as stdout:
+            try:
+                done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env=env,
+                                      cwd=self.work, timeout=60)
+            except subprocess.TimeoutExpired:
+                raise acked.Failed("request %d: it hangs" % n)
+        self.count += 1
+        if done.returncode < 0:
+            raise acked.Failed("request %d%s: signal %d: %s" %
+                               (n, "+" if ever else "", -done.returncode, done.stderr.decode()))
+        return done, os.path.exists(self.fired)
+
+    def record(self, n, ever):
+        tape = os.path.join(self.work, "run.tape")
+        ack = os.path.join(self.work, "ack")
+        shutil.rmtree(tape, ignore_errors=True)
+        done, fired = self.run(n, ever, [
+            self.options.tape_record, tape, self.lines, "--label", "run", "--ack", "--commit",
+            "8", "--sync", "none", "--blob-dir", self.blobs], ack)
+        scopes = self.checker.find(tape, "i >= 0") if os.path.isdir(tape) else []
+        self.checker.check_sparse(scopes, acked.acked(ack), self.options.lines)
+        if done.returncode == 0 and len(scopes) != self.options.lines:
+            raise acked.Failed("request %d: exit 0, and %d of %d lines are there" %
+                               (n, len(scopes), self.options.lines))
+        return fired
+
+    def find(self, n, ever):
+        out = os.path.join(self.work, "found")
+        done, fired = self.run(n, ever, [self.options.tape_find, self.whole, "i >= 0", "-o",
+                                         "jsonl"], out)
+        with open(out) as text:
+            found = text.read()
+        if done.returncode == 0 and found != self.expected:
+            raise acked.Failed("request %d: exit 0 and another answer" % n)
+        if done.returncode == 1:
+            raise acked.Failed("request %d: \"none found\"" % n)
+        return fired
+
+    def sweep(self, one):
+        for ever in (False, True):
+            n = 1
+            while one(n, ever):
+                n += self.options.step
+
+    def all(self):
+        self.whole = os.path.join(self.work, "whole.tape")
+        subprocess.run([self.options.tape_record, self.whole, self.lines, "--label", "run",
+                        "--blob-dir", self.blobs], check=True, cwd=self.work)
+        self.expected = subprocess.run(
+            [self.options.tape_find, self.whole, "i >= 0", "-o", "jsonl"], check=True,
+            capture_output=True, text=True).stdout
+        self.sweep(self.record)
+        self.sweep(self.find)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tape-record", required=True)
+    parser.add_argument("--tape-find", required=True)
+    parser.add_argument("--preload", required=True)
+    parser.add_argument("--lines", type=int, default=40)
+    parser.add_argument("--step", type=int, default=1)
+    options = acked.absolute(parser.parse_args())
+    runs = Runs(options)
+    try:
+        runs.all()
+    except acked.Failed as failure:
+        print("FAILED: %s (files are in %s)" % (failure, runs.work))
+        return 1
+    shutil.rmtree(runs.work)
+    print("%d runs" % runs.count)
+    return 0 if runs.count > 50 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
