@@ -43,6 +43,25 @@ misfit(struct source *source, const struct source_record *rec, struct content *o
 	return 0;
 }
 
+/* A projection lists variables of its target, under the same labels. */
+static bool
+is_subset(const struct form *own, const struct form *of)
+{
+	if (own->label_count != of->label_count || own->var_count > of->var_count)
+		return false;
+	for (uint32_t i = 0; i < own->label_count; i++)
+		if (strcmp(own->labels[i], of->labels[i]) != 0)
+			return false;
+	for (uint32_t i = 0; i < own->var_count; i++) {
+		const struct form_var *v = &own->vars[i];
+		int64_t found = form_find(of, v->name, v->name_len);
+
+		if (found < 0 || of->vars[found].type != v->type)
+			return false;
+	}
+	return true;
+}
+
 /* The scope that a projection takes its values from. */
 static int
 project(struct source *source, const struct source_record *rec, uint64_t target_seq,
@@ -55,7 +74,8 @@ project(struct source *source, const struct source_record *rec, uint64_t target_
 		return r;
 	if (r == 0)
 		return missing(source, rec, target_seq, out);
-	if (target.kind != SOURCE_SCOPE)
+	if (target.kind != SOURCE_SCOPE ||
+	    !is_subset(&rec->form->form, &target.form->form))
 		return misfit(source, rec, out);
 	own_body(&target, out);
 	out->mapped = true;

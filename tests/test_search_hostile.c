@@ -240,6 +240,36 @@ START_TEST(looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is)
 }
 END_TEST
 
+START_TEST(a_projection_that_is_no_subset_of_its_target_is_damage)
+{
+	const char *labels[] = { "run", "step" };
+	const struct form_var more[] = {
+		{ .name = "x", .unit = "", .type = TAPE_F64 },
+		{ .name = "z", .unit = "", .type = TAPE_F64 },
+	};
+	struct form stranger, elsewhere;
+
+	ck_assert_int_eq(
+		form_build(2, "a.c", 1, "f", labels, 2, more, 2, &stranger, NULL), 0);
+	ck_assert_int_eq(
+		form_build(3, "a.c", 1, "f", labels, 1, more, 1, &elsewhere, NULL), 0);
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	testwriter_form(&w, &stranger);
+	testwriter_form(&w, &elsewhere);
+	put(1, 1);
+	(void)testwriter_projection(&w, &stranger, 1, 0);
+	(void)testwriter_projection(&w, &elsewhere, 1, 0);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("x=1", NULL), "1");
+	ck_assert_uint_eq(damage, 2);
+	form_release(&stranger);
+	form_release(&elsewhere);
+}
+END_TEST
+
 /* ---- queries ---- */
 
 START_TEST(a_regular_expression_that_gives_up_on_a_name_is_an_error)
@@ -342,6 +372,7 @@ main(void)
 		       a_thousand_forms_that_are_not_defined_are_remembered_and_no_more);
 	tcase_add_test(tcase, forms_beyond_what_a_reader_holds_are_told_once);
 	tcase_add_test(tcase, looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is);
+	tcase_add_test(tcase, a_projection_that_is_no_subset_of_its_target_is_damage);
 	tcase_add_test(tcase, a_regular_expression_that_gives_up_on_a_name_is_an_error);
 	tcase_add_test(tcase, a_link_answers_by_the_enumerators_of_its_own_form);
 	tcase_add_test(tcase, a_link_to_seq_0_and_a_tolerance_of_infinity_are_refused);
