@@ -296,7 +296,9 @@ write_tails(struct stage *stage, const struct layout *l, const struct values *v,
 static bool
 stage_grow(struct stage *stage, size_t need)
 {
-	size_t cap = stage->cap ? stage->cap : 2 * DEFAULT_STAGE_BYTES;
+	/* A full stage is over the bound by one record; what is kept until a sync is this large. */
+	size_t cap =
+		stage->cap ? stage->cap : DEFAULT_STAGE_BYTES + DEFAULT_STAGE_BYTES / 8;
 	uint8_t *p;
 
 	while (cap - stage->len < need) {

@@ -11,6 +11,7 @@
 #define TAPE_LIBRECORD_RECORDER_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -105,8 +106,12 @@ static inline void
 stage_lock(struct stage *stage)
 {
 	while (atomic_exchange_explicit(&stage->lock, 1u, memory_order_acquire))
-		while (atomic_load_explicit(&stage->lock, memory_order_relaxed))
-			cpu_relax();
+		for (unsigned spins = 0;
+		     atomic_load_explicit(&stage->lock, memory_order_relaxed);)
+			if (++spins < 1000)
+				cpu_relax();
+			else
+				sched_yield(); /* its holder may be writing a blob */
 }
 
 static inline void
@@ -115,14 +120,14 @@ stage_unlock(struct stage *stage)
 	atomic_store_explicit(&stage->lock, 0u, memory_order_release);
 }
 
-struct writer;	 /* session side: segments, sync, retained groups (writer.c) */
-struct seen_set; /* session side (seen.c) */
-struct blobs;	 /* session side: loose blobs, blob segments (blobs.c) */
-struct facts;	 /* session side: who records (facts.c) */
-struct report;	 /* session side: manifest, notes that wait (report.c) */
+struct writer;	   /* session side: segments, sync, retained groups (writer.c) */
+struct seen_set;   /* session side (seen.c) */
+struct blobs;	   /* session side: loose blobs, blob segments (blobs.c) */
+struct facts;	   /* session side: who records (facts.c) */
+struct report;	   /* session side: manifest, notes that wait (report.c) */
 struct background; /* session side: the thread (background.c) */
-struct threads;	 /* capture side: per-thread state of this recorder (context.c) */
-struct forms;	 /* capture side: interning of contexts, shapes, forms (forms.c) */
+struct threads;	   /* capture side: per-thread state of this recorder (context.c) */
+struct forms;	   /* capture side: interning of contexts, shapes, forms (forms.c) */
 
 struct tape {
 	atomic_int dead; /* closed, or a fork's copy: every call is a no-op */

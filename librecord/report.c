@@ -285,7 +285,10 @@ tape_note(struct tape *t, const char *key, const char *value)
 const char *
 tape_error(const struct tape *t)
 {
-	return t ? t->first_error : open_error;
+	if (!t)
+		return open_error;
+	/* Written once, before it is counted. */
+	return atomic_load(&t->errors) ? t->first_error : "";
 }
 
 uint64_t

@@ -165,6 +165,10 @@ run(struct tape *t)
 			w->synced_group = job.group;
 			if (job.group > WRITER_SUSPECT)
 				writer_forget(t, job.group - WRITER_SUSPECT);
+			/* Large ones are not worth their memory once they are safe. */
+			while (w->retained && w->retained_bytes > WRITER_HURRY &&
+			       w->retained->group <= job.group)
+				writer_forget(t, w->retained->group);
 			leave_mark(t, &job);
 		}
 		r = 0;
