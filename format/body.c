@@ -317,6 +317,40 @@ body_values(const struct form *form, const uint8_t *body, struct tape_value *out
 	}
 }
 
+/* Both lists of variable-width variables are in name order, so one walk serves. */
+void
+body_values_subset(const struct form *form, const uint8_t *body, const struct form *own,
+		   struct tape_value *out, struct body_hint *hints)
+{
+	const uint8_t *at = body + form->fixed_bytes, *tail = at;
+	uint32_t k = own->fixed_count;
+
+	for (uint32_t i = 0; i < own->fixed_count; i++) {
+		const struct form_var *var = &own->vars[own->canonical[i]];
+		int64_t index = form_find(form, var->name, var->name_len);
+
+		if (index >= 0)
+			body_value(form, body, (uint32_t)index, &out[own->canonical[i]],
+				   NULL);
+	}
+	for (uint32_t i = form->fixed_count; i < form->var_count; i++)
+		tail = entry_at(&form->vars[form->canonical[i]], tail).next;
+	for (uint32_t i = form->fixed_count; i < form->var_count && k < own->var_count;
+	     i++) {
+		const struct form_var *var = &form->vars[form->canonical[i]];
+		struct entry entry = entry_at(var, at);
+		uint32_t mine = own->canonical[k];
+
+		if (strcmp(var->name, own->vars[mine].name) == 0) {
+			variable_value(var, &entry, tail, &out[mine],
+				       hints != NULL ? &hints[mine] : NULL);
+			k++;
+		}
+		tail += tail_bytes(var, entry.size);
+		at = entry.next;
+	}
+}
+
 struct tape_hash
 body_hash(const struct form *form, const uint8_t *body, size_t canonical_len)
 {

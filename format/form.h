@@ -92,6 +92,10 @@ void body_value(const struct form *form, const uint8_t *body, uint32_t index,
 /* All values at once, out[var_count], in name order. hints may be NULL. */
 void body_values(const struct form *form, const uint8_t *body, struct tape_value *out,
 		 struct body_hint *hints);
+/* Those of `own`, whose variables are all in `form` with their types; as long as the body, however many. */
+void body_values_subset(const struct form *form, const uint8_t *body,
+			const struct form *own, struct tape_value *out,
+			struct body_hint *hints);
 /* XXH3-128(head16 || canonical). */
 struct tape_hash body_hash(const struct form *form, const uint8_t *body,
 			   size_t canonical_len);

@@ -154,23 +154,10 @@ void
 content_values(const struct content *c, const struct form *own, struct tape_value *values,
 	       struct body_hint *hints)
 {
-	if (!c->mapped) {
+	if (c->mapped)
+		body_values_subset(c->form, c->body, own, values, hints);
+	else
 		body_values(c->form, c->body, values, hints);
-		/* The store is the scope's own: it may differ from that of a link's target. */
-		return;
-	}
-	for (uint32_t i = 0; i < own->var_count; i++) {
-		int64_t index = content_index(c, own, i);
-
-		if (index >= 0) {
-			body_value(c->form, c->body, (uint32_t)index, &values[i],
-				   &hints[i]);
-			continue;
-		}
-		memset(&values[i], 0, sizeof values[i]);
-		values[i].type = TAPE_ABSENT;
-		values[i].absent = TAPE_LOST;
-	}
 }
 
 /* Bytes that are not at hand count by their hash, wherever the form says they are. */

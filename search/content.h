@@ -28,7 +28,7 @@ bool content_check(struct source *source, struct content *content);
 /* Index in content->form of variable `index` of the scope's own form, or -1. */
 int64_t content_index(const struct content *content, const struct form *own,
 		      uint32_t index);
-/* Values by the scope's own form, in name order, and where blobs are. Checked content only. */
+/* Values by the scope's own form, in name order, and where blobs are (NULL: not asked). Checked content only. */
 void content_values(const struct content *content, const struct form *own,
 		    struct tape_value *values, struct body_hint *hints);
 /* Identity of a scope of form `own` with this content. Checked content only. */

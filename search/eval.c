@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/eval.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/le.h"
+
+/* Scopes of so many variables are not laid out for the sake of one. */
+#define FEW_VARS 64u
 
 void
 eval_enter(struct eval *e, const struct plan_session *session, struct source *source)
@@ -13,6 +17,13 @@ eval_enter(struct eval *e, const struct plan_session *session, struct source *so
 	e->session = session;
 	e->source = source;
 	seqmap_clear(&e->memo);
+}
+
+void
+eval_release(struct eval *e)
+{
+	seqmap_release(&e->memo);
+	free(e->values);
 }
 
 static void
@@ -52,20 +63,63 @@ gave_up(struct eval *e, const struct query_node *node)
 		       node->at + 1, pos));
 }
 
+/*
+ * To find one variable-width value, those before it are walked over: from a few
+ * on, all are laid out at once.
+ */
+static bool
+lay_out(struct eval *e)
+{
+	const struct form *own = &e->rec->form->form;
+
+	if (e->has_values)
+		return true;
+	if (e->value_cap < own->var_count) {
+		free(e->values);
+		e->values = calloc(own->var_count, sizeof *e->values);
+		e->value_cap = e->values == NULL ? 0 : own->var_count;
+	}
+	if (e->values == NULL) {
+		fail(e, error_set(e->err, TAPE_ERR_NOMEM, NULL, 0,
+				  "no memory for the values of a scope"));
+		return false;
+	}
+	content_values(&e->content, own, e->values, NULL);
+	e->has_values = true;
+	return true;
+}
+
+/* Variable `index` of the scope; variable-width ones of checked content only. */
+static bool
+value_of(struct eval *e, uint32_t index, struct tape_value *out)
+{
+	const struct form *own = &e->rec->form->form;
+	int64_t at = content_index(&e->content, own, index);
+
+	if (at < 0)
+		return false;
+	if (own->vars[index].type < TAPE_STR || own->var_count <= FEW_VARS) {
+		body_value(e->content.form, e->content.body, (uint32_t)at, out, NULL);
+		return true;
+	}
+	if (!lay_out(e))
+		return false;
+	*out = e->values[index];
+	return true;
+}
+
 /* Variables of any width, by way of a laid out value. */
 static bool
 test_slow(struct eval *e, const struct query_node *node, const struct plan_ref *ref)
 {
 	const struct form *own = &e->rec->form->form;
-	int64_t index = content_index(&e->content, own, ref->var);
 	struct tape_value value;
 	int r;
 
-	if (index < 0)
-		return false;
 	if (ref->type >= TAPE_STR && !content_check(e->source, &e->content))
 		return false;
-	body_value(e->content.form, e->content.body, (uint32_t)index, &value, NULL);
+	if (!value_of(e, ref->var, &value))
+		return false;
 	r = eval_value_test(node, ref, &own->vars[ref->var], &value);
 	if (r < 0)
 		gave_up(e, node);
@@ -178,14 +232,11 @@ test_hash(struct eval *e, const struct query_node *node)
 static bool
 blob_matches(struct eval *e, const struct query_node *node, uint32_t index)
 {
-	const struct form *own = &e->rec->form->form;
-	int64_t at = content_index(&e->content, own, index);
 	struct tape_value v;
 	struct query_node equal = *node;
 
-	if (at < 0)
+	if (!value_of(e, index, &v))
 		return false;
-	body_value(e->content.form, e->content.body, (uint32_t)at, &v, NULL);
 	if (!v.has_hash)
 		v.hash = hash_bytes(v.data, (size_t)v.size);
 	equal.op = QUERY_EQ;
@@ -302,6 +353,7 @@ eval_match(struct eval *e, const struct source_record *rec, const struct plan *p
 	e->rec = rec;
 	e->plan = plan;
 	e->has_content = false;
+	e->has_values = false;
 	e->content.lost = false;
 	if (plan->answer != PLAN_MAYBE)
 		return plan->answer;

@@ -20,10 +20,14 @@ struct eval {
 	const struct plan *plan;
 	struct content content;
 	bool has_content;
+	struct tape_value *values; /* all of them, where many are looked at */
+	size_t value_cap;
+	bool has_values;
 	int failed; /* a negative status: evaluation cannot go on */
 	struct tape_error *err;
 };
 
+void eval_release(struct eval *e);
 /* A fresh start in a session. */
 void eval_enter(struct eval *e, const struct plan_session *session,
 		struct source *source);

@@ -270,6 +270,57 @@ START_TEST(a_projection_that_is_no_subset_of_its_target_is_damage)
 }
 END_TEST
 
+/* More variables than are looked at one by one; every third is in the projection. */
+#define MANY 200u
+START_TEST(a_projection_of_many_variables_has_the_values_of_its_target)
+{
+	static char names[MANY][8], texts[MANY][120];
+	struct form_var vars[MANY], third[MANY / 3 + 1];
+	struct tape_value values[MANY];
+	struct form all, some;
+	const char *label = "run";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		(void)snprintf(names[i], sizeof names[i], "v%03u", i);
+		(void)snprintf(texts[i], sizeof texts[i], "%0*u", i % 2 == 0 ? 3 : 100,
+			       i);
+		vars[i] = (struct form_var){ .name = names[i], .unit = "" };
+		vars[i].type = i % 5 == 0 ? TAPE_I64 : TAPE_STR;
+		values[i] = i % 5 == 0 ? testwriter_i64(i) : testwriter_text(texts[i]);
+		if (i % 3 == 0)
+			third[n++] = vars[i];
+	}
+	ck_assert_int_eq(form_build(1, "a.c", 1, "f", &label, 1, vars, MANY, &all, NULL),
+			 0);
+	ck_assert_int_eq(form_build(2, "a.c", 1, "f", &label, 1, third, n, &some, NULL),
+			 0);
+	begin(0, 1);
+	testwriter_form(&w, &all);
+	testwriter_form(&w, &some);
+	(void)testwriter_scope(&w, &all, values, NULL, 0);
+	(void)testwriter_projection(&w, &some, 1, 0);
+	(void)testwriter_link(&w, &some, 2, 0);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	for (unsigned i = 0; i < MANY; i++) {
+		char text[200];
+
+		(void)snprintf(text, sizeof text, "v%03u=\"%s\" or *=%u", i, texts[i],
+			       i % 5 == 0 ? i : 1000);
+		ck_assert_str_eq(seqs(text, NULL), i % 3 == 0 ? "1 2 3" : "1");
+		(void)snprintf(text, sizeof text, "*=\"%s\"", texts[i]);
+		ck_assert_str_eq(seqs(text, NULL), i % 5 == 0	? ""
+						   : i % 3 == 0 ? "1 2 3"
+								: "1");
+	}
+	ck_assert_uint_eq(damage, 0);
+	form_release(&all);
+	form_release(&some);
+}
+END_TEST
+
 /* ---- queries ---- */
 
 START_TEST(a_regular_expression_that_gives_up_on_a_name_is_an_error)
@@ -373,6 +424,8 @@ main(void)
 	tcase_add_test(tcase, forms_beyond_what_a_reader_holds_are_told_once);
 	tcase_add_test(tcase, looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is);
 	tcase_add_test(tcase, a_projection_that_is_no_subset_of_its_target_is_damage);
+	tcase_add_test(tcase,
+		       a_projection_of_many_variables_has_the_values_of_its_target);
 	tcase_add_test(tcase, a_regular_expression_that_gives_up_on_a_name_is_an_error);
 	tcase_add_test(tcase, a_link_answers_by_the_enumerators_of_its_own_form);
 	tcase_add_test(tcase, a_link_to_seq_0_and_a_tolerance_of_infinity_are_refused);
