@@ -127,7 +127,15 @@ TAPE_API void tape_commit_soon(struct tape *t);
  * The first error, or "". tape_error(NULL): why tape_open failed last. Borrowed
  * until the process ends.
  */
+#ifdef __cplusplus
+/* In C++ it hides the constructor of struct tape_error, which has none. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 TAPE_API const char *tape_error(const struct tape *t);
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 /* How many scopes could not be recorded. */
 TAPE_API uint64_t tape_lost(const struct tape *t);
 /* A line about the whole session: tape_note(t, "mesh", "fine-3"). */

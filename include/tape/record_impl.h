@@ -585,7 +585,7 @@ struct as_<T[N], typename if_<(element_<T>::dtype > TAPE_I1 ||
 	}
 };
 template <size_t N> struct as_<signed char[N], void> {
-	static const unsigned char kind = tape_kind_array + TAPE_I1;
+	static const unsigned char kind = tape_kind_array + static_cast<int>(TAPE_I1);
 	static tape_word
 	word(const signed char (&tape_v_)[N])
 	{
