@@ -37,9 +37,9 @@ START_TEST(an_empty_file_changes_nothing)
 	for (int i = 0; i < 2; i++) {
 		/* A copy byte by byte: what lies between the members counts too. */
 		memcpy(&conf, &defaults, sizeof conf);
-		ck_assert_int_eq(conf_parse(empty[i], strlen(empty[i]), "tape.conf",
-					    &conf, &err),
-				 0);
+		ck_assert_int_eq(
+			conf_parse(empty[i], strlen(empty[i]), "tape.conf", &conf, &err),
+			0);
 		ck_assert_mem_eq(&conf, &defaults, sizeof conf);
 	}
 	ck_assert_int_eq(conf.sync, SYNC_INTERVAL);
