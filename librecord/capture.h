@@ -197,7 +197,7 @@ enum session_said {
 	SAID_TWICE_BUILD = 512,
 };
 
-/* ---- context.c ---- */
+/* ---- threads.c, context.c ---- */
 
 extern const struct sticky no_sticky;
 
@@ -217,6 +217,8 @@ capture_thread(struct tape *t)
 	return ts && ts->tape == t ? ts : capture_thread_find(t);
 }
 
+/* Memory for so many levels; 0 or -1. The innermost may move. */
+int levels_reserve(struct thread_state *ts, uint32_t count);
 /* The path `parent`, `label`. Never NULL: at a limit it is a shorter path. */
 struct context *context_child(struct tape *t, struct context *parent, const char *label,
 			      size_t len);
