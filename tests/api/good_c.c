@@ -34,8 +34,8 @@ scalars(struct tape *t, const char *label, const char text[16])
 	enum phase r = GROWTH;
 	const volatile double s = 1;
 
-	TAPE(t, "all", a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, name, r, s, text, "lit",
-	     -e, h * 2, (size_t)e, sizeof(e), e ? "yes" : "no", DECAY);
+	TAPE(t, "all", a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, name, r, s,
+	     text, "lit", -e, h * 2, (size_t)e, sizeof(e), e ? "yes" : "no", DECAY);
 	if (e)
 		TAPE(t, label, e);
 	else
@@ -55,11 +55,13 @@ arrays(struct tape *t, const double *p, int n, size_t m)
 			      .strides = { sizeof(grid[0]), sizeof(grid[0][0]) } };
 	struct tape_ref ref = { .size = 0 };
 
-	TAPE(t, "arrays", real, TAPE_ARRAY(p, n), TAPE_ARRAY(p, m), TAPE_ARRAY(grid, 4, 5),
-	     TAPE_FARRAY(&cube[0][0][0], 2, 3, 4), TAPE_BLOB(p, n, 2), TAPE_BYTES(parts, sizeof(parts)),
-	     TAPE_TEXT("text  ", 6), TAPE_STRIDED(&parts[0].mass, 3, sizeof(*parts)), TAPE_ND(&nd),
-	     &ref, one->mass, parts[1].id);
-	TAPE(t, "named", TAPE_AS("a", p[0]), TAPE_UNIT(p[1], "m"), TAPE_AS("b", TAPE_UNIT(n, "s")),
+	TAPE(t, "arrays", real, TAPE_ARRAY(p, n), TAPE_ARRAY(p, m),
+	     TAPE_ARRAY(grid, 4, 5), TAPE_FARRAY(&cube[0][0][0], 2, 3, 4),
+	     TAPE_BLOB(p, n, 2), TAPE_BYTES(parts, sizeof(parts)), TAPE_TEXT("text  ", 6),
+	     TAPE_STRIDED(&parts[0].mass, 3, sizeof(*parts)), TAPE_ND(&nd), &ref,
+	     one->mass, parts[1].id);
+	TAPE(t, "named", TAPE_AS("a", p[0]), TAPE_UNIT(p[1], "m"),
+	     TAPE_AS("b", TAPE_UNIT(n, "s")),
 	     TAPE_UNIT(TAPE_AS("c", TAPE_ARRAY(p, 1, 2, 3, 4, 5, 6, 7, 8)), "K"));
 }
 
@@ -81,7 +83,7 @@ main(void)
 	arrays(t, &grid[0][0], 1, 1);
 	LOG(n, x, TAPE_AS("y", 2));
 	TAPE(none, "x", n);
-	TAPE_RECORD(t, "many", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
-		    21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32);
+	TAPE_RECORD(t, "many", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+		    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32);
 	return tape_close(t);
 }

@@ -55,7 +55,8 @@ main()
 	std::complex<float> c(1, 2);
 
 	if (n)
-		TAPE(t, "all", n, x, ld, a, text, name, p, q, v, true, 'c', 1u, 2ul, 0.5f, "lit");
+		TAPE(t, "all", n, x, ld, a, text, name, p, q, v, true, 'c', 1u, 2ul, 0.5f,
+		     "lit");
 	else
 		TAPE(t, "none");
 	TAPE_LABEL(t, "outer");
@@ -63,17 +64,18 @@ main()
 	TAPE_WITH(t, n, TAPE_UNIT(x, "1/h"), s);
 	TAPE_INHERIT(t, tape_context(t));
 	TAPE(t, "forms", TAPE_ARRAY(a, n), TAPE_ARRAY(grid, 4, 5), TAPE_FARRAY(a, 2, 2),
-	     TAPE_BLOB(&a[0], (size_t)2, 2), TAPE_BYTES(parts, sizeof(parts)), TAPE_TEXT(text, 4),
-	     TAPE_STRIDED(&parts[0].mass, 2, sizeof(part)), TAPE_ND(&nd), &ref, one->mass,
-	     one->bits);
-	TAPE(t, s, s, vec, z, c, std::string("temporary"), TAPE_AS("u", TAPE_UNIT(vec, "K")));
+	     TAPE_BLOB(&a[0], (size_t)2, 2), TAPE_BYTES(parts, sizeof(parts)),
+	     TAPE_TEXT(text, 4), TAPE_STRIDED(&parts[0].mass, 2, sizeof(part)),
+	     TAPE_ND(&nd), &ref, one->mass, one->bits);
+	TAPE(t, s, s, vec, z, c, std::string("temporary"),
+	     TAPE_AS("u", TAPE_UNIT(vec, "K")));
 	TAPE_V(t, "v", "a, b", n, TAPE_UNIT(TAPE_AS("b", TAPE_ARRAY(a, 2)), "m"));
 	auto lambda = [&] { TAPE(t, "lambda", n); };
 	lambda();
 	record(t, 1);
 	record(t, x);
 	model().step(t);
-	TAPE(t, "many", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-	     22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32);
+	TAPE(t, "many", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+	     20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32);
 	return tape_close(t);
 }
