@@ -243,6 +243,32 @@ START_TEST(a_close_that_fails_says_so_or_loses_nothing)
 }
 END_TEST
 
+START_TEST(nothing_links_to_a_scope_that_was_lost)
+{
+	struct recording read;
+	struct tape *t = recording_open("sync=none commit=manual dedup=exact");
+
+	ck_assert_ptr_nonnull(t);
+	arm(1, ENOSPC, FOR_EVER);
+	recording_put_blob(t, 7, 7, 5000);
+	ck_assert_int_eq(tape_commit(t), -1);
+	ck_assert(disarm());
+	ck_assert_uint_eq(tape_lost(t), 1);
+	recording_put_blob(t, 8, 8, 5000); /* has the seq that 7 would have had */
+	ck_assert_int_eq(tape_commit(t), 0);
+	recording_put_blob(t, 7, 7, 5000);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert_int_eq(tape_close(t), -1);
+	read = recording_read();
+	ck_assert_msg(read.damage == 0, "%s", read.report);
+	ck_assert_uint_eq(read.count, 2);
+	ck_assert_uint_eq(read.links, 0);
+	ck_assert_uint_eq(read.bad_blobs, 0);
+	ck_assert_uint_eq(recording_times(&read, 7), 1);
+	recording_release(&read);
+}
+END_TEST
+
 /* ---- fsync ---- */
 
 static int fsyncs_fail;
@@ -325,6 +351,7 @@ main(void)
 	tcase_add_test(tc, no_call_that_fails_takes_a_blob_of_a_blob_segment);
 	tcase_add_test(tc, no_call_that_fails_takes_a_blob_that_waits_for_its_commit);
 	tcase_add_test(tc, a_close_that_fails_says_so_or_loses_nothing);
+	tcase_add_test(tc, nothing_links_to_a_scope_that_was_lost);
 	tcase_add_test(tc, a_failed_fsync_moves_what_was_not_safe_to_a_new_segment);
 	tcase_add_test(tc, a_disk_that_refuses_every_fsync_makes_the_commit_say_so);
 	suite_add_tcase(suite, tc);
