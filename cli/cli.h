@@ -109,7 +109,8 @@ struct cli {
 	bool tty_out, tty_err, color_out, color_err;
 	struct out out; /* stdout */
 	/* Counted while it runs. */
-	uint64_t damage; /* reports printed, lines skipped: exit 3 */
+	uint64_t damage;  /* reports, lines skipped: exit 3 */
+	uint64_t reports; /* to be printed */
 };
 
 /*
@@ -143,6 +144,11 @@ int cli_misuse(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* A failure of the library: file, offset, cause. Returns the exit code for it. */
 int cli_fail(const struct cli *cli, const char *tape, const struct tape_error *err);
+struct tape_report;
+/* Of a reader: a warning that is counted in `damage`, or with -v a note. So many are shown. */
+void cli_report(struct cli *cli, const char *tape, const struct tape_report *report);
+/* Says how many more there were. */
+void cli_report_end(const struct cli *cli);
 /* Takes the control characters out of `text`, so that it cannot command a terminal. */
 void cli_plain(const char *text, char *buf, size_t cap);
 

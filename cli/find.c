@@ -8,27 +8,12 @@
 #include "cli/mem.h"
 #include "cli/term.h"
 
-#define REPORTS_SHOWN 20
-
 static void
 on_report(void *user, const struct tape_report *report)
 {
 	struct find *find = user;
-	bool damage = report->kind == TAPE_DAMAGE_MET;
 
-	if (damage)
-		find->cli.damage++;
-	else if (!find->cli.verbose)
-		return;
-	if (find->cli.quiet || ++find->reports > REPORTS_SHOWN)
-		return;
-	if (damage)
-		cli_warn(&find->cli, "%s/%s at offset %llu: %s", find->tape, report->file,
-			 (unsigned long long)report->offset, report->message);
-	else
-		cli_say(&find->cli, "note: %s/%s at offset %llu: %s", find->tape,
-			report->file, (unsigned long long)report->offset,
-			report->message);
+	cli_report(&find->cli, find->tape, report);
 }
 
 /* ---- walking ---- */
@@ -345,9 +330,7 @@ main(int argc, char **argv)
 	if (!cli_parse(&find.cli, table, &argc, &argv, &status))
 		return status;
 	status = find_scopes(&find, argc, argv);
-	if (find.reports > REPORTS_SHOWN)
-		cli_warn(&find.cli, "%llu more reports are not shown",
-			 (unsigned long long)(find.reports - REPORTS_SHOWN));
+	cli_report_end(&find.cli);
 	if (find.cli.quiet && status == CLI_OK)
 		find.cli.damage = 0; /* it was found: that is the answer */
 	tape_query_free(find.query);

@@ -17,7 +17,6 @@ struct find {
 	uint64_t limit;
 	bool count, first, last, all, reverse, null, utc, force;
 	uint64_t found;
-	uint64_t reports; /* printed so far */
 };
 
 /* --cat: the bytes of one variable to stdout. 0, or CLI_FAILED after a message. */

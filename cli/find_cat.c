@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tape-find --cat: the bytes of a value. */
+#include <errno.h>
 #include <string.h>
 
 #include "cli/find.h"
@@ -77,15 +78,34 @@ no_variable(struct find *find, const struct tape_scope *scope)
 	return CLI_FAILED;
 }
 
+/* Nothing of it was printed: the rest is still answered, if the machine lets us. */
+static int
+not_copied(struct find *find, uint64_t damage, const struct tape_error *err)
+{
+	bool its_own = err->status == TAPE_ERR_DAMAGED ||
+		       err->status == TAPE_ERR_NOT_FOUND || err->status == TAPE_ERR_IO;
+
+	/* Told already; only told once, though, where several scopes name a blob. */
+	if (its_own && find->cli.damage > damage)
+		return CLI_OK;
+	if (!its_own || err->code == EMFILE || err->code == ENFILE)
+		return cli_fail(&find->cli, find->tape, err);
+	(void)cli_fail(&find->cli, find->tape, err);
+	find->cli.damage++;
+	return CLI_OK;
+}
+
 static int
 copy_blob(struct find *find, const struct tape_scope *scope, size_t index)
 {
 	struct out *out = &find->cli.out;
 	struct tape_blob *blob = NULL;
 	struct tape_error err;
-	uint64_t at = 0;
+	uint64_t at = 0, damage = find->cli.damage;
 	int64_t n = tape_blob_open(scope, index, &blob, &err);
 
+	if (n < 0)
+		return not_copied(find, damage, &err);
 	while (n >= 0 && at < tape_blob_size(blob) && !out->error) {
 		n = tape_blob_read(blob, out_room(out, CAT_CHUNK), CAT_CHUNK, at, &err);
 		if (n <= 0)
@@ -94,7 +114,11 @@ copy_blob(struct find *find, const struct tape_scope *scope, size_t index)
 		at += (uint64_t)n;
 	}
 	tape_blob_close(blob);
-	return n < 0 ? cli_fail(&find->cli, find->tape, &err) : CLI_OK;
+	if (n < 0)
+		return cli_fail(&find->cli, find->tape, &err);
+	if (find->null)
+		out_char(out, 0);
+	return CLI_OK;
 }
 
 int
@@ -102,7 +126,6 @@ find_cat(struct find *find, const struct tape_scope *scope)
 {
 	const char *name = find->cat && *find->cat ? find->cat : NULL;
 	int64_t index;
-	int status;
 
 	if (!name && find->show.keys.has_fields) {
 		show_line(&find->show, scope);
@@ -112,8 +135,5 @@ find_cat(struct find *find, const struct tape_scope *scope)
 	index = name ? tape_scope_var_find(scope, name) : choose_variable(find, scope);
 	if (index < 0 || !has_bytes(tape_scope_var(scope, (size_t)index).value))
 		return no_variable(find, scope);
-	status = copy_blob(find, scope, (size_t)index);
-	if (status == CLI_OK && find->null)
-		out_char(&find->cli.out, 0);
-	return status;
+	return copy_blob(find, scope, (size_t)index);
 }

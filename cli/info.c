@@ -7,29 +7,12 @@
 
 #include "cli/show.h"
 
-#define REPORTS_SHOWN 20
-
 static void
 on_report(void *user, const struct tape_report *report)
 {
 	struct info *info = user;
-	bool damage = report->kind == TAPE_DAMAGE_MET;
 
-	/* Of a killed session its state is shown; the rest is for -v. */
-	if (damage)
-		info->cli.damage++;
-	else if (!info->cli.verbose)
-		return;
-	info->reports++;
-	if (info->cli.quiet || info->reports > REPORTS_SHOWN)
-		return;
-	if (damage)
-		cli_warn(&info->cli, "%s/%s at offset %llu: %s", info->tape, report->file,
-			 (unsigned long long)report->offset, report->message);
-	else
-		cli_say(&info->cli, "note: %s/%s at offset %llu: %s", info->tape,
-			report->file, (unsigned long long)report->offset,
-			report->message);
+	cli_report(&info->cli, info->tape, report);
 }
 
 static int
@@ -110,8 +93,6 @@ main(int argc, char **argv)
 		return cli_finish(&info.cli, CLI_FAILED);
 	info.json = chosen == 1;
 	status = show_tape(&info, argc, argv);
-	if (info.reports > REPORTS_SHOWN)
-		cli_say(&info.cli, "%llu more reports are not shown",
-			(unsigned long long)(info.reports - REPORTS_SHOWN));
+	cli_report_end(&info.cli);
 	return cli_finish(&info.cli, status);
 }

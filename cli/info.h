@@ -10,7 +10,6 @@ struct info {
 	struct cli cli;
 	const char *tape;
 	bool json, utc;
-	uint64_t reports;
 };
 
 /* One object a line: kind tape, session, label, variable, note. */

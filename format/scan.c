@@ -119,6 +119,15 @@ window_move(struct segment_scan *scan, uint64_t at, size_t len, size_t *kept,
 	return 0;
 }
 
+static int
+not_read(struct tape_error *err, int error, uint64_t at)
+{
+	(void)error_io(err, error, NULL, "cannot read the segment");
+	if (err)
+		err->offset = at;
+	return TAPE_ERR_IO;
+}
+
 /*
  * 1 = *out has `len` bytes from `at`, borrowed until the next call. 0 = the file
  * ends before. A writer may cut a failed write off while we read, so a short
@@ -146,9 +155,7 @@ fetch(struct segment_scan *scan, uint64_t at, size_t len, const uint8_t **out,
 			got = scan->source.pread(scan->source.user, scan->window + kept,
 						 ahead - kept, at + kept);
 			if (got < 0)
-				return error_io(err, (int)got, NULL,
-						"cannot read a segment at offset %llu",
-						(unsigned long long)(at + kept));
+				return not_read(err, (int)got, at + kept);
 			scan->window_len = kept + (size_t)got;
 			if (scan->window_len < ahead)
 				scan->source.size = at + scan->window_len;
@@ -175,9 +182,7 @@ peek(struct segment_scan *scan, uint64_t at, uint8_t buf[FRAME_HEADER],
 	}
 	got = scan->source.pread(scan->source.user, buf, FRAME_HEADER, at);
 	if (got < 0)
-		return error_io(err, (int)got, NULL,
-				"cannot read a segment at offset %llu",
-				(unsigned long long)at);
+		return not_read(err, (int)got, at);
 	if (got < (int64_t)FRAME_HEADER)
 		scan->source.size = at + (uint64_t)got;
 	return got == (int64_t)FRAME_HEADER;

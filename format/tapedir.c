@@ -396,6 +396,13 @@ struct session_list {
 	size_t count, cap;
 };
 
+/* The others can be read all the same. */
+static bool
+of_the_session(int error)
+{
+	return error != ENOENT && error != ENOMEM && error != EMFILE && error != ENFILE;
+}
+
 static int
 add_session(struct session_list *list, const uint64_t id[2], const char *path)
 {
@@ -419,11 +426,14 @@ add_session(struct session_list *list, const uint64_t id[2], const char *path)
 	struct tape_error failure = { .status = 0 };
 	int r = tapedir_list_session(list->dir, session, &failure);
 
-	if (r == 0)
+	if (r == 0 || of_the_session(failure.code)) {
+		session->error = -failure.code;
 		list->count++;
-	else if (failure.code == ENOENT)
-		r = 0; /* compacted and removed since its name was read */
-	else if (list->err)
+		return 0;
+	}
+	if (failure.code == ENOENT)
+		return 0; /* compacted and removed since its name was read */
+	if (list->err)
 		*list->err = failure;
 	return r;
 }

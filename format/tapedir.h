@@ -26,6 +26,7 @@ struct tapedir_session {
 	size_t log_count;
 	uint32_t *blob_logs;
 	size_t blob_log_count;
+	int error; /* a negative errno: it could not be listed, and has no logs here */
 };
 /* Lists sessions in tape order. On success *out is the caller's to tapedir_free_sessions. */
 int tapedir_list(const struct tapedir *dir, struct tapedir_session **out,

@@ -145,6 +145,12 @@ from_store(const struct tape_scope *scope, const struct tape_value *v,
 	}
 	r = from_loose(source->reader, v, blob, err);
 	/* Where a hint was given, what is wrong there says more than "no loose file". */
+	if (r == TAPE_ERR_NOT_FOUND && from_hint == TAPE_ERR_IO &&
+	    hinted.code != ENOENT) {
+		if (err != NULL)
+			*err = hinted;
+		return TAPE_ERR_IO;
+	}
 	if (r == TAPE_ERR_NOT_FOUND && from_hint == TAPE_ERR_DAMAGED) {
 		r = error_set(err, TAPE_ERR_DAMAGED, hinted.file, hinted.offset,
 			      "a blob in a segment is damaged: %.300s", hinted.message);
@@ -160,6 +166,11 @@ report_blob(const struct tape_scope *scope, const struct tape_value *v, int stat
 	bool excused = source->ops->excused(source, &scope->content.place);
 	char text[TAPE_HASH_TEXT];
 
+	if (status == TAPE_ERR_IO) {
+		(void)reader_unreadable(source->reader, err->file, err->offset,
+					-err->code, "cannot read a blob");
+		return;
+	}
 	if (status != TAPE_ERR_NOT_FOUND && status != TAPE_ERR_DAMAGED)
 		return;
 	tape_hash_text(&v->hash, text);

@@ -55,20 +55,17 @@ take_sizes(struct tape_cursor *c, size_t index, struct tape_error *err)
 	if (c->sizes[index] == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
 	r = os_open_dir(c->reader->dir.fd, dir->path, false, &fd);
-	if (r == -ENOENT)
-		return 0;
-	if (r != 0)
-		return error_io(err, r, dir->path, "cannot open the session");
-	for (size_t i = 0; i < dir->log_count && r == 0; i++) {
+	for (size_t i = 0; i < dir->log_count; i++) {
+		int one = r;
+
 		path_segment(dir->logs[i], false, name);
-		r = os_stat(fd, name, &st);
 		if (r == 0)
-			c->sizes[index][i] = st.size;
-		else if (r == -ENOENT)
-			r = 0;
+			one = os_stat(fd, name, &st);
+		/* What cannot be looked at cannot be opened either, and is told then. */
+		c->sizes[index][i] = one == 0 ? st.size : one == -ENOENT ? 0 : UINT64_MAX;
 	}
 	os_close(&fd);
-	return r == 0 ? 0 : error_io(err, r, dir->path, "cannot stat a segment");
+	return 0;
 }
 
 static int
@@ -310,7 +307,7 @@ tape_cursor_close(struct tape_cursor *c)
 		return;
 	leave_session(c);
 	scope_release(&c->scope);
-	seqmap_release(&c->eval.memo);
+	eval_release(&c->eval);
 	free(c->session.answers);
 	for (size_t i = 0; c->sizes != NULL && i < c->session_count; i++)
 		free(c->sizes[i]);

@@ -371,6 +371,10 @@ raw_open(struct tape_reader *reader, struct tapedir_session *dir, const uint64_t
 	struct tape_error why = { 0 };
 	int r;
 
+	if (dir->error != 0)
+		(void)reader_unreadable(
+			reader, dir->path, 0, dir->error,
+			"cannot list the session, nothing of it is shown");
 	if (dir->log_count == 0)
 		return 0;
 	s = calloc(1, sizeof *s);

@@ -160,12 +160,17 @@ ends_closed(struct raw_session *s, bool *closed, struct tape_error *err)
 	if (g->bad)
 		return 0;
 	r = raw_segment_open(s, s->segment_count - 1, err);
+	if (g->bad)
+		return 0;
 	if (r != 0 || g->size < SEGMENT_HEADER + sizeof buf)
 		return r;
 	got = os_pread(g->fd, buf, sizeof buf, g->size - sizeof buf);
 	if (got < 0)
-		return error_io(err, (int)got, g->path,
-				"cannot read the end of the segment");
+		return reader_unreadable(s->base.reader, g->path, g->size, (int)got,
+					 "cannot read the end of the segment")
+			       ? 0
+			       : error_io(err, (int)got, g->path,
+					  "cannot read the end of the segment");
 	*closed = got == (int64_t)sizeof buf &&
 		  frame_header_read(&g->key, buf, g->size - sizeof buf, &frame) &&
 		  frame.kind == FRAME_END && frame.payload_bytes == END_PAYLOAD &&

@@ -64,7 +64,19 @@ view_move(struct raw_view *v, uint32_t segment, uint64_t *at, size_t len, size_t
 	return view_room(v, *want);
 }
 
-/* 1 = *out has len bytes, borrowed until the next call; 0 = the file is shorter. */
+/* 0 = told: what else is wrong with the frame at that place is not told again. */
+static int
+not_read(struct raw_session *s, const struct raw_segment *g, uint64_t at, int error,
+	 struct tape_error *err)
+{
+	if (reader_unreadable(s->base.reader, g->path, at, error,
+			      "cannot read a frame, its scopes are not shown"))
+		return 0;
+	return error_io(err, error, g->path, "cannot read the segment at offset %llu",
+			(unsigned long long)at);
+}
+
+/* 1 = *out has len bytes, borrowed until the next call; 0 = it has not. */
 static int
 view_get(struct raw_session *s, struct raw_view *v, size_t segment, uint64_t at,
 	 size_t len, const uint8_t **out, struct tape_error *err)
@@ -83,10 +95,14 @@ view_get(struct raw_session *s, struct raw_view *v, size_t segment, uint64_t at,
 		if (want > g->size - from)
 			want = (size_t)(g->size - from);
 		got = os_pread(g->fd, v->buf + v->len, want - v->len, from + v->len);
+		if (got < 0) {
+			/* Perhaps only what comes along cannot be read. */
+			v->at = at;
+			v->len = 0;
+			got = os_pread(g->fd, v->buf, len, at);
+		}
 		if (got < 0)
-			return error_io(err, (int)got, g->path,
-					"cannot read the segment at offset %llu",
-					(unsigned long long)at);
+			return not_read(s, g, at, (int)got, err);
 		v->len += (size_t)got;
 	}
 	if (!view_holds(v, (uint32_t)segment, at, len))
@@ -107,6 +123,8 @@ raw_frame_read(struct raw_session *s, size_t segment, const struct raw_frame *fr
 	if (r == 0)
 		r = view_get(s, view, segment, frame->offset,
 			     (size_t)FRAME_HEADER + frame->payload, &p, err);
+	if (g->bad)
+		return 0;
 	if (r < 0)
 		return r;
 	if (r == 1 && frame_header_read(&g->key, p, frame->offset, header) &&

@@ -27,13 +27,10 @@ report(struct raw_session *s, const struct raw_segment *g, int kind, uint64_t of
 	reader_report(s->base.reader, kind, g->path, offset, bytes, "%s", message);
 }
 
-/* A link, a directory, a FIFO: never followed, never waited for. */
+/* It was told why nothing of it is shown. */
 static int
-not_regular(struct raw_session *s, struct raw_segment *g)
+segment_bad(struct raw_segment *g)
 {
-	report(s, g, TAPE_DAMAGE_MET, 0, 0,
-	       "the segment is not a regular file and is not read; restore it from a "
-	       "copy");
 	g->bad = true;
 	g->damaged = true;
 	g->size = 0;
@@ -57,8 +54,16 @@ raw_segment_open(struct raw_session *s, size_t index, struct tape_error *err)
 		if (r == -ENOENT)
 			return error_set(err, TAPE_ERR_NOT_FOUND, g->path, 0,
 					 "the segment is gone");
-		if (r == -ELOOP || r == -EINVAL)
-			return not_regular(s, g);
+		/* A link, a directory, a FIFO: never followed, never waited for. */
+		if (r == -ELOOP || r == -EINVAL) {
+			report(s, g, TAPE_DAMAGE_MET, 0, 0,
+			       "the segment is not a regular file and is not read; "
+			       "restore it from a copy");
+			return segment_bad(g);
+		}
+		if (reader_unreadable(s->base.reader, g->path, 0, r,
+				      "cannot open the segment, nothing of it is shown"))
+			return segment_bad(g);
 		return error_io(err, r, g->path, "cannot open the segment");
 	}
 	/* A writer cuts a failed write off: what is not there any more was never committed. */
@@ -389,10 +394,30 @@ scan_begin(struct raw_session *s, size_t index, uint16_t want, struct segment_sc
 		g->damaged = true;
 		return TAPE_ERR_DAMAGED;
 	}
+	if (r == TAPE_ERR_IO &&
+	    reader_unreadable(s->base.reader, g->path, 0, -why.code,
+			      "cannot read the segment, nothing of it is shown"))
+		return segment_bad(g);
 	if (r != 0)
 		return error_set(err, r, g->path, why.offset, "%s", why.message);
 	g->key = *segment_scan_key(*scan);
 	return 0;
+}
+
+/* A walk that ended with r: 0 after telling that this segment is to blame, or the error. */
+static int
+scan_failed(struct raw_session *s, struct raw_segment *g, int r,
+	    const struct tape_error *why, struct tape_error *err)
+{
+	if (r == TAPE_ERR_IO &&
+	    reader_unreadable(s->base.reader, g->path, why->offset, -why->code,
+			      "cannot read the segment from here on")) {
+		g->damaged = true;
+		return 0;
+	}
+	if (r < 0 && err != NULL)
+		*err = *why;
+	return r < 0 ? r : 0;
 }
 
 int
@@ -400,6 +425,7 @@ raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err)
 {
 	struct raw_segment *g = &s->segments[index];
 	struct segment_scan *scan = NULL;
+	struct tape_error why = { 0 };
 	struct scan_event event;
 	int r;
 
@@ -410,11 +436,11 @@ raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err)
 		return 0;
 	if (r != 0)
 		return r;
-	while ((r = segment_scan_next(scan, &event, err)) == 1) {
+	while ((r = segment_scan_next(scan, &event, &why)) == 1) {
 		if (event.kind != SCAN_FRAME || event.frame.kind != FRAME_RECORDS)
 			continue;
 		if (event.payload != NULL)
-			r = walk_records(s, g, &event, true, err);
+			r = walk_records(s, g, &event, true, &why);
 		if (r < 0)
 			break;
 		if (g->head_seq == 0)
@@ -425,6 +451,7 @@ raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err)
 			break;
 		}
 	}
+	r = scan_failed(s, g, r, &why, err);
 	segment_scan_close(scan);
 	if (s->segment_count > OPEN_MAX_PROBED)
 		os_close(&g->fd);
@@ -496,10 +523,11 @@ load_events(struct raw_session *s, size_t index, struct segment_scan *scan,
 	    struct tape_error *err)
 {
 	struct raw_segment *g = &s->segments[index];
+	struct tape_error why = { 0 };
 	struct scan_event event;
 	int r;
 
-	while ((r = segment_scan_next(scan, &event, err)) == 1) {
+	while ((r = segment_scan_next(scan, &event, &why)) == 1) {
 		switch (event.kind) {
 		case SCAN_FRAME:
 			r = load_frame(s, g, &event, err);
@@ -516,7 +544,7 @@ load_events(struct raw_session *s, size_t index, struct segment_scan *scan,
 			break;
 		}
 	}
-	return r;
+	return scan_failed(s, g, r, &why, err);
 }
 
 int
@@ -527,8 +555,12 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 	int r;
 
 	g->used = ++s->clock;
-	if (g->loaded || g->bad)
-		return g->bad ? 0 : raw_segment_open(s, index, err);
+	if (g->bad)
+		return 0;
+	if (g->loaded) {
+		r = raw_segment_open(s, index, err);
+		return g->bad ? 0 : r;
+	}
 	/* Notes were read by the probe, which tells of no damage. */
 	r = scan_begin(s, index, HAS_FORM | HAS_NOTE, &scan, err);
 	if (g->bad)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/reader.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,29 @@ reader_report(struct tape_reader *reader, int kind, const char *file, uint64_t o
 	vsnprintf(message, sizeof message, format, ap);
 	va_end(ap);
 	reader->on_report(reader->user, &report);
+}
+
+bool
+reader_unreadable(struct tape_reader *reader, const char *file, uint64_t offset,
+		  int negative_errno, const char *what)
+{
+	char cause[80];
+	bool refused = negative_errno == -EACCES || negative_errno == -EPERM;
+
+	switch (negative_errno) {
+	case -ENOENT:
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+		return false;
+	default:
+		break;
+	}
+	reader_report(reader, TAPE_DAMAGE_MET, file, offset, 0, "%s: %s; %s", what,
+		      os_strerror(negative_errno, cause, sizeof cause),
+		      refused ? "make it readable (chmod), or ask its owner to"
+			      : "look at the disk, or restore it from a copy");
+	return true;
 }
 
 int

@@ -23,4 +23,13 @@ void reader_report(struct tape_reader *reader, int kind, const char *file,
 		   uint64_t offset, uint64_t bytes, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 
+/*
+ * A file or directory of the tape could not be opened or read. True: it was
+ * told as damage, with `what` and what to do, and the rest can still be
+ * answered. False: the machine is out of memory or descriptors, or the file is
+ * gone (-ENOENT); that is for the caller.
+ */
+bool reader_unreadable(struct tape_reader *reader, const char *file, uint64_t offset,
+		       int negative_errno, const char *what);
+
 #endif

@@ -569,6 +569,105 @@ START_TEST(a_failed_call_is_an_error_a_report_or_the_whole_answer)
 }
 END_TEST
 
+/* Fails what is done to files of a name, or reads, once or always. */
+struct unreadable {
+	enum os_call call;
+	const char *name; /* part of the path, or NULL = any */
+	long nth;	  /* which of these calls, from 0; below 0 = all */
+	long seen;
+};
+
+static int
+fail_file(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	struct unreadable *u = user;
+
+	(void)limit;
+	if (call != u->call ||
+	    (u->name != NULL && (path == NULL || strstr(path, u->name) == NULL)))
+		return 0;
+	return u->nth < 0 || u->seen++ == u->nth ? EIO : 0;
+}
+
+/* Two segments of two scopes each. */
+static void
+make_two(void)
+{
+	for (uint32_t k = 0; k < 2; k++) {
+		begin(k, 1 + 2 * k);
+		testwriter_form(&w, &form);
+		for (int i = 1; i <= 2; i++) {
+			put(2 * (int)k + i, 2 * (int)k + i);
+			testwriter_group(&w);
+		}
+		testwriter_end(&w, k == 0 ? END_ROLLED : END_CLOSED);
+		save();
+	}
+}
+
+START_TEST(a_segment_that_cannot_be_opened_is_told_and_the_others_are_shown)
+{
+	struct unreadable u = { .call = OS_OPEN, .name = "000000.log", .nth = -1 };
+
+	make_two();
+	os_fault_set(fail_file, &u);
+	ck_assert_str_eq(seqs("", NULL), "3 4");
+	ck_assert_uint_eq(damage, 1);
+	ck_assert_ptr_nonnull(strstr(last_report, "000000.log"));
+	ck_assert_ptr_nonnull(strstr(last_report, "Input/output error"));
+	u.name = "000001.log";
+	damage = 0;
+	ck_assert_str_eq(seqs("", NULL), "1 2");
+	os_fault_set(NULL, NULL);
+	ck_assert_uint_eq(damage, 1);
+}
+END_TEST
+
+START_TEST(a_session_that_cannot_be_listed_is_told)
+{
+	struct unreadable u = { .call = OS_OPEN, .name = "sessions/2", .nth = -1 };
+
+	make_two();
+	os_fault_set(fail_file, &u);
+	ck_assert_str_eq(seqs("", NULL), "");
+	os_fault_set(NULL, NULL);
+	ck_assert_uint_eq(damage, 1);
+	ck_assert_ptr_nonnull(strstr(last_report, "sessions/2"));
+}
+END_TEST
+
+/* Each read fails once: what it was for is told, and the walk goes on. */
+START_TEST(a_read_that_fails_ends_no_answer)
+{
+	struct unreadable u = { .call = OS_READ };
+
+	make_two();
+	for (;; u.nth++) {
+		struct tape_reader *reader = open_tape();
+		struct tape_query *query;
+		struct tape_cursor *cursor;
+		uint64_t count = 0;
+		int r;
+
+		damage = 0;
+		u.seen = 0;
+		os_fault_set(fail_file, &u);
+		cursor = find(reader, &query, "y=1..", NULL);
+		r = tape_cursor_count(cursor, &count, NULL);
+		os_fault_set(NULL, NULL);
+		tape_cursor_close(cursor);
+		tape_query_free(query);
+		tape_reader_close(reader);
+		ck_assert_int_eq(r, 0);
+		ck_assert_msg(count == 4 || damage > 0, "read %ld: %u found", u.nth,
+			      (unsigned)count);
+		if (u.seen <= u.nth)
+			break;
+	}
+	ck_assert_int_gt(u.nth, 4);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -592,6 +691,10 @@ main(void)
 	tcase_add_test(tcase, no_flipped_bit_gives_a_wrong_value_or_goes_unnoticed);
 	tcase_add_test(tcase, forged_bytes_break_nothing);
 	tcase_add_test(tcase, a_failed_call_is_an_error_a_report_or_the_whole_answer);
+	tcase_add_test(tcase,
+		       a_segment_that_cannot_be_opened_is_told_and_the_others_are_shown);
+	tcase_add_test(tcase, a_session_that_cannot_be_listed_is_told);
+	tcase_add_test(tcase, a_read_that_fails_ends_no_answer);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
