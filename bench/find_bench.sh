@@ -30,6 +30,7 @@ if [ -z "$middle" ]; then # a smaller tape
 	middle=$(tail -n 1 "$lines" | sed 's/^{"pos":"\([^"]*\)".*/\1/')
 fi
 
+ms label "$find" "$tape" checkpoint --keys _pos
 ms label_lines "$find" "$tape" checkpoint -o jsonl
 ms label_count "$find" "$tape" checkpoint --count
 ms range_lines "$find" "$tape" T=299..301 -o jsonl
