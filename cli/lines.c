@@ -47,6 +47,8 @@ lines_fill(struct lines *lines)
 		lines->buf = mem_resize(lines->buf, cap);
 		lines->cap = cap;
 	}
+	if (!os_stop_wait(lines->fd))
+		return -EINTR;
 	int64_t n = os_read(lines->fd, lines->buf + lines->to, LINES_READ);
 	if (n > 0)
 		lines->to += (size_t)n;

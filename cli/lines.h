@@ -25,7 +25,8 @@ void lines_close(struct lines *lines);
 /*
  * The next line, always ended by a newline that is not counted in *len (one is
  * supplied at the end of the file); borrowed until the next call. 1, 0 at the
- * end, or a negative errno; -EFBIG for a line over LINES_MAX, which is skipped.
+ * end, or a negative errno; -EFBIG for a line over LINES_MAX, which is skipped;
+ * -EINTR once a signal asked to stop and all whole lines that were read are given.
  */
 int lines_next(struct lines *lines, char **line, size_t *len);
 /* True if the next call may have to wait for input. */

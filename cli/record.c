@@ -170,6 +170,8 @@ record_lines(struct record *record)
 			break;
 	}
 	(void)commit(record);
+	if (r == -EINTR)
+		r = 0;
 	if (r < 0 && r != -EFBIG)
 		cli_error(&record->cli, "%s: %s", record->file,
 			  os_strerror(r, cause, sizeof(cause)));
@@ -325,12 +327,12 @@ open_tape(struct record *record)
 	return record->tape ? CLI_OK : not_opened(record);
 }
 
+/* 0 or CLI_FAILED after a message. */
 static int
-record_scopes(struct record *record, int argc, char **argv)
+check_options(const struct record *record)
 {
 	static const char *const formats[] = { "jsonl", "csv", NULL };
-	struct cli *cli = &record->cli;
-	int status;
+	const struct cli *cli = &record->cli;
 
 	if (record->format && cli_choice(cli, "--format", record->format, formats) < 0)
 		return CLI_FAILED;
@@ -341,9 +343,59 @@ record_scopes(struct record *record, int argc, char **argv)
 		return cli_misuse(cli,
 				  "--sync takes none, commit or milliseconds, not '%s'",
 				  record->sync);
-	status = take_operands(record, argc, argv);
+	return CLI_OK;
+}
+
+static int
+close_tape(struct record *record)
+{
+	uint64_t lost = tape_lost(record->tape);
+
+	if (tape_close(record->tape) == 0)
+		return CLI_OK;
+	if (lost)
+		cli_error(&record->cli, "%llu scopes were lost",
+			  (unsigned long long)lost);
+	return CLI_FAILED;
+}
+
+/* What was not recorded, if anything, and the exit code for that. */
+static int
+say_result(struct record *record, int status)
+{
+	struct cli *cli = &record->cli;
+	unsigned long long rows = record->rows;
+
+	if (record->skipped && record->strict) {
+		cli_error(cli, "stopped; what came before that line is recorded");
+		return CLI_FAILED;
+	}
+	if (record->skipped) {
+		cli_error(cli, "%llu line%s skipped, %llu became scopes",
+			  (unsigned long long)record->skipped,
+			  record->skipped == 1 ? " was" : "s were", rows);
+		cli->damage += record->skipped;
+	}
+	if (os_stop_signal())
+		cli_say(cli, "stopped by a signal; %llu scope%s recorded", rows,
+			rows == 1 ? " is" : "s are");
+	else if (cli->verbose && !record->skipped)
+		cli_say(cli, "%llu scopes", rows);
+	return status;
+}
+
+static int
+record_scopes(struct record *record, int argc, char **argv)
+{
+	struct cli *cli = &record->cli;
+	int status = check_options(record);
+
+	if (status == CLI_OK)
+		status = take_operands(record, argc, argv);
 	if (status == CLI_OK)
 		status = open_inputs(record);
+	if (status == CLI_OK && os_stop_catch() < 0)
+		status = CLI_FAILED;
 	if (status == CLI_OK)
 		status = open_tape(record);
 	if (status != CLI_OK)
@@ -351,25 +403,9 @@ record_scopes(struct record *record, int argc, char **argv)
 	if (strcmp(record->file, "-") == 0 && term_is_tty(0))
 		cli_say(cli, "reading from the terminal; Ctrl-D ends it");
 	status = record_lines(record);
-	uint64_t lost = tape_lost(record->tape);
-	if (tape_close(record->tape) < 0) {
-		if (lost)
-			cli_error(cli, "%llu scopes were lost", (unsigned long long)lost);
+	if (close_tape(record) != CLI_OK)
 		status = CLI_FAILED;
-	}
-	if (record->skipped && record->strict) {
-		cli_error(cli, "stopped; what came before that line is recorded");
-		status = CLI_FAILED;
-	} else if (record->skipped) {
-		cli_error(cli, "%llu line%s skipped, %llu became scopes",
-			  (unsigned long long)record->skipped,
-			  record->skipped == 1 ? " was" : "s were",
-			  (unsigned long long)record->rows);
-		cli->damage += record->skipped;
-	} else if (cli->verbose) {
-		cli_say(cli, "%llu scopes", (unsigned long long)record->rows);
-	}
-	return status;
+	return say_result(record, status);
 }
 
 static const char details[] =
@@ -435,5 +471,8 @@ main(int argc, char **argv)
 	row_release(&record.row);
 	os_close(&record.blob_fd);
 	free(record.labels.item);
-	return cli_finish(&record.cli, status);
+	status = cli_finish(&record.cli, status);
+	if (os_stop_signal())
+		os_stop_die(os_stop_signal());
+	return status;
 }

@@ -116,6 +116,19 @@ int os_self_path(char *text, size_t cap);
 /* Becomes another program (looked up on PATH if the name has no slash); returns on failure only. */
 int os_exec(const char *path, char *const *argv);
 
+/* ---- stopping in order (the command-line tools) ---- */
+/*
+ * From here on SIGINT, SIGTERM and SIGHUP, unless they are ignored, are noted
+ * instead of ending the program; the second one ends it all the same.
+ */
+int os_stop_catch(void);
+/* The signal that was noted, or 0. */
+int os_stop_signal(void);
+/* Waits until fd can be read (1) or a signal is noted (0), whichever its moment. */
+int os_stop_wait(int fd);
+/* Ends the program by that signal, so that who waits for it sees the truth. */
+void os_stop_die(int signal_number);
+
 const char *os_strerror(int negative_errno, char *buf, size_t cap);
 
 #endif
