@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/error.h"
+#include "format/hash.h"
 #include "format/limits.h"
 #include "format/manifest.h"
 #include "format/os.h"
@@ -123,7 +124,7 @@ add_labels(struct build *b, const struct tally *t)
 static void
 add_var(struct build *b, const struct form_var *v, uint64_t scopes)
 {
-	char key[2 * (LIMIT_NAME + 2)];
+	char key[2 * (LIMIT_NAME + 2) + 16];
 	int len = snprintf(key, sizeof key, "%s%c%s%c%s", v->name, 1, v->unit, 1,
 			   type_name(v->type));
 	int64_t i = len < 0 ? -1 : info_keys_put(&b->vars, key, strlen(key));
@@ -272,12 +273,16 @@ static void
 add_note(struct build *b, const char *kind, const char *key, size_t key_len,
 	 const char *value, size_t value_len)
 {
-	char seen[512];
-	int len = snprintf(seen, sizeof seen, "%s%c%.*s%c%.*s", kind, 1, (int)key_len,
-			   key, 1, (int)(value_len < 200 ? value_len : 200), value);
+	char seen[512], name[TAPE_HASH_TEXT];
+	struct tape_hash hash = hash_bytes(value, value_len);
+	int len;
 	size_t before = b->notes.count;
 	struct tape_note_info *n;
 
+	/* Long values may differ at their end only. */
+	tape_hash_text(&hash, name);
+	len = snprintf(seen, sizeof seen, "%s%c%.*s%c%s", kind, 1, (int)key_len, key, 1,
+		       name);
 	if (len < 0 || info_keys_put(&b->notes, seen, strlen(seen)) < 0 ||
 	    !grow((void **)&b->note_list, &b->note_cap, b->info.note_count,
 		  sizeof *b->note_list)) {

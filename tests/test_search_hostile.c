@@ -321,6 +321,48 @@ START_TEST(a_projection_of_many_variables_has_the_values_of_its_target)
 }
 END_TEST
 
+START_TEST(notes_and_variables_that_differ_at_their_end_only_are_counted_apart)
+{
+	static char name[256], value[2][301];
+	const char *label = "run";
+	struct form_var var = { .name = name, .unit = name, .type = TAPE_I64 };
+	struct tape_value one = testwriter_i64(1);
+	struct tape_reader *reader;
+	struct tape_info *info;
+	struct form a, b;
+
+	memset(name, 'n', sizeof name - 1);
+	for (int i = 0; i < 2; i++) {
+		memset(value[i], 'v', 300);
+		value[i][299] = (char)('0' + i);
+	}
+	ck_assert_int_eq(form_build(1, "a.c", 1, "f", &label, 1, &var, 1, &a, NULL), 0);
+	var.type = TAPE_U64;
+	ck_assert_int_eq(form_build(2, "a.c", 1, "f", &label, 1, &var, 1, &b, NULL), 0);
+	begin(0, 1);
+	testwriter_form(&w, &a);
+	testwriter_form(&w, &b);
+	(void)testwriter_scope(&w, &a, &one, NULL, 0);
+	one = testwriter_u64(1);
+	(void)testwriter_scope(&w, &b, &one, NULL, 0);
+	for (int i = 0; i < 2; i++)
+		testwriter_note(&w, "user.k", value[i]);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	reader = open_tape();
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	ck_assert_uint_eq(info->note_count, 2);
+	ck_assert_uint_eq(info->variable_count, 2);
+	ck_assert_str_eq(info->variables[0].type, "i64");
+	ck_assert_str_eq(info->variables[1].type, "u64");
+	tape_info_free(info);
+	tape_reader_close(reader);
+	form_release(&a);
+	form_release(&b);
+}
+END_TEST
+
 /* ---- queries ---- */
 
 START_TEST(a_regular_expression_that_gives_up_on_a_name_is_an_error)
@@ -426,6 +468,9 @@ main(void)
 	tcase_add_test(tcase, a_projection_that_is_no_subset_of_its_target_is_damage);
 	tcase_add_test(tcase,
 		       a_projection_of_many_variables_has_the_values_of_its_target);
+	tcase_add_test(
+		tcase,
+		notes_and_variables_that_differ_at_their_end_only_are_counted_apart);
 	tcase_add_test(tcase, a_regular_expression_that_gives_up_on_a_name_is_an_error);
 	tcase_add_test(tcase, a_link_answers_by_the_enumerators_of_its_own_form);
 	tcase_add_test(tcase, a_link_to_seq_0_and_a_tolerance_of_infinity_are_refused);
