@@ -203,6 +203,8 @@ segment_read_blob(const struct block_source *source, uint64_t offset,
 	if (!is_that_blob(prefix, hash, size))
 		return error_set(err, TAPE_ERR_DAMAGED, NULL, offset,
 				 "the blob that should be here is not");
+	if (data_out == NULL)
+		return 0;
 	data = malloc(size > 0 ? (size_t)size : 1);
 	if (data == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, offset,

@@ -194,7 +194,7 @@ void segment_scan_close(struct segment_scan *scan);
 /*
  * Reads the BLOB record at `offset` of a segment, verifies hash and size and
  * gives its bytes in *data_out (malloc'd, caller's). TAPE_ERR_DAMAGED if it is
- * not that blob.
+ * not that blob. With data_out NULL only asks whether such a record is there.
  */
 int segment_read_blob(const struct block_source *source, uint64_t offset,
 		      const struct tape_hash *hash, uint64_t size, uint8_t **data_out,

@@ -86,6 +86,19 @@ set_lost(struct tape_value *v)
 	v->absent = TAPE_LOST;
 }
 
+/* Not verified: that would read all the blobs of a listing. */
+static bool
+blob_is_there(const struct tape_scope *scope, const struct tape_value *v,
+	      const struct body_hint *hint)
+{
+	struct source *source = scope->source;
+
+	if (hint->segment != BODY_NO_SEGMENT &&
+	    source->ops->blob(source, hint, &v->hash, v->size, NULL, NULL) == 0)
+		return true;
+	return blob_loose_fits(source->reader, &v->hash, v->size) != 0;
+}
+
 /* A blob that a crash took with it is not there; one that should be is found out when it is opened. */
 static void
 check_blobs(struct tape_scope *scope)
@@ -98,9 +111,8 @@ check_blobs(struct tape_scope *scope)
 
 		if (v->store != TAPE_AS_BLOB || v->data != NULL || v->size == 0 ||
 		    v->type == TAPE_ABSENT ||
-		    scope->hints[i].segment != BODY_NO_SEGMENT ||
 		    !scope->source->ops->excused(scope->source, &scope->content.place) ||
-		    blob_loose_fits(scope->source->reader, &v->hash, v->size) != 0)
+		    blob_is_there(scope, v, &scope->hints[i]))
 			continue;
 		tape_hash_text(&v->hash, text);
 		source_lost(scope->source, &scope->content.place,

@@ -79,7 +79,10 @@ struct source_ops {
 	 */
 	int (*lookup)(struct source *source, uint64_t seq, struct source_record *out,
 		      struct tape_error *err);
-	/* Bytes of a blob that the hint points to, verified, malloc'd. NOT_FOUND, DAMAGED. */
+	/*
+	 * Bytes of a blob that the hint points to, verified, malloc'd. NOT_FOUND,
+	 * DAMAGED. data NULL: only whether it is there, its bytes unread.
+	 */
 	int (*blob)(struct source *source, const struct body_hint *hint,
 		    const struct tape_hash *hash, uint64_t size, uint8_t **data,
 		    struct tape_error *err);

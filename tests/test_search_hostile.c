@@ -363,6 +363,41 @@ START_TEST(notes_and_variables_that_differ_at_their_end_only_are_counted_apart)
 }
 END_TEST
 
+/* The blob segment was lost with the crash, or not: the scope says which. */
+START_TEST(a_blob_of_a_lost_blob_segment_is_shown_as_lost_beyond_the_last_mark)
+{
+	static const char bytes[100];
+	const char *label = "run";
+	const struct form_var var = {
+		.name = "b", .unit = "", .type = TAPE_STR, .store = TAPE_AS_BLOB
+	};
+	struct tape_value value = testwriter_bytes_value(TAPE_STR, bytes, sizeof bytes);
+	struct testwriter blobs = { 0 };
+	struct body_hint hint;
+	struct form f;
+
+	ck_assert_int_eq(form_build(1, "a.c", 1, "f", &label, 1, &var, 1, &f, NULL), 0);
+	testwriter_begin(&blobs, testwriter_session_a, 0, true, 1);
+	hint = testwriter_blob(&blobs, bytes, sizeof bytes);
+	testwriter_group(&blobs);
+	begin_killed(0, 1);
+	testwriter_form(&w, &f);
+	(void)testwriter_scope(&w, &f, &value, &hint, 0);
+	testwriter_group(&w);
+	save();
+	(void)seqs("", NULL);
+	ck_assert_uint_eq(damage, 0);
+	ck_assert_uint_eq(notes, 2); /* killed, and the blob */
+	testwriter_save(&blobs, dir);
+	notes = 0;
+	(void)seqs("", NULL);
+	ck_assert_uint_eq(damage, 0);
+	ck_assert_uint_eq(notes, 1);
+	testwriter_release(&blobs);
+	form_release(&f);
+}
+END_TEST
+
 /* ---- queries ---- */
 
 START_TEST(a_regular_expression_that_gives_up_on_a_name_is_an_error)
@@ -471,6 +506,9 @@ main(void)
 	tcase_add_test(
 		tcase,
 		notes_and_variables_that_differ_at_their_end_only_are_counted_apart);
+	tcase_add_test(
+		tcase,
+		a_blob_of_a_lost_blob_segment_is_shown_as_lost_beyond_the_last_mark);
 	tcase_add_test(tcase, a_regular_expression_that_gives_up_on_a_name_is_an_error);
 	tcase_add_test(tcase, a_link_answers_by_the_enumerators_of_its_own_form);
 	tcase_add_test(tcase, a_link_to_seq_0_and_a_tolerance_of_infinity_are_refused);
