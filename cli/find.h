@@ -25,6 +25,11 @@ int find_cat(struct find *find, const struct tape_scope *scope);
 void find_syntax(struct find *find, const struct tape_error *err);
 /* Nothing was found: names the nearest label or variable. */
 void find_nearest(struct find *find);
+/*
+ * Nothing was found: says which values the variable has, and for "=VALUE" the
+ * nearest one. `test` is the query from the operator on.
+ */
+void find_near_value(struct find *find, const char *name, const char *test);
 /* `tape-find T>300` made a file named 300: true after saying so. */
 bool find_redirected(struct find *find);
 

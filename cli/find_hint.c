@@ -55,10 +55,22 @@ find_syntax(struct find *find, const struct tape_error *err)
 /* ---- what is on the tape ---- */
 
 static bool
+is_path(const struct tape_info *info, const char *word)
+{
+	for (size_t i = 0; i < info->label_count; i++)
+		if (strcmp(info->labels[i].path, word) == 0)
+			return true;
+	return false;
+}
+
+static bool
 is_label(const struct tape_info *info, const char *word)
 {
 	size_t len = strlen(word);
 
+	/* What has a slash may be a label, and is more often a path that was copied. */
+	if (strchr(word, '/') && is_path(info, word))
+		return false;
 	for (size_t i = 0; i < info->label_count; i++) {
 		const char *at = info->labels[i].path;
 		while ((at = strstr(at, word)) != NULL) {
@@ -111,7 +123,10 @@ hint_label(struct find *find, const struct tape_info *info, const char *word)
 	size_t count = split_labels(info, &labels, &text);
 	const char *near = cli_nearest(word, labels, count);
 
-	if (is_variable(info, word))
+	if (strchr(word, '/') && is_path(info, word))
+		cli_say(&find->cli, "no label '%s', but a label path: _path=%s", word,
+			word);
+	else if (is_variable(info, word))
 		cli_say(&find->cli, "no label '%s', but a variable: _has=%s, or %s=VALUE",
 			word, word, word);
 	else if (near)
@@ -147,16 +162,24 @@ find_nearest(struct find *find)
 	struct terms *terms = &find->show.terms;
 	struct tape_info *info = NULL;
 	struct tape_error err;
+	bool unknown = false;
 
 	if (tape_info_read(find->reader, &info, &err) < 0)
 		return; /* a hint only */
 	for (size_t i = 0; i < terms->label_count; i++)
-		if (!is_label(info, terms->label[i]))
+		if (!is_label(info, terms->label[i])) {
 			hint_label(find, info, terms->label[i]);
+			unknown = true;
+		}
 	for (size_t i = 0; i < terms->var_count; i++)
-		if (!is_variable(info, terms->var[i]))
+		if (!is_variable(info, terms->var[i])) {
 			hint_variable(find, info, terms->var[i]);
+			unknown = true;
+		}
 	tape_info_free(info);
+	/* All of it is there, but not with these values. */
+	for (size_t i = 0; i < terms->var_count && !unknown; i++)
+		find_near_value(find, terms->var[i], terms->test[i]);
 }
 
 /* ---- T>300 ---- */

@@ -11,7 +11,8 @@
 
 struct terms {
 	char **label, **var;
-	size_t label_count, label_cap, var_count, var_cap;
+	char **test; /* of each var: from its operator on, such as "=300..400" */
+	size_t label_count, label_cap, var_count, var_cap, test_count, test_cap;
 	char *blob;	/* HEX of _blob=HEX, or NULL */
 	bool last_bare; /* the last word is a bare name, the last of `label` */
 };

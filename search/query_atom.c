@@ -611,6 +611,11 @@ one_atom(struct query_parse *p, struct query_node *node, struct query_atom *a)
 	}
 	if (node->op == QUERY_MATCH)
 		return regex_atom(p, a);
+	if (p->at < p->len && p->text[p->at] == '=')
+		return query_parse_fail(
+			p, a->at,
+			"expected a value after a single \"=\" (text that "
+			"begins with \"=\" goes in quotes)");
 	r = p->at < p->len && p->text[p->at] == '"' ? quoted_atom(p, a) : bare_atom(p, a);
 	if (r != 0)
 		return r;

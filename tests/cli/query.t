@@ -18,6 +18,10 @@ $ tape-find t.tape '/[/'
 ? 2
 $ tape-find t.tape é E=1..x..3
 ? 1
+$ tape-find t.tape T==1
+! tape-find: T==1
+!              ^ expected a value after a single "=" (text that begins with "=" goes in quotes)
+? 2
 $ tape-find t.tape _nosuch=1
 ! tape-find: _nosuch=1
 !            ^ expected a field: there is no "_nosuch", did you mean _lost? (a variable of that name goes in quotes)

@@ -33,6 +33,47 @@ tape-find: no label 'T', but a variable: _has=T, or T=VALUE
 $ TERM=dumb sh tty tape-find t.tape entirely
 tape-find: no label 'entirely' on this tape; tape-info lists them
 ? 1
+# nothing has these values: which there are, and what was missed by rounding
+$ TERM=dumb sh tty tape-find t.tape T=500
+tape-find: T is from 300 to 301 on this tape
+? 1
+$ TERM=dumb sh tty tape-find t.tape T=300.5
+tape-find: T is from 300 to 301 on this tape
+tape-find: the nearest to 300.5 is 300; T=300.5+-0.5 finds it
+? 1
+$ TERM=dumb sh tty tape-find t.tape "'T > 400'"
+tape-find: T is from 300 to 301 on this tape
+? 1
+$ TERM=dumb sh tty tape-find t.tape T=300 step=2..
+tape-find: T=300 is there, but not together with the rest of the query
+tape-find: step is always 1 on this tape
+? 1
+$ TERM=dumb sh tty tape-find t.tape energy=-1234.567
+tape-find: energy is always -1234.5678 on this tape
+tape-find: the nearest to -1234.567 is -1234.5678; energy=-1234.567+-0.0009 finds it
+? 1
+$ TERM=dumb sh tty tape-find t.tape energy=-1234.567+-0.0009 --keys energy
+session SESSION  DATE
+       1 CLOCK md energy=-1234.5678
+       2 CLOCK md energy=-1234.5678
+$ TERM=dumb sh tty tape-find t.tape phase=warm_up
+tape-find: phase has no value 'warm_up'; did you mean 'warm up'?
+? 1
+$ TERM=dumb sh tty tape-find t.tape T=301 phase=cold
+tape-find: T=301 is there, but not together with the rest of the query
+tape-find: phase has only the value warm up
+? 1
+$ printf '{"x":%s}\n' 0.30000000000000004 9007199254740993 >odd.jsonl; printf 'x\nnan\n-inf\n' >odd.csv
+$ tape-record odd.tape odd.jsonl; tape-record odd.tape odd.csv; tape-record odd.tape --label a --label b odd.csv
+$ TERM=dumb sh tty tape-find odd.tape x=0.3
+tape-find: x is from 0.30000000000000004 to 9007199254740993 on this tape
+tape-find: the nearest to 0.3 is 0.30000000000000004; x=0.3+-6e-17 finds it
+? 1
+$ TERM=dumb sh tty tape-find odd.tape x=0.3+-6e-17 --count
+1
+$ TERM=dumb sh tty tape-find odd.tape a/b
+tape-find: no label 'a/b', but a label path: _path=a/b
+? 1
 $ TERM=dumb sh tty tape-find t.tape field.len=7 --cat
 tape-find: the bytes of a value may upset a terminal
            redirect them (> FILE), or insist with -F
