@@ -17,4 +17,15 @@ void info_json(struct info *info, const struct tape_info *data);
 void info_text(struct info *info, const struct tape_info *data);
 const char *info_state(int state);
 
+/* A label path, or several that differ only in numbers at the end of labels. */
+struct info_row {
+	char *name;	  /* with "*" for those numbers */
+	const char *path; /* one of them */
+	size_t paths;
+	uint64_t scopes, links;
+};
+/* By scopes, then name; `all`: one row for each path, as in `data`. */
+struct info_row *info_rows(const struct tape_info *data, bool all, size_t *count);
+void info_rows_free(struct info_row *rows, size_t count);
+
 #endif

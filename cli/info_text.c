@@ -7,6 +7,7 @@
 #include "cli/show.h"
 
 #define ROWS_SHOWN ((size_t)40) /* of each list, without -v */
+#define NAME_COLUMNS ((size_t)40)
 
 const char *
 info_state(int state)
@@ -48,17 +49,25 @@ plain(struct out *out, const char *text)
 	out_str(out, buf);
 }
 
+static size_t
+columns_of(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
 /* The same, with blanks up to a column. */
 static void
 plain_padded(struct out *out, const char *text, size_t columns)
 {
-	size_t width = 0;
+	size_t width = columns_of(text);
 
-	for (const char *c = text; *c; c++)
-		width += ((unsigned char)*c & 0xc0) != 0x80;
 	plain(out, text);
 	if (columns)
-		out_pad(out, ' ', width < columns ? columns - width : 1);
+		out_pad(out, ' ', width < columns ? columns - width : width > columns);
 }
 
 static void
@@ -160,23 +169,50 @@ one_session(struct info *info, const struct tape_session_info *s)
 	out_char(out, '\n');
 }
 
+/* The first column is as wide as its names, within reason. */
+static size_t
+widest(size_t width, const char *name)
+{
+	size_t n = columns_of(name);
+
+	if (n > NAME_COLUMNS)
+		n = NAME_COLUMNS;
+	return n > width ? n : width;
+}
+
+static void
+table_heading(struct info *info, const char *first, size_t width, const char *others)
+{
+	char text[160];
+
+	(void)snprintf(text, sizeof(text), "%-*s%s", (int)width + 2, first, others);
+	heading(info, text);
+}
+
 static void
 labels(struct info *info, const struct tape_info *data)
 {
 	struct out *out = &info->cli.out;
-	char scopes[32], links[32];
-	size_t n = rows_shown(info, data->label_count);
+	char scopes[32], links[32], paths[32];
+	size_t count, width = 16;
+	struct info_row *rows = info_rows(data, info->cli.verbose, &count);
+	size_t n = rows_shown(info, count);
 
+	for (size_t i = 0; i < n; i++)
+		width = widest(width, rows[i].name);
 	if (n)
-		heading(info, "label paths           scopes        links");
+		table_heading(info, "label paths", width, "    scopes        links");
 	for (size_t i = 0; i < n; i++) {
-		const struct tape_label_info *label = &data->labels[i];
 		out_str(out, "  ");
-		plain_padded(out, *label->path ? label->path : "(none)", 16);
-		out_printf(out, "%10s   %10s\n", grouped(label->scopes, scopes),
-			   grouped(label->links, links));
+		plain_padded(out, *rows[i].name ? rows[i].name : "(none)", width);
+		out_printf(out, "%10s   %10s", grouped(rows[i].scopes, scopes),
+			   grouped(rows[i].links, links));
+		if (rows[i].paths > 1)
+			out_printf(out, "   %s paths", grouped(rows[i].paths, paths));
+		out_char(out, '\n');
 	}
-	left_out(info, data->label_count);
+	left_out(info, count);
+	info_rows_free(rows, count);
 }
 
 static void
@@ -185,13 +221,16 @@ variables(struct info *info, const struct tape_info *data)
 	struct out *out = &info->cli.out;
 	char scopes[32];
 	size_t n = rows_shown(info, data->variable_count);
+	size_t width = 16;
 
+	for (size_t i = 0; i < n; i++)
+		width = widest(width, data->variables[i].name);
 	if (n)
-		heading(info, "variables             scopes   type    unit");
+		table_heading(info, "variables", width, "    scopes   type    unit");
 	for (size_t i = 0; i < n; i++) {
 		const struct tape_variable_info *var = &data->variables[i];
 		out_str(out, "  ");
-		plain_padded(out, var->name, 16);
+		plain_padded(out, var->name, width);
 		out_printf(out, "%10s   ", grouped(var->scopes, scopes));
 		plain_padded(out, var->type, *var->unit ? 8 : 0);
 		plain(out, var->unit);

@@ -21,6 +21,30 @@ variables             scopes   type    unit
   T                        2   i64
   T                        1   str
   p.a                      2   i64
+
+# Numbered paths are one row, unless they are few.
+$ for run in 0 1 2 3 12; do printf '{"x":1}\n{"x":2}\n' | tape-record n.tape --label sweep --label run:$run --label rank3; done
+$ for few in 7 8; do echo '{"a long name of a variable":1}' | tape-record n.tape --label few$few; done; echo '{}' | tape-record n.tape
+$ tape-info n.tape | grep . | sed -n '/^label/,$p'
+label paths            scopes        links
+  sweep/run:*/rank3        10            0   5 paths
+  (none)                    1            0
+  few7                      1            0
+  few8                      1            0
+variables                      scopes   type    unit
+  a long name of a variable         2   i64
+  x                                10   i64
+$ tape-info n.tape -v | grep . | sed -n '/^label/,/(none)/p'
+label paths             scopes        links
+  sweep/run:0/rank3          2            0
+  sweep/run:1/rank3          2            0
+  sweep/run:12/rank3         2            0
+  sweep/run:2/rank3          2            0
+  sweep/run:3/rank3          2            0
+  (none)                     1            0
+$ tape-info n.tape --json | grep -c '"kind":"label"'
+8
+
 $ tape-info -q t.tape
 $ tape-info t.tape >/dev/full
 ! tape-info: standard output: No space left on device
