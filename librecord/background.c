@@ -10,6 +10,7 @@
 #include "librecord/commit.h"
 #include "librecord/facts.h"
 #include "librecord/report.h"
+#include "librecord/session.h"
 #include "librecord/sync.h"
 #include "librecord/writer.h"
 
@@ -88,13 +89,13 @@ tick(struct tape *t, int64_t now, int64_t *next_sync)
 		before = INT64_MAX;
 	else if (t->conf.commit == COMMIT_AUTO)
 		before = session_now(t) - (int64_t)t->conf.commit_ms * 1000000;
-	pthread_mutex_lock(&t->commit_lock);
+	session_lock(t);
 	if (!atomic_load(&t->dead) && !atomic_load(&t->background->stop)) {
 		if (before != INT64_MIN)
 			(void)commit_older(t, before);
 		sync_due(t, now, next_sync);
 	}
-	pthread_mutex_unlock(&t->commit_lock);
+	session_unlock(t);
 }
 
 static void *
@@ -147,6 +148,13 @@ background_start(struct tape *t)
 	pthread_mutex_unlock(&b->start_lock);
 }
 
+bool
+background_is_self(struct tape *t)
+{
+	return atomic_load(&t->background->started) == 1 &&
+	       pthread_equal(t->background->thread, pthread_self());
+}
+
 void
 background_stop(struct tape *t)
 {
@@ -154,7 +162,10 @@ background_stop(struct tape *t)
 
 	pthread_mutex_lock(&b->start_lock);
 	atomic_store(&b->stop, 1);
-	if (atomic_load(&b->started) == 1) {
+	/* on_error may close the recorder on this very thread, which then ends by itself. */
+	if (atomic_load(&b->started) == 1 && pthread_equal(b->thread, pthread_self())) {
+		pthread_detach(b->thread);
+	} else if (atomic_load(&b->started) == 1) {
 		sem_post(&b->wake);
 		pthread_join(b->thread, NULL);
 	}

@@ -10,7 +10,9 @@ int background_new(struct tape *t);
 void background_start(struct tape *t);
 /* Async-signal-safe. */
 void background_wake(struct tape *t);
-/* Waits for its end. No lock held. */
+/* True on the thread itself, while it is not to stop. */
+bool background_is_self(struct tape *t);
+/* Waits for its end. No lock but close_lock held. */
 void background_stop(struct tape *t);
 /* In a fork's child: it is not here. */
 void background_after_fork(struct tape *t);

@@ -8,6 +8,7 @@
 
 #include "format/le.h"
 #include "format/segment.h"
+#include "librecord/report.h"
 #include "librecord/ticks.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -402,7 +403,7 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 	struct tape *t = ts->tape;
 	struct stage *stage = ts->stage;
 	size_t canonical = l->fixed_bytes, tail = 0;
-	enum outcome outcome;
+	enum outcome outcome = OUTCOME_DONE;
 	bool commit;
 	int64_t now;
 
@@ -412,13 +413,22 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 		if (tail == SIZE_MAX || canonical + tail > LIMIT_RECORD - SCOPE_PREFIX)
 			return OUTCOME_TOO_LARGE;
 	}
+	/* In a fork's child: a blob may go to a file of the session at once. */
+	if (unlikely(atomic_load_explicit(&t->orphan, memory_order_relaxed)))
+		session_used(t);
 	now = ticks_now(ts);
+	if (unlikely(tail))
+		report_hold();
 	stage_lock(stage);
-	outcome = append(ts, stage, l, v, now, canonical, tail);
+	/* Whoever closed has emptied this stage, or waits for its lock to do so. */
+	if (likely(!atomic_load_explicit(&t->dead, memory_order_relaxed)))
+		outcome = append(ts, stage, l, v, now, canonical, tail);
 	commit = stage->len + stage->blob_len >= ts->commit_len ||
 		 (now - stage->first_time >= ts->commit_ns && stage->count) ||
 		 stage->count >= ts->commit_scopes;
 	stage_unlock(stage);
+	if (unlikely(tail))
+		report_tell(t);
 	if (unlikely(commit))
 		(void)session_commit_stage(t, stage); /* reports and counts by itself */
 	if (unlikely(atomic_load_explicit(&t->commit_soon, memory_order_relaxed)) &&
@@ -500,6 +510,7 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 		recorder_lost(ts->tape, 1);
 		return NULL;
 	}
+	report_hold(); /* a handler that records would use the same scratch memory */
 	ctx = label_context(ts, plan, label);
 	plan_items(ts, plan, kinds, words, items);
 	place = (struct place){ plan, plan->file, plan->func, plan->line };
@@ -509,6 +520,7 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	if (!l)
 		c->context = NULL;
 	scratch_reset(&ts->scratch);
+	report_tell(ts->tape);
 	return l;
 }
 

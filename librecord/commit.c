@@ -207,9 +207,9 @@ session_commit_stage(struct tape *t, struct stage *stage)
 	struct part *part = NULL;
 	int r;
 
-	pthread_mutex_lock(&t->commit_lock);
+	session_lock(t);
 	if (closed(t, stage)) {
-		pthread_mutex_unlock(&t->commit_lock);
+		session_unlock(t);
 		return 0;
 	}
 	r = take(t, stage, &part);
@@ -218,7 +218,7 @@ session_commit_stage(struct tape *t, struct stage *stage)
 		if (r == 0)
 			r = make_safe(t);
 	}
-	pthread_mutex_unlock(&t->commit_lock);
+	session_unlock(t);
 	return r < 0 ? -1 : 0;
 }
 
@@ -262,10 +262,10 @@ session_commit_all(struct tape *t)
 {
 	int r;
 
-	pthread_mutex_lock(&t->commit_lock);
+	session_lock(t);
 	atomic_store(&t->commit_soon, 0);
 	r = closed(t, NULL) ? 0 : commit_older(t, INT64_MAX);
-	pthread_mutex_unlock(&t->commit_lock);
+	session_unlock(t);
 	return r;
 }
 

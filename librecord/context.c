@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "librecord/capture.h"
+#include "librecord/report.h"
 
 #define GUARD_MAGIC 0x7461706567756172u
 #define MAX_LEVELS 4096u
@@ -374,6 +375,7 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	level = level_push(ts, &guard, ts->level->context, outer);
 	if (!level)
 		return guard;
+	report_hold(); /* as in find_layout() */
 	plan_items(ts, plan, kinds, words, items);
 	if (!level->own)
 		level->own = calloc(1, sizeof(*level->own));
@@ -383,6 +385,7 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 		recorder_error(t, "%s:%u: no memory for sticky variables", plan->file,
 			       plan->line);
 	scratch_reset(&ts->scratch);
+	report_tell(t);
 	return guard;
 }
 

@@ -24,9 +24,10 @@ before_fork(void)
 	pthread_mutex_lock(&list_lock);
 	for (struct tape *t = list; t; t = t->next_open) {
 		pthread_mutex_lock(&t->commit_lock);
+		/* Before the stages: no new one may come until all are unlocked again. */
+		pthread_mutex_lock(&t->table_lock);
 		for (struct stage *s = atomic_load(&t->stages); s; s = s->next)
 			stage_lock(s);
-		pthread_mutex_lock(&t->table_lock);
 		blobs_lock(t);
 		pthread_mutex_lock(&t->error_lock);
 	}
@@ -37,9 +38,9 @@ unlock_all(struct tape *t)
 {
 	pthread_mutex_unlock(&t->error_lock);
 	blobs_unlock(t);
-	pthread_mutex_unlock(&t->table_lock);
 	for (struct stage *s = atomic_load(&t->stages); s; s = s->next)
 		stage_unlock(s);
+	pthread_mutex_unlock(&t->table_lock);
 	pthread_mutex_unlock(&t->commit_lock);
 }
 
@@ -82,6 +83,8 @@ after_fork_child(void)
 		if (alive)
 			forget_parent(t);
 		unlock_all(t);
+		/* Another thread of the parent may have been closing it. */
+		pthread_mutex_init(&t->close_lock, NULL);
 		if (alive)
 			capture_after_fork(t);
 	}

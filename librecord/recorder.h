@@ -3,9 +3,10 @@
  * The recorder's insides: what capture (making records) and session (bringing
  * them to disk) share.
  *
- * Locks, in the order they may be taken: commit_lock, then a stage's lock,
- * then table_lock. Whoever holds a stage's lock never waits for commit_lock:
- * the owner of a full stage unlocks it first.
+ * Locks, in the order they may be taken: close_lock, commit_lock, table_lock, a
+ * stage's lock, those of blobs.c, error_lock. Whoever holds a stage's lock never
+ * waits for commit_lock or table_lock: the owner of a full stage unlocks it first.
+ * on_error is called with none of them held (report_hold).
  */
 #ifndef TAPE_LIBRECORD_RECORDER_H
 #define TAPE_LIBRECORD_RECORDER_H
@@ -87,7 +88,8 @@ struct stage {
 	struct stage_big *bigs;
 	size_t big_count, big_cap;
 	uint64_t big_bytes;
-	struct stage *next; /* all stages of the recorder; pushed once, never removed */
+	struct stage *
+		next; /* all stages of the recorder; pushed once, under table_lock, never removed */
 	atomic_bool
 		owner_gone; /* its thread has ended: may be given to a new thread once empty */
 };
@@ -137,13 +139,14 @@ struct tape {
 	int64_t realtime_offset; /* add to the monotonic clock */
 	uint32_t pid;		 /* who opened it: a fork's child differs */
 
+	pthread_mutex_t close_lock;  /* held while it is closed: a second close waits */
 	pthread_mutex_t commit_lock; /* seq, writer, seen-set, order of commits */
 	uint64_t next_seq;
 	struct writer *writer;
 	struct seen_set *seen;
 	_Atomic(struct stage *) stages;
 
-	pthread_mutex_t table_lock; /* rec_forms, contexts: changes only */
+	pthread_mutex_t table_lock; /* rec_forms, contexts, stages: changes only */
 	/* Chunks never move: who has a record of a form may read it without a lock. */
 	struct rec_form **rec_forms[REC_FORM_CHUNKS];
 	uint32_t rec_form_count; /* numbers 1..count are in use; under table_lock */

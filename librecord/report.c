@@ -19,9 +19,12 @@ struct report {
 	int manifest;
 	uint32_t error_lines, warning_lines;
 	struct report_notes waiting;
+	atomic_bool untold; /* the first error waits until no lock is held */
 };
 
 static _Thread_local char open_error[1024];
+/* How many of the recorder's locks the thread is about to hold. */
+static _Thread_local unsigned holding;
 
 int
 report_init(struct tape *t)
@@ -121,6 +124,29 @@ print_line(const char *message)
 			(size_t)len < sizeof line ? (size_t)len : sizeof line - 1, NULL);
 }
 
+static void
+tell(struct tape *t)
+{
+	if (t->on_error)
+		t->on_error(t->on_error_user, t->first_error);
+	else
+		print_line(t->first_error);
+}
+
+void
+report_hold(void)
+{
+	holding++;
+}
+
+void
+report_tell(struct tape *t)
+{
+	if (--holding == 0 && atomic_load(&t->report->untold) &&
+	    atomic_exchange(&t->report->untold, false))
+		tell(t);
+}
+
 void
 recorder_error(struct tape *t, const char *format, ...)
 {
@@ -142,10 +168,10 @@ recorder_error(struct tape *t, const char *format, ...)
 	pthread_mutex_unlock(&t->error_lock);
 	if (!first)
 		return;
-	if (t->on_error)
-		t->on_error(t->on_error_user, message);
+	if (holding)
+		atomic_store(&t->report->untold, true);
 	else
-		print_line(message);
+		tell(t);
 }
 
 void

@@ -14,6 +14,12 @@ struct report_notes {
 };
 
 int report_init(struct tape *t);
+/*
+ * Around code that holds locks: the handler of the first error may call the
+ * recorder, fork or exit, so it is called by the outermost report_tell().
+ */
+void report_hold(void);
+void report_tell(struct tape *t);
 void report_release(struct tape *t);
 /* Opens the session's manifest; its failure is a warning only: nothing needs it. */
 void report_open_manifest(struct tape *t);

@@ -158,6 +158,7 @@ allocate(const struct tape_options *options)
 	if (!t)
 		return NULL;
 	t->dir.fd = -1;
+	pthread_mutex_init(&t->close_lock, NULL);
 	pthread_mutex_init(&t->commit_lock, NULL);
 	pthread_mutex_init(&t->table_lock, NULL);
 	pthread_mutex_init(&t->error_lock, NULL);
@@ -227,9 +228,9 @@ void
 session_used(struct tape *t)
 {
 	if (atomic_load(&t->orphan)) {
-		pthread_mutex_lock(&t->commit_lock);
+		session_lock(t);
 		(void)session_alive(t);
-		pthread_mutex_unlock(&t->commit_lock);
+		session_unlock(t);
 	}
 	background_start(t);
 }
@@ -306,16 +307,27 @@ shed(struct tape *t)
 int
 tape_close(struct tape *t)
 {
+	bool mine = true;
+
 	if (!t)
 		return 0;
-	if (atomic_exchange(&t->dead, 1) == 0) {
+	report_hold();
+	/* Whoever closes at the same time waits, but for the thread that is waited for. */
+	if (background_is_self(t))
+		mine = pthread_mutex_trylock(&t->close_lock) == 0;
+	else
+		pthread_mutex_lock(&t->close_lock);
+	if (mine && atomic_exchange(&t->dead, 1) == 0) {
 		background_stop(t);
-		pthread_mutex_lock(&t->commit_lock);
+		session_lock(t);
 		(void)commit_older(t, INT64_MAX);
 		if (!atomic_load(&t->orphan))
 			end_session(t);
 		shed(t);
-		pthread_mutex_unlock(&t->commit_lock);
+		session_unlock(t);
 	}
+	if (mine)
+		pthread_mutex_unlock(&t->close_lock);
+	report_tell(t);
 	return atomic_load(&t->lost) ? -1 : 0;
 }

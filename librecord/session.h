@@ -4,6 +4,22 @@
 #define TAPE_LIBRECORD_SESSION_H
 
 #include "librecord/recorder.h"
+#include "librecord/report.h"
+
+/* commit_lock; the first error is told when it is free again. */
+static inline void
+session_lock(struct tape *t)
+{
+	report_hold();
+	pthread_mutex_lock(&t->commit_lock);
+}
+
+static inline void
+session_unlock(struct tape *t)
+{
+	pthread_mutex_unlock(&t->commit_lock);
+	report_tell(t);
+}
 
 /* "sessions/<id>/" and its NUL. */
 #define SESSION_PATH 48

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blobs that do not fit in memory: hashed as they go, into a loose file. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,14 @@ struct blob_stream {
 	uint64_t size;
 	char tmp[64];
 	int fd;
+	uint32_t pid; /* a fork's child must not write to the file of its parent */
 };
+
+static bool
+inherited(const struct blob_stream *stream)
+{
+	return stream->pid != os_getpid();
+}
 
 static int
 fail(struct blob_stream *stream, int r)
@@ -42,6 +50,7 @@ blob_stream_open(struct tape *t)
 	}
 	stream->tape = t;
 	stream->fd = -1;
+	stream->pid = os_getpid();
 	hash_stream_reset(stream->hash);
 	r = blobs_create_tmp(t, stream->tmp, sizeof stream->tmp, &stream->fd);
 	if (r < 0) {
@@ -55,7 +64,7 @@ blob_stream_open(struct tape *t)
 int
 blob_stream_write(struct blob_stream *stream, const void *data, size_t len)
 {
-	int r = os_write_all(stream->fd, data, len, NULL);
+	int r = inherited(stream) ? -ECHILD : os_write_all(stream->fd, data, len, NULL);
 
 	if (r < 0)
 		return fail(stream, r);
@@ -69,7 +78,8 @@ blob_stream_abort(struct blob_stream *stream)
 {
 	if (stream->fd >= 0) {
 		os_close(&stream->fd);
-		(void)os_unlink(stream->tape->dir.fd, stream->tmp);
+		if (!inherited(stream))
+			(void)os_unlink(stream->tape->dir.fd, stream->tmp);
 	}
 	hash_stream_free(stream->hash);
 	free(stream);
@@ -79,7 +89,9 @@ int
 blob_stream_finish(struct blob_stream *stream, struct tape_hash *hash, uint64_t *size)
 {
 	struct tape_hash found = hash_stream_end(stream->hash);
-	int r = blobs_adopt(stream->tape, stream->tmp, &stream->fd, &found, stream->size);
+	int r = inherited(stream) ? -ECHILD
+				  : blobs_adopt(stream->tape, stream->tmp, &stream->fd,
+						&found, stream->size);
 
 	if (r < 0) {
 		r = fail(stream, r);

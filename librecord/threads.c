@@ -128,6 +128,7 @@ make_key(void)
 	thread_key_made = pthread_key_create(&thread_key, thread_end) == 0;
 }
 
+/* Under table_lock, so that a fork meets each stage unlocked or not at all. */
 static struct stage *
 stage_new(struct tape *t)
 {
@@ -139,8 +140,7 @@ stage_new(struct tape *t)
 	stage->tape = t;
 	stage->len = FRAME_HEADER;
 	stage->next = atomic_load(&t->stages);
-	while (!atomic_compare_exchange_weak(&t->stages, &stage->next, stage))
-		;
+	atomic_store(&t->stages, stage);
 	return stage;
 }
 
@@ -209,9 +209,9 @@ state_new(struct tape *t)
 	ts->dedup = t->conf.dedup;
 	pthread_mutex_lock(&t->table_lock);
 	ts->stage = stage_reuse(t);
-	pthread_mutex_unlock(&t->table_lock);
 	if (!ts->stage)
 		ts->stage = stage_new(t);
+	pthread_mutex_unlock(&t->table_lock);
 	if (!ts->stage) {
 		state_free(ts);
 		return NULL;
@@ -232,6 +232,7 @@ state_find(struct tape *t)
 		return ts;
 	ts = thread_key_made ? state_new(t) : NULL;
 	if (!ts) {
+		recorder_lost(t, 1);
 		recorder_error(
 			t, "no memory for another thread: its scopes are not recorded");
 		return NULL;
@@ -241,6 +242,7 @@ state_find(struct tape *t)
 		/* The stage stays in the recorder's list, for the next thread. */
 		atomic_store(&ts->stage->owner_gone, true);
 		state_free(ts);
+		recorder_lost(t, 1);
 		recorder_error(
 			t, "no memory for another thread: its scopes are not recorded");
 		return NULL;

@@ -51,7 +51,7 @@ struct tape_options {
 	const char *config
 		TAPE_IS_(NULL); /* path of a tape.conf, used instead of the tape's own */
 	uint32_t flags TAPE_IS_(0); /* 0 */
-	/* Gets the first error instead of stderr. Called from whichever thread failed; must not record. */
+	/* Gets the first error instead of stderr, on whichever thread failed. It may use the recorder, or exit. */
 	void (*on_error)(void *user, const char *message) TAPE_IS_(NULL);
 	void *user TAPE_IS_(NULL);
 };
