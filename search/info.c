@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is on a tape, counted in one walk over all of its sessions. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,24 +386,44 @@ manifest_line(void *user, const struct manifest_member *m, size_t count)
 	return 0;
 }
 
+/* What stands nowhere else (argv, scopes lost) would be missing without a word. */
+static int
+manifest_failed(struct build *b, const char *path, int negative_errno,
+		struct tape_error *err)
+{
+	if (negative_errno == -ENOENT ||
+	    reader_unreadable(b->reader, path, 0, negative_errno,
+			      "cannot read the manifest"))
+		return 0;
+	return error_io(err, negative_errno, path, "cannot read the manifest");
+}
+
 static int
 read_manifest(struct build *b, const struct tapedir_session *dir, struct tape_error *err)
 {
 	char path[sizeof dir->path + 32];
+	struct tape_error why = { 0 };
 	struct block_source source;
 	struct os_stat st;
 	uint64_t bad = 0;
-	int fd = -1, r = 0;
+	int fd = -1, r, status = 0;
 
 	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, dir->path);
-	if (os_open_read(b->reader->dir.fd, path, &fd) != 0)
-		return 0;
-	if (os_fstat(fd, &st) == 0) {
+	r = os_open_read(b->reader->dir.fd, path, &fd);
+	if (r == 0)
+		r = os_fstat(fd, &st);
+	if (r == 0) {
 		source = block_from_fd(&fd, st.size);
-		r = manifest_read(&source, manifest_line, b, &bad, err);
+		status = manifest_read(&source, manifest_line, b, &bad, &why);
+		if (status == TAPE_ERR_IO)
+			r = -why.code;
 	}
 	os_close(&fd);
-	return r == TAPE_ERR_NOMEM ? r : 0;
+	if (r < 0)
+		return manifest_failed(b, path, r, err);
+	if (status == TAPE_ERR_NOMEM)
+		return error_set(err, status, path, why.offset, "%s", why.message);
+	return 0;
 }
 
 /* ---- sessions ---- */

@@ -668,6 +668,35 @@ START_TEST(a_read_that_fails_ends_no_answer)
 }
 END_TEST
 
+/* What it alone holds would be missing from the inventory without a word. */
+START_TEST(a_manifest_that_cannot_be_read_is_told)
+{
+	struct unreadable u = { .call = OS_OPEN, .name = "manifest.jsonl", .nth = -1 };
+	char path[100], id[TAPE_SESSION_TEXT];
+	struct tape_info *info = NULL;
+	struct tape_reader *reader;
+
+	make_two();
+	tape_session_text(testwriter_session_a, id);
+	(void)snprintf(path, sizeof path, "sessions/%s/manifest.jsonl", id);
+	testwriter_file(dir, path, "{\"closed\":\"x\",\"lost\":7}\n", 26);
+	reader = open_tape();
+	os_fault_set(fail_file, &u);
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	os_fault_set(NULL, NULL);
+	ck_assert_uint_eq(info->scopes, 4);
+	ck_assert_uint_eq(info->sessions[0].lost, 0);
+	ck_assert_uint_eq(damage, 1);
+	ck_assert_ptr_nonnull(strstr(last_report, path));
+	tape_info_free(info);
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	ck_assert_uint_eq(info->sessions[0].lost, 7);
+	ck_assert_uint_eq(damage, 1);
+	tape_info_free(info);
+	tape_reader_close(reader);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -695,6 +724,7 @@ main(void)
 		       a_segment_that_cannot_be_opened_is_told_and_the_others_are_shown);
 	tcase_add_test(tcase, a_session_that_cannot_be_listed_is_told);
 	tcase_add_test(tcase, a_read_that_fails_ends_no_answer);
+	tcase_add_test(tcase, a_manifest_that_cannot_be_read_is_told);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
