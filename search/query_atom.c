@@ -9,8 +9,11 @@
 
 #define INT_LIMIT ((query_int)1 << 100)
 
+/* The largest whole number at most the value, exactly; and what doubles compare with. */
 struct number {
-	bool integer, nan;
+	bool integer; /* written without fraction and exponent */
+	bool part;    /* the value is above i */
+	bool nan;
 	query_int i;
 	double d;
 	float f;
@@ -37,10 +40,11 @@ double_floor(double d)
 	return d <= -0x1p100 ? -INT_LIMIT : (query_int)floor(d);
 }
 
-static query_int
-double_ceil(double d)
+static void
+whole_of_double(struct number *n)
 {
-	return -double_floor(-d);
+	n->i = double_floor(n->d);
+	n->part = (double)n->i < n->d && n->i < INT_LIMIT;
 }
 
 static size_t
@@ -80,6 +84,50 @@ decimal(const char *text, size_t len, size_t at, bool *integer)
 	return end == len;
 }
 
+/* An exponent; further from 0 than any text has digits it makes no difference. */
+static int64_t
+exponent_of(const char *text, size_t len, size_t at)
+{
+	bool down = at < len && text[at] == '-';
+	int64_t e = 0;
+
+	if (at < len && (text[at] == '-' || text[at] == '+'))
+		at++;
+	for (; at < len && e < 10 * (int64_t)QUERY_TEXT_MAX; at++)
+		e = e * 10 + (text[at] - '0');
+	return down ? -e : e;
+}
+
+/* The whole part of a decimal, with all digits that its exponent puts before the point. */
+static void
+whole_of_decimal(const char *text, size_t len, size_t sign, struct number *n)
+{
+	size_t point = run_of(text, len, sign, isdigit), end = point;
+	int64_t left = (int64_t)(point - sign);
+
+	if (end < len && text[end] == '.')
+		end = run_of(text, len, end + 1, isdigit);
+	left += exponent_of(text, len, end + (end < len));
+	n->i = 0;
+	n->part = false;
+	for (size_t at = sign; at < end; at++) {
+		if (at == point)
+			continue;
+		if (left-- <= 0)
+			n->part |= text[at] != '0';
+		else if (n->i < INT_LIMIT)
+			n->i = n->i * 10 + (text[at] - '0');
+	}
+	for (; left > 0 && n->i != 0 && n->i < INT_LIMIT; left--)
+		n->i *= 10;
+	if (n->i >= INT_LIMIT) {
+		n->i = INT_LIMIT;
+		n->part = false;
+	}
+	if (text[0] == '-')
+		n->i = -n->i - n->part;
+}
+
 static bool
 word_is(const char *text, size_t len, const char *word)
 {
@@ -108,6 +156,7 @@ special(const char *text, size_t len, size_t sign, struct number *out)
 		return false;
 	out->d = text[0] == '-' ? -INFINITY : INFINITY;
 	out->f = (float)out->d;
+	out->i = text[0] == '-' ? -INT_LIMIT : INT_LIMIT;
 	return true;
 }
 
@@ -157,12 +206,7 @@ number_read(struct query_parse *p, const char *text, size_t len, struct number *
 	out->d = strtod_l(copy, NULL, p->c_locale);
 	out->f = strtof_l(copy, NULL, p->c_locale);
 	out->integer = integer && len - sign <= 30;
-	if (out->integer) {
-		for (size_t i = sign; i < len; i++)
-			out->i = out->i * 10 + (text[i] - '0');
-		if (text[0] == '-')
-			out->i = -out->i;
-	}
+	whole_of_decimal(text, len, sign, out);
 	return true;
 }
 
@@ -192,13 +236,12 @@ interval_all(struct query_atom *a)
 static void
 bound_low(struct query_atom *a, const struct number *n, bool open)
 {
+	a->ilo = n->i + (open || n->part);
 	if (n->integer) {
-		a->ilo = open ? n->i + 1 : n->i;
 		a->dlo = int_bound(n->i, true);
 		if (open && (query_int)a->dlo == n->i)
 			a->dlo = nextafter(a->dlo, INFINITY);
 	} else {
-		a->ilo = open ? double_floor(n->d) + 1 : double_ceil(n->d);
 		a->dlo = open ? nextafter(n->d, INFINITY) : n->d;
 	}
 	a->flo = open ? nextafterf(n->f, INFINITY) : n->f;
@@ -207,13 +250,12 @@ bound_low(struct query_atom *a, const struct number *n, bool open)
 static void
 bound_high(struct query_atom *a, const struct number *n, bool open)
 {
+	a->ihi = n->i - (open && !n->part);
 	if (n->integer) {
-		a->ihi = open ? n->i - 1 : n->i;
 		a->dhi = int_bound(n->i, false);
 		if (open && (query_int)a->dhi == n->i)
 			a->dhi = nextafter(a->dhi, -INFINITY);
 	} else {
-		a->ihi = open ? double_ceil(n->d) - 1 : double_floor(n->d);
 		a->dhi = open ? nextafter(n->d, -INFINITY) : n->d;
 	}
 	a->fhi = open ? nextafterf(n->f, -INFINITY) : n->f;
@@ -262,6 +304,28 @@ interval_range(struct query_parse *p, struct query_atom *a)
 	return true;
 }
 
+/* x - t and x + t. Whole numbers stay exact unless both have a fraction. */
+static void
+ends_of(const struct number *x, const struct number *t, struct number *lo,
+	struct number *hi)
+{
+	lo->d = x->d - t->d;
+	hi->d = x->d + t->d;
+	if (x->part && t->part) {
+		whole_of_double(lo);
+		whole_of_double(hi);
+		return;
+	}
+	lo->i = x->i - t->i - t->part;
+	hi->i = x->i + t->i;
+	lo->part = hi->part = x->part || t->part;
+	lo->integer = hi->integer = x->integer && t->integer;
+	if (lo->integer) {
+		lo->d = (double)lo->i;
+		hi->d = (double)hi->i;
+	}
+}
+
 /* x+-t and x+-p%: whole numbers stay exact. */
 static int
 interval_tolerance(struct query_parse *p, struct query_atom *a, size_t sign_at)
@@ -279,17 +343,9 @@ interval_tolerance(struct query_parse *p, struct query_atom *a, size_t sign_at)
 	if (percent) {
 		t.integer = false;
 		t.d = fabs(x.d) * t.d / 100;
+		whole_of_double(&t);
 	}
-	if (x.integer && t.integer) {
-		lo = hi = (struct number){ .integer = true };
-		lo.i = x.i - t.i;
-		hi.i = x.i + t.i;
-		lo.d = (double)lo.i;
-		hi.d = (double)hi.i;
-	} else {
-		lo.d = x.d - t.d;
-		hi.d = x.d + t.d;
-	}
+	ends_of(&x, &t, &lo, &hi);
 	if (isnan(lo.d) || isnan(hi.d))
 		return query_parse_fail(p, a->at,
 					"expected finite numbers around \"+-\"");

@@ -4,6 +4,7 @@
 
     reference.py [--all] TAPE QUERY...     what `tape-find -o jsonl` must print"""
 import datetime, fnmatch, re, struct, sys
+from fractions import Fraction
 
 import decoder
 from values import C8, DTYPES, F32, Absent, Array, Blob, hash128
@@ -153,8 +154,28 @@ def number(text):
     """Exact where the text is an integer, else a double; None if it is no number."""
     if re.fullmatch(r'[+-]?(0x[0-9a-f]+|\d+)', text):
         return int(text, 16 if 'x' in text else 10)
-    known = re.fullmatch(r'[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?inf|nan', text)
-    return float(text) if known else None
+    if re.fullmatch(r'[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?', text):
+        return Decimal(text, Fraction(text))
+    return float(text) if text in ('inf', '+inf', '-inf', 'nan') else None
+
+class Decimal(float):
+    """A double that knows what was written: integers are compared with that."""
+    def __new__(cls, value, exact):
+        self = super().__new__(cls, value)
+        self.exact = exact
+        return self
+
+def exact(v):
+    return getattr(v, 'exact', v)
+
+def ends(v, t):
+    """v - t and v + t, exact for integers unless both have a fraction"""
+    if any(abs(x) == INF or x != x for x in (v, t)) or isinstance(v, int) and isinstance(t, int):
+        return v - t, v + t
+    x, y = Fraction(exact(v)), Fraction(exact(t))
+    if x.denominator != 1 and y.denominator != 1:
+        return float(v) - float(t), float(v) + float(t)
+    return Decimal(float(v) - float(t), x - y), Decimal(float(v) + float(t), x + y)
 
 def span(text):
     """lo..hi, number+-tolerance or a number, as (lo, hi); None if it is none of them"""
@@ -167,7 +188,7 @@ def span(text):
         v, t = number(m[1]), number(m[2])
         if m[3]:
             t = abs(v) * float(t) / 100
-        return v - t, v + t
+        return ends(v, t)
     v = number(text)
     return None if v is None else (v, v)
 
@@ -211,7 +232,7 @@ def value_test(op, text, quoted):
             return bool(pattern and enum and pattern.search(enum[0]))
         if bounds is None:
             return v is truth if isinstance(v, bool) else op == '=' and enum == [text]
-        lo, hi = (rounded(b, v) for b in bounds)
+        lo, hi = (exact(b) if isinstance(v, int) else rounded(b, v) for b in bounds)
         return {'=': lo <= v <= hi or (lo != lo and v != v), '<': v < lo, '<=': v <= lo, '>': v > lo,
                 '>=': v >= lo}[op]
     return test
