@@ -33,6 +33,20 @@ os_fault_set(os_fault_fn *fn, void *user)
 /* One request may not exceed what ssize_t and the kernel take. */
 #define IO_CHUNK ((size_t)1 << 30)
 
+int
+os_fd_apart(int fd)
+{
+	int apart;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	apart = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (apart < 0)
+		apart = -errno;
+	close(fd);
+	return apart;
+}
+
 static int
 plain_open(int dir, const char *path, int flags, unsigned mode)
 {
@@ -41,7 +55,7 @@ plain_open(int dir, const char *path, int flags, unsigned mode)
 	do {
 		fd = openat(dir, path, flags | O_CLOEXEC | O_NOCTTY, mode);
 	} while (fd < 0 && errno == EINTR);
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? -errno : os_fd_apart(fd);
 }
 
 /* Without openat2: one component at a time, none of them a link, none "..". */
@@ -100,7 +114,7 @@ safe_open(int dir, const char *path, int flags, unsigned mode)
 		fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
 	} while (fd < 0 && errno == EINTR);
 	if (fd >= 0)
-		return (int)fd;
+		return os_fd_apart((int)fd);
 	/* Old kernels, system call filters of containers, and a rename elsewhere at the same time. */
 	if (errno == ENOSYS || errno == EPERM || errno == EAGAIN)
 		return walk_open(dir, path, flags, mode);

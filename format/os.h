@@ -58,6 +58,13 @@ int os_open_append(int dir, const char *path, int *fd_out);
 /* Closes and sets *fd to -1; no-op on -1. Its errors are dropped: data was synced or not before. */
 void os_close(int *fd);
 
+/*
+ * Where the program runs with standard input, output or error closed, a file
+ * would get their number, and what is printed would go into it. Returns the
+ * descriptor under a number above those, or a negative errno (fd is closed then).
+ */
+int os_fd_apart(int fd);
+
 /* Reads until `len` bytes or end of file; returns the count. */
 int64_t os_pread(int fd, void *buf, size_t len, uint64_t offset);
 /* One read(2), for streams. */

@@ -87,6 +87,10 @@ os_stop_catch(void)
 		return 0;
 	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
+	for (size_t i = 0; i < 2; i++)
+		stop_pipe[i] = os_fd_apart(stop_pipe[i]);
+	if (stop_pipe[0] < 0 || stop_pipe[1] < 0)
+		return -EMFILE;
 	sigemptyset(&catch.sa_mask);
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		if (sigaction(numbers[i], NULL, &before) == 0 &&

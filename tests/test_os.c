@@ -563,6 +563,28 @@ START_TEST(errors_are_named_in_english)
 }
 END_TEST
 
+/* What a program prints with its output closed must not end up in a file of ours. */
+START_TEST(a_file_never_gets_the_number_of_a_standard_stream)
+{
+	int fd = -1, dir = -1, kept = dup(0);
+
+	ck_assert_int_ge(kept, 0);
+	close(0);
+	int r = os_create(root, "apart", &fd);
+	int d = os_open_dir(root, ".", false, &dir);
+
+	ck_assert_int_eq(dup2(kept, 0), 0);
+	close(kept);
+	ck_assert_int_eq(r, 0);
+	ck_assert_int_eq(d, 0);
+	ck_assert_int_gt(fd, 2);
+	ck_assert_int_gt(dir, 2);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	os_close(&fd);
+	os_close(&dir);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -574,6 +596,7 @@ main(void)
 	tcase_add_checked_fixture(faults, setup, teardown);
 	tcase_set_timeout(processes, 60);
 	tcase_add_test(files, what_is_written_is_read_back);
+	tcase_add_test(files, a_file_never_gets_the_number_of_a_standard_stream);
 	tcase_add_test(files, a_link_is_never_opened);
 	tcase_add_test(files, a_link_on_the_way_is_never_followed);
 	tcase_add_test(files, a_path_never_leads_out_of_the_directory);
