@@ -215,9 +215,10 @@ cli_finish(struct cli *cli, int status)
 
 	out_flush(&cli->out);
 	error = cli->out.error;
+	bool used = cli->out.used;
 	out_release(&cli->out);
 	/* Some file systems say only at close(2) that they could not keep it. */
-	if (fclose(stdout) != 0 && !error)
+	if (fclose(stdout) != 0 && !error && used)
 		error = errno;
 	if (error == EPIPE)
 		return CLI_CLOSED;

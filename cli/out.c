@@ -34,6 +34,7 @@ out_flush(struct out *out)
 {
 	if (out->hold)
 		return;
+	out->used |= out->len > 0;
 	if (!out->error && out->len) {
 		int r = os_write_all(out->fd, out->buf, out->len, NULL);
 		if (r < 0)

@@ -19,6 +19,7 @@ struct out {
 	int fd;
 	int error;
 	bool hold;
+	bool used; /* something was to be written */
 };
 
 void out_open(struct out *out, int fd);

@@ -3,6 +3,7 @@
 #include "cli/record.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,11 @@ on_error(void *user, const char *message)
 	struct record *record = user;
 
 	record->failed = true;
-	if (record->tape) /* else open_tape says it, and with which exit code */
+	/* While it is opened open_tape says it, and with which exit code. */
+	if (record->tape)
 		cli_error(&record->cli, "%s", message);
+	else
+		(void)snprintf(record->trouble, sizeof(record->trouble), "%s", message);
 }
 
 /* ---- commits ---- */
@@ -73,6 +77,27 @@ commit_if_due(struct record *record)
 
 /* ---- rows ---- */
 
+/* What the first bytes of an input that is neither JSON nor CSV tell. */
+static void
+hint_compressed(struct record *record, const char *line, size_t len)
+{
+	static const struct {
+		const char *magic, *tool;
+	} known[] = { { "\x1f\x8b", "zcat" },
+		      { "\x28\xb5\x2f\xfd", "zstdcat" },
+		      { "\xfd"
+			"7zXZ",
+			"xzcat" },
+		      { "BZh", "bzcat" } };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		size_t n = strlen(known[i].magic);
+		if (len >= n && memcmp(line, known[i].magic, n) == 0)
+			cli_hint(&record->cli, "it is compressed: %s %s | %s ...",
+				 known[i].tool, record->file, record->cli.tool);
+	}
+}
+
 static void
 bad_row(struct record *record)
 {
@@ -101,6 +126,19 @@ note_rounded(struct record *record)
 	tape_note(record->tape, "tape-record", note);
 }
 
+static int
+read_header(struct record *record, char *line, size_t len)
+{
+	bool comma = memchr(line, ',', len) != NULL;
+	char other = memchr(line, ';', len) ? ';' : memchr(line, '\t', len) ? '\t' : 0;
+
+	if (!comma && other)
+		cli_say(&record->cli,
+			"note: one column: cells are separated by commas, not by %s",
+			other == ';' ? "';'" : "tabs");
+	return csv_reader_header(record->csv, line, len, &record->row) < 0 ? -1 : 0;
+}
+
 /* 1 a row, 0 nothing, -1 a bad one. */
 static int
 read_row(struct record *record, char *line, size_t len)
@@ -115,8 +153,7 @@ read_row(struct record *record, char *line, size_t len)
 	if (!record->csv)
 		return json_reader_line(record->json, line, len, &record->row);
 	if (first)
-		return csv_reader_header(record->csv, line, len, &record->row) < 0 ? -1
-										   : 0;
+		return read_header(record, line, len);
 	return csv_reader_line(record->csv, line, len, &record->row);
 }
 
@@ -140,6 +177,8 @@ take_line(struct record *record, char *line, size_t len)
 			return false;
 	}
 	bad_row(record);
+	if (record->lines.number == 1)
+		hint_compressed(record, line, len);
 	if (record->csv && record->lines.number == 1) {
 		record->strict = true; /* without a header there are no names */
 		return false;
@@ -324,7 +363,14 @@ open_tape(struct record *record)
 	    (record->sync && setenv("TAPE_SYNC", record->sync, 1) < 0))
 		return CLI_FAILED;
 	record->tape = tape_open(record->dir, &options);
-	return record->tape ? CLI_OK : not_opened(record);
+	if (!record->tape)
+		return not_opened(record);
+	if (!record->failed)
+		return CLI_OK;
+	/* It would be recorded, but not as the settings say. */
+	cli_error(&record->cli, "%s", record->trouble);
+	(void)tape_close(record->tape);
+	return CLI_FAILED;
 }
 
 /* 0 or CLI_FAILED after a message. */

@@ -26,7 +26,8 @@ struct record {
 	uint64_t rows, skipped, staged; /* staged: since the last commit */
 	uint64_t acked;			/* seq */
 	bool said_rounded;
-	bool failed; /* the recorder reported an error */
+	bool failed;	   /* the recorder reported an error */
+	char trouble[512]; /* the last one while the tape was opened */
 };
 
 /*

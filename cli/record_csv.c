@@ -260,8 +260,8 @@ csv_reader_line(struct csv_reader *reader, char *line, size_t len, struct row *r
 			return -1;
 	}
 	if (n < reader->count) {
-		(void)row_wrong(row, len + 1, "%zu cells, but the header has %zu", n,
-				reader->count);
+		(void)row_wrong(row, len + 1, "%zu cell%s, but the header has %zu", n,
+				n == 1 ? "" : "s", reader->count);
 		return -1;
 	}
 	return 1;

@@ -585,7 +585,8 @@ parser_free(void *context, void *memory)
 static void
 start_parser(struct json_reader *r)
 {
-	static yajl_alloc_funcs memory = { parser_malloc, parser_realloc, parser_free, NULL };
+	static yajl_alloc_funcs memory = { parser_malloc, parser_realloc, parser_free,
+					   NULL };
 
 	if (r->yajl)
 		yajl_free(r->yajl);
@@ -627,7 +628,11 @@ parser_message(struct json_reader *r)
 	if (len && message[len - 1] == '.')
 		len--;
 	size_t column = at_end(r);
-	if (column > r->len)
+	const char *word = r->line + (column && column <= r->len ? column - 1 : 0);
+	if (strncmp(word, "NaN", 3) == 0 || strncmp(word, "Inf", 3) == 0)
+		(void)row_wrong(r->row, column ? column : 1,
+				"JSON has no NaN and no Infinity: write null instead");
+	else if (column > r->len)
 		(void)row_wrong(r->row, r->len + 1, "the line ends before the JSON does");
 	else
 		(void)row_wrong(r->row, column ? column : 1, "not JSON: %.*s", (int)len,

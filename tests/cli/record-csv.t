@@ -30,7 +30,7 @@ SESSION:5,TIME,tab,18446744073709551615,1000.0, 7,0.5
 
 # bad rows
 $ printf 'a,b\n1,2\n1\n1,2,3\n"x\n' | tape-record b.tape --format csv
-! tape-record: stdin:3:2: 1 cells, but the header has 2
+! tape-record: stdin:3:2: 1 cell, but the header has 2
 ! tape-record: stdin:4:5: more cells than the header's 2
 ! tape-record: stdin:5:1: a quote is not closed
 ! tape-record: 3 lines were skipped, 1 became scopes

@@ -61,3 +61,44 @@ $ tape-find d.tape >&-
 $ tape-record d.tape --ack six.jsonl >/dev/full
 ! tape-record: standard output: No space left on device
 ? 2
+
+# Settings that cannot be read, closed descriptors, compressed and foreign input.
+$ printf '{"a":1}\n' >one.jsonl; tape-record conf.tape --config nosuch.conf one.jsonl
+! tape-record: nosuch.conf: cannot read it: No such file or directory
+? 2
+$ echo 'x = = 3' >bad.conf; tape-record conf.tape --config bad.conf one.jsonl
+! tape-record: bad.conf: line 1, column 1: a setting before the first section: write [tape] above it
+? 2
+$ tape-record closed.tape one.jsonl <&- >&- && tape-record closed.tape one.jsonl 2>&- && tape-find closed.tape --count
+2
+$ tape-record closed.tape <&-
+! tape-record: -: Bad file descriptor
+? 2
+$ tape-record closed.tape nosuch.jsonl 2>&-
+? 2
+$ tape-record closed.tape --ack one.jsonl >&-
+! tape-record: standard output: Bad file descriptor
+? 2
+$ tape-find closed.tape --count; tape-find closed.tape -q a=1 >&-
+3
+$ tape-find closed.tape >&-
+! tape-find: standard output: Bad file descriptor
+? 2
+$ printf '\037\213\010 and so on\n' >one.gz; tape-record z.tape one.gz
+! tape-record: one.gz:1:1: not JSON: invalid char in json text
+!              it is compressed: zcat one.gz | tape-record ...
+! tape-record: 1 line was skipped, 0 became scopes
+? 3
+$ printf 'x;y\n1;2\n' | tape-record --format csv semi.tape
+! tape-record: note: one column: cells are separated by commas, not by ';'
+$ printf 'x,y\n1\n' | tape-record --format csv semi.tape
+! tape-record: stdin:2:2: 1 cell, but the header has 2
+! tape-record: 1 line was skipped, 0 became scopes
+? 3
+$ printf '{"a":%s}\n' NaN -Infinity Infinity nul | tape-record nan.tape
+! tape-record: stdin:1:6: JSON has no NaN and no Infinity: write null instead
+! tape-record: stdin:2:6: not JSON: malformed number, a digit is required after the minus sign
+! tape-record: stdin:3:6: JSON has no NaN and no Infinity: write null instead
+! tape-record: stdin:4:8: not JSON: invalid string in json text
+! tape-record: 4 lines were skipped, 0 became scopes
+? 3
