@@ -1,66 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each thread is to a recorder: its state, its stage, its clock. */
+/* What each thread is to a recorder: its state and its stage. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "librecord/ticks.h"
+#include "librecord/capture.h"
 
 __thread struct thread_state *last_state __attribute__((tls_model("initial-exec")));
 static pthread_key_t thread_key;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static bool thread_key_made;
-
-/* ---- time ---- */
-
-#define ANCHOR_NS 1000000
-#define STRIKE_NS 200000
-
-/*
- * Reads the clock and, once it is known how fast the counter runs, lets it give
- * the time of the next millisecond.
- */
-int64_t
-ticks_anchor(struct thread_state *ts)
-{
-	struct ticks *k = &ts->ticks;
-	uint64_t before = ticks_read();
-	int64_t now = session_now(ts->tape);
-	uint64_t at = ticks_read();
-	int64_t guess;
-
-	if (k->off || !TICKS_KNOWN)
-		return now;
-	at = before + (at - before) / 2;
-	if (k->span) {
-		guess = k->anchor_ns + (int64_t)(((at - k->anchor) * k->scale) >> 32);
-		/* A thread that was stopped between two readings is no fault of the counter. */
-		if (at - k->anchor < 4 * k->span &&
-		    (guess - now > STRIKE_NS || now - guess > STRIKE_NS) &&
-		    ++k->strikes > 8)
-			k->off = true;
-		if (at - k->anchor < 4 * k->span && now < guess &&
-		    guess - now < STRIKE_NS)
-			now = guess; /* never back within a thread */
-	}
-	if (k->first == 0) {
-		k->off = !ticks_even();
-		k->first = at;
-		k->first_ns = (uint64_t)now;
-	}
-	k->span = 0;
-	if (!k->off && at - k->first > 1000 && (uint64_t)now - k->first_ns >= ANCHOR_NS) {
-		double scale =
-			(double)((uint64_t)now - k->first_ns) / (double)(at - k->first);
-
-		k->scale = (uint64_t)(scale * 4294967296.0);
-		k->span = (uint64_t)(ANCHOR_NS / scale);
-		k->anchor = at;
-		k->anchor_ns = now;
-	}
-	return now;
-}
-
-/* ---- threads ---- */
 
 /*
  * Ends a thread: its scopes are committed (commit=auto), its stage is free for

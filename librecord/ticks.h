@@ -40,18 +40,39 @@ ticks_even(void)
 }
 #endif
 
-int64_t ticks_anchor(struct thread_state *ts);
+/* A counter and a clock that were read at the same time; the time. */
+int64_t ticks_anchor_at(struct ticks *k, uint64_t at, int64_t now);
+/* The time at this reading of the counter, or false if the clock has to be asked. */
+static inline bool
+ticks_guess(const struct ticks *k, uint64_t at, int64_t *now)
+{
+	uint64_t since = at - k->anchor;
+
+	if (since >= k->span)
+		return false;
+	*now = k->anchor_ns + (int64_t)((since * k->scale) >> 32);
+	return true;
+}
+
+static __attribute__((noinline)) int64_t
+ticks_anchor(struct thread_state *ts)
+{
+	uint64_t before = ticks_read();
+	int64_t now = session_now(ts->tape);
+	uint64_t at = ticks_read();
+
+	if (!TICKS_KNOWN)
+		return now;
+	return ticks_anchor_at(&ts->ticks, before + (at - before) / 2, now);
+}
 
 static inline int64_t
 ticks_now(struct thread_state *ts)
 {
-	if (TICKS_KNOWN) {
-		uint64_t since = ticks_read() - ts->ticks.anchor;
+	int64_t now;
 
-		if (since < ts->ticks.span)
-			return ts->ticks.anchor_ns +
-			       (int64_t)((since * ts->ticks.scale) >> 32);
-	}
+	if (TICKS_KNOWN && ticks_guess(&ts->ticks, ticks_read(), &now))
+		return now;
 	return ticks_anchor(ts);
 }
 
