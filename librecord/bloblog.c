@@ -67,8 +67,8 @@ open_log(struct tape *t, struct bloblog *log)
 	return 0;
 }
 
-/* Reads back what a failed fsync leaves in doubt. -EIO if something is gone. */
-static int
+/* Reads back what a failed fsync leaves in doubt. */
+static void
 check(struct tape *t, struct bloblog *log)
 {
 	char path[SESSION_PATH + PATH_SEGMENT_TEXT];
@@ -89,36 +89,39 @@ check(struct tape *t, struct bloblog *log)
 	}
 	os_close(&fd);
 	if (whole < log->frames) {
+		log->lost += log->frames - whole;
 		recorder_lost(t, log->frames - whole);
 		recorder_error(t, "%s: %llu blobs did not reach the disk", path,
 			       (unsigned long long)(log->frames - whole));
-		return -EIO;
+	} else {
+		recorder_warn(t, "%s: fsync failed; the file reads back whole", path);
 	}
-	recorder_warn(t, "%s: fsync failed; the file reads back whole", path);
-	return 0;
 }
 
 int
 bloblog_sync(struct tape *t, struct bloblog *log)
 {
 	char dir[SESSION_PATH];
+	int bad = 0, r;
 
-	if (log->fd < 0 || log->synced == log->offset)
-		return 0;
+	/* Also for files that were left: until it works, none of them is safe. */
 	if (log->dir_dirty) {
 		session_file(t, "", dir, sizeof dir);
-		log->dir_dirty = os_fsync_dir(t->dir.fd, dir) < 0;
+		bad = os_fsync_dir(t->dir.fd, dir);
+		if (bad == -EINVAL)
+			bad = 0;
+		log->dir_dirty = bad < 0;
 	}
-	int r = os_fdatasync(log->fd);
-
+	if (log->fd < 0 || log->synced == log->offset)
+		return bad;
+	r = os_fdatasync(log->fd);
 	if (r < 0 && r != -EINVAL) {
-		int lost = check(t, log);
-
+		check(t, log);
 		os_close(&log->fd);
-		return lost;
+	} else {
+		log->synced = log->offset;
 	}
-	log->synced = log->offset;
-	return 0;
+	return bad;
 }
 
 static void

@@ -12,6 +12,7 @@ struct bloblog {
 	struct segment_key key;
 	uint64_t offset, synced;
 	uint64_t frames;
+	uint64_t lost; /* blobs that failing disks dropped, until the owner takes it */
 	bool dir_dirty;
 	uint8_t *scratch; /* one frame */
 	size_t scratch_cap;
@@ -22,7 +23,10 @@ void bloblog_release(struct bloblog *log);
 /* Appends a blob, in a new segment if need be. 0 or a negative errno. */
 int bloblog_append(struct tape *t, struct bloblog *log, const struct tape_hash *hash,
 		   const void *data, size_t len, struct body_hint *place);
-/* fsync. What a failing disk dropped is counted as lost and reported: -EIO, else 0. */
+/*
+ * fsync. What a failing disk dropped is reported and counted, as lost and in
+ * log->lost. 0, or a negative errno: the names are not safe, to be tried again.
+ */
 int bloblog_sync(struct tape *t, struct bloblog *log);
 void bloblog_end(struct tape *t, struct bloblog *log);
 

@@ -13,6 +13,7 @@
 #include "format/segment.h"
 #include "librecord/bloblog.h"
 #include "librecord/known.h"
+#include "librecord/report.h"
 #include "librecord/session.h"
 
 /* Loose blobs that wait for their fsync; more are synced at once. */
@@ -26,6 +27,8 @@ struct pending {
 };
 
 struct blobs {
+	pthread_mutex_t
+		sync_lock; /* one sync at a time: whoever returns from one has all; before lock */
 	pthread_mutex_t lock; /* everything below; taken after a stage's lock */
 	struct known known;   /* loose and logged */
 	struct bloblog log;
@@ -34,6 +37,7 @@ struct blobs {
 	bool dirs[256]; /* blobs/XX with names that are not synced */
 	bool dirs_any, top;
 	_Atomic uint64_t held; /* bytes that wait in RAM */
+	_Atomic uint64_t lost; /* blobs that were stored, and did not reach the disk */
 };
 
 int
@@ -42,6 +46,7 @@ blobs_new(struct tape *t)
 	t->blobs = calloc(1, sizeof *t->blobs);
 	if (!t->blobs)
 		return TAPE_ERR_NOMEM;
+	pthread_mutex_init(&t->blobs->sync_lock, NULL);
 	pthread_mutex_init(&t->blobs->lock, NULL);
 	bloblog_init(&t->blobs->log);
 	return 0;
@@ -78,10 +83,12 @@ blobs_after_fork(struct tape *t)
 	struct blobs *b = t->blobs;
 
 	/* The parent syncs what it wrote; the child's session knows nothing yet. */
+	pthread_mutex_init(&b->sync_lock, NULL);
 	bloblog_release(&b->log);
 	bloblog_init(&b->log);
 	known_clear(&b->known);
 	b->count = 0;
+	atomic_store(&b->lost, 0);
 	b->dirs_any = false;
 	memset(b->dirs, 0, sizeof b->dirs);
 	atomic_store(&b->held, 0);
@@ -91,6 +98,23 @@ void
 blobs_unhold(struct tape *t, uint64_t bytes)
 {
 	atomic_fetch_sub(&t->blobs->held, bytes);
+}
+
+uint64_t
+blobs_lost(const struct tape *t)
+{
+	return atomic_load(&t->blobs->lost);
+}
+
+/* Nothing may count on what a blob segment lost. The lock is held. */
+static void
+take_log_losses(struct blobs *b)
+{
+	if (b->log.lost == 0)
+		return;
+	known_clear(&b->known);
+	atomic_fetch_add(&b->lost, b->log.lost);
+	b->log.lost = 0;
 }
 
 void
@@ -144,12 +168,15 @@ rename_blob(struct tape *t, const char *tmp, const char *path)
 	return os_rename(t->dir.fd, tmp, t->dir.fd, path);
 }
 
+static void sync_loose(struct tape *t, const struct pending *blob);
+
 /* Remembers what the next sync has to care for. data: its bytes too, not its name only. */
 static void
 note_unsynced(struct tape *t, const struct tape_hash *hash, uint64_t size, bool data)
 {
 	struct blobs *b = t->blobs;
-	bool full;
+	const struct pending blob = { *hash, size };
+	bool full, kept;
 
 	if (t->conf.sync == SYNC_NONE)
 		return;
@@ -165,12 +192,15 @@ note_unsynced(struct tape *t, const struct tape_hash *hash, uint64_t size, bool 
 			b->cap = cap;
 		}
 	}
-	full = data && (b->count == b->cap || b->count >= MAX_PENDING);
-	if (data && b->count < b->cap)
-		b->pending[b->count++] = (struct pending){ *hash, size };
+	kept = data && b->count < b->cap;
+	if (kept)
+		b->pending[b->count++] = blob;
+	full = kept && b->count >= MAX_PENDING;
 	blobs_unlock(t);
 	if (full)
-		blobs_sync(t);
+		(void)blobs_sync(t); /* names that are not safe stay in the list */
+	if (data && !kept)
+		sync_loose(t, &blob); /* no memory to do it later */
 }
 
 int
@@ -183,6 +213,8 @@ blobs_adopt(struct tape *t, const char *tmp, int *fd, const struct tape_hash *ha
 	path_blob(hash, path);
 	if (t->conf.sync == SYNC_COMMIT)
 		r = os_fdatasync(*fd);
+	if (r == -EINVAL)
+		r = 0; /* nothing to sync there */
 	os_close(fd);
 	if (r >= 0)
 		r = rename_blob(t, tmp, path);
@@ -292,6 +324,7 @@ blobs_store(struct tape *t, const struct tape_hash *hash, const void *data, size
 	if (logged) {
 		blobs_lock(t);
 		r = bloblog_append(t, &b->log, hash, data, len, place);
+		take_log_losses(b);
 		blobs_unlock(t);
 	} else {
 		r = store_loose(t, hash, data, len);
@@ -471,6 +504,7 @@ lose_blob(struct tape *t, const struct tape_hash *hash, int why)
 	blobs_lock(t);
 	known_clear(&t->blobs->known);
 	blobs_unlock(t);
+	atomic_fetch_add(&t->blobs->lost, 1);
 	tape_hash_text(hash, text);
 	recorder_lost(t, 1);
 	recorder_error(t, "blob %s did not reach the disk: %s", text,
@@ -498,10 +532,11 @@ sync_loose(struct tape *t, const struct pending *blob)
 		lose_blob(t, &blob->hash, r);
 }
 
-static void
+/* What could not be synced stays in the lists, for the next time. 0 or the negative errno. */
+static int
 sync_dirs(struct tape *t, const bool dirs[256], bool top)
 {
-	char cause[128];
+	struct blobs *b = t->blobs;
 	int bad = 0;
 
 	for (unsigned i = 0; i < 256; i++) {
@@ -512,27 +547,34 @@ sync_dirs(struct tape *t, const bool dirs[256], bool top)
 			continue;
 		snprintf(path, sizeof path, PATH_BLOBS "/%02x", i);
 		r = os_fsync_dir(t->dir.fd, path);
-		if (r < 0 && r != -EINVAL)
-			bad = r;
+		if (r >= 0 || r == -EINVAL)
+			continue;
+		bad = r;
+		blobs_lock(t);
+		b->dirs[i] = b->dirs_any = true;
+		blobs_unlock(t);
 	}
 	if (top) {
 		int r = os_fsync_dir(t->dir.fd, PATH_BLOBS);
 
-		if (r < 0 && r != -EINVAL)
+		if (r < 0 && r != -EINVAL) {
 			bad = r;
+			blobs_lock(t);
+			b->top = true;
+			blobs_unlock(t);
+		}
 	}
-	if (bad < 0)
-		recorder_error(t, "cannot sync the directories of the blobs: %s",
-			       os_strerror(bad, cause, sizeof cause));
+	return bad;
 }
 
-void
-blobs_sync(struct tape *t)
+static int
+sync_all(struct tape *t)
 {
 	struct blobs *b = t->blobs;
 	struct pending *pending;
 	size_t count;
 	bool dirs[256], any, top;
+	int bad, bad_dirs = 0;
 
 	blobs_lock(t);
 	pending = b->pending;
@@ -544,14 +586,28 @@ blobs_sync(struct tape *t)
 	b->count = b->cap = 0;
 	memset(b->dirs, 0, sizeof b->dirs);
 	b->dirs_any = b->top = false;
-	if (bloblog_sync(t, &b->log) < 0)
-		known_clear(&b->known);
+	bad = bloblog_sync(t, &b->log);
+	take_log_losses(b);
 	blobs_unlock(t);
 	for (size_t i = 0; i < count; i++)
 		sync_loose(t, &pending[i]);
 	free(pending);
 	if (any || top)
-		sync_dirs(t, dirs, top);
+		bad_dirs = sync_dirs(t, dirs, top);
+	return bad < 0 ? bad : bad_dirs;
+}
+
+int
+blobs_sync(struct tape *t)
+{
+	int r;
+
+	report_hold();
+	pthread_mutex_lock(&t->blobs->sync_lock);
+	r = sync_all(t);
+	pthread_mutex_unlock(&t->blobs->sync_lock);
+	report_tell(t);
+	return r;
 }
 
 void
@@ -559,5 +615,6 @@ blobs_end(struct tape *t)
 {
 	blobs_lock(t);
 	bloblog_end(t, &t->blobs->log);
+	take_log_losses(t->blobs);
 	blobs_unlock(t);
 }

@@ -22,8 +22,14 @@ int blobs_flush(struct tape *t, struct part *part);
 void blobs_drop(struct tape *t, struct part *part);
 /* So many bytes less wait in RAM. */
 void blobs_unhold(struct tape *t, uint64_t bytes);
-/* Brings everything that was stored so far to disk. Losses are counted and reported here. */
-void blobs_sync(struct tape *t);
+/*
+ * Brings everything that was stored so far to disk. Losses are counted and
+ * reported here. 0, or a negative errno: names are not safe; the next sync tries
+ * them again.
+ */
+int blobs_sync(struct tape *t);
+/* How many stored blobs are known not to have reached the disk. */
+uint64_t blobs_lost(const struct tape *t);
 /* END frame of the blob segment. */
 void blobs_end(struct tape *t);
 /*

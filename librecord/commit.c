@@ -154,12 +154,19 @@ commit_parts(struct tape *t, struct part *parts)
 	uint64_t seq = t->next_seq;
 	int r = session_alive(t);
 
+	/* A repeat of a scope whose blob is gone is recorded anew, blob and all. */
+	if (t->writer->blobs_unlinked != blobs_lost(t)) {
+		t->writer->blobs_unlinked = blobs_lost(t);
+		seen_clear(t->seen);
+	}
+
 	for (struct part *part = parts; r == 0 && part; part = part->next)
 		r = blobs_flush(t, part);
 	if (r < 0) {
 		/* A record must not name what is not there. */
 		recorder_lost(t, part_count_scopes(parts));
 		drop(t, parts);
+		t->writer->blobs_told = blobs_lost(t);
 		return -1;
 	}
 	for (struct part *part = parts; t->conf.dedup && part; part = part->next) {
@@ -174,17 +181,30 @@ commit_parts(struct tape *t, struct part *parts)
 			part->next = next;
 		}
 	}
-	return writer_commit(t, parts);
+	r = writer_commit(t, parts);
+	if (r < 0)
+		t->writer->blobs_told = blobs_lost(t); /* by this failure */
+	return r;
 }
 
 /* What a commit owes after its group was written. commit_lock is held. */
 static int
 make_safe(struct tape *t)
 {
+	struct writer *w = t->writer;
+	uint64_t lost_before = w->blobs_told;
+	int r = 0;
+
 	if (t->conf.sync == SYNC_COMMIT)
-		return sync_upto(t, t->writer->group_number);
-	sync_bound(t);
-	return 0;
+		r = sync_upto(t, w->group_number);
+	else
+		sync_bound(t);
+	/* A blob that the disk refused: all commits that waited for this sync fail. */
+	if (blobs_lost(t) != lost_before) {
+		w->blobs_told = blobs_lost(t);
+		return -1;
+	}
+	return r;
 }
 
 /* A thread that was in a macro while another one closed comes too late. */

@@ -77,18 +77,30 @@ group_add_mark(struct group *group, uint32_t segment, uint64_t offset)
 	return 0;
 }
 
+/* Room for so many more. */
+static int
+list_reserve(struct group_list *list, size_t more)
+{
+	size_t cap = list->cap ? list->cap : 16;
+	struct group_frame *items;
+
+	if (list->cap - list->count >= more)
+		return 0;
+	while (cap - list->count < more)
+		cap *= 2;
+	items = reallocarray(list->items, cap, sizeof *items);
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	list->cap = cap;
+	return 0;
+}
+
 static struct group_frame *
 list_add(struct group_list *list)
 {
-	if (list->count == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 16;
-		struct group_frame *items = reallocarray(list->items, cap, sizeof *items);
-
-		if (!items)
-			return NULL;
-		list->items = items;
-		list->cap = cap;
-	}
+	if (list_reserve(list, 1) < 0)
+		return NULL;
 	memset(&list->items[list->count], 0, sizeof *list->items);
 	return &list->items[list->count++];
 }
@@ -314,6 +326,9 @@ group_add_blobs(struct group *group, struct known *known, struct part *part,
 	part->old_base = part->base;
 	part->segment = number;
 	part->base = *at;
+	/* place_new() cannot be done twice: from here on nothing may fail. Two frames in a row are over BLOB_FRAME. */
+	if (list_reserve(&group->blobs, 2 * (part->blob_len / BLOB_FRAME) + 2) < 0)
+		return -ENOMEM;
 	r = again ? place_again(&p) : place_new(&p, known, number);
 	if (r == 0)
 		r = end_blobs(&p);

@@ -232,6 +232,16 @@ part_scopes(const struct part *parts)
 }
 
 uint64_t
+part_scopes_after(const struct part *parts, uint64_t group)
+{
+	uint64_t scopes = 0;
+
+	for (; parts; parts = parts->next)
+		scopes += parts->group > group ? parts->scopes : 0;
+	return scopes;
+}
+
+uint64_t
 part_count_scopes(const struct part *parts)
 {
 	uint64_t scopes = 0;

@@ -73,6 +73,8 @@ void part_pool_release(struct part_pool *pool);
 void part_free_bigs(struct part *part);
 /* Sum of part->scopes over a list. */
 uint64_t part_scopes(const struct part *parts);
+/* The same, of those that were committed after this group. */
+uint64_t part_scopes_after(const struct part *parts, uint64_t group);
 /* The same, counted by walking the records: before they were laid out. */
 uint64_t part_count_scopes(const struct part *parts);
 

@@ -263,9 +263,9 @@ end_session(struct tape *t)
 
 	(void)writer_commit(t, NULL);
 	if (t->conf.sync != SYNC_NONE && w->group_number > w->synced_group &&
-	    sync_upto(t, w->group_number) < 0 && w->rewrite)
+	    sync_upto(t, w->group_number) < 0)
 		/* Nobody knows whether these are on the disk. */
-		recorder_lost(t, part_scopes(w->retained));
+		recorder_lost(t, part_scopes_after(w->retained, w->synced_group));
 	blobs_end(t);
 	r = writer_end(t, END_CLOSED);
 	if (r < 0)

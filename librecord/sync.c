@@ -58,7 +58,8 @@ work(struct tape *t, const struct job *job, int *bad_files)
 	int r = 0;
 
 	/* Blobs first: a segment must not be safer than what it names. */
-	blobs_sync(t);
+	int bad = blobs_sync(t);
+
 	for (size_t i = 0; i < job->count; i++) {
 		int one = os_fdatasync(job->logs[i]->fd);
 
@@ -75,8 +76,8 @@ work(struct tape *t, const struct job *job, int *bad_files)
 		*bad_files = os_fsync_dir(t->dir.fd, PATH_SESSIONS);
 	if (job->parents && *bad_files >= 0)
 		*bad_files = os_fsync_dir(t->dir.fd, ".");
-	if (*bad_files == -EINVAL)
-		*bad_files = 0;
+	if (*bad_files == -EINVAL || *bad_files >= 0)
+		*bad_files = bad;
 	return r;
 }
 

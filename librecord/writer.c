@@ -83,6 +83,7 @@ writer_after_fork(struct tape *t)
 	w->next_number = 0;
 	w->rewrite = w->syncing = w->mark_due = w->parents_synced = false;
 	w->group_number = w->synced_group = 0;
+	w->blobs_told = w->blobs_unlinked = 0;
 	known_clear(&w->known);
 	pthread_cond_init(&w->sync_done, NULL);
 }

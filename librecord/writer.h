@@ -53,7 +53,8 @@ struct writer {
 
 	bool syncing; /* one sync at a time; commit_lock is free meanwhile */
 	pthread_cond_t sync_done;
-	bool full; /* the last group was lost: said once */
+	uint64_t blobs_told;	 /* blobs_lost() when a commit last failed for it */
+	uint64_t blobs_unlinked; /* ... and when the seen-set was last cleared for it */
 };
 
 int writer_new(struct tape *t);

@@ -121,7 +121,7 @@ START_TEST(a_second_close_returns_when_the_first_is_done)
 	struct tape *t = recording_open("commit=manual sync=none");
 	pthread_t threads[THREADS];
 
-	for (int64_t i = 0; i < 200000; i++)
+	for (int64_t i = 0; i < 60000; i++)
 		recording_put(t, i);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, close_it, t), 0);

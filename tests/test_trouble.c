@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format/os.h"
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
 
@@ -171,6 +172,38 @@ START_TEST(a_segment_that_is_removed_is_said_and_recording_goes_on)
 }
 END_TEST
 
+static int
+no_blob_directory(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)limit;
+	/* blobs/XX itself is opened for its fsync only. */
+	return call == OS_OPEN && path && strncmp(path, "blobs/", 6) == 0 &&
+			       strlen(path) == strlen("blobs/00")
+		       ? EIO
+		       : 0;
+}
+
+START_TEST(a_blob_whose_name_is_not_safe_is_not_under_a_mark)
+{
+	struct tape *t = recording_open("sync=commit commit=manual");
+
+	os_fault_set(no_blob_directory, NULL);
+	recording_put_blob(t, 0, 1, 200000);
+	ck_assert_int_eq(tape_commit(t), -1);
+	ck_assert_int_eq(tape_commit(t), -1);
+	ck_assert_uint_eq(recording_marks(), 0);
+	os_fault_set(NULL, NULL);
+	/* It was kept in mind: now it is done. */
+	recording_put(t, 1);
+	ck_assert_int_eq(tape_commit(t), 0);
+	recording_put(t, 2);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert_uint_gt(recording_marks(), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 /* Fills what is left of the disk, or frees it. */
 static void
 fill_disk(bool full)
@@ -243,6 +276,7 @@ main(void)
 	tcase_add_test(tc, a_kill_takes_no_committed_scope_while_syncing);
 	tcase_add_test(tc, a_file_size_limit_does_not_stop_a_recording);
 	tcase_add_test(tc, a_segment_that_is_removed_is_said_and_recording_goes_on);
+	tcase_add_test(tc, a_blob_whose_name_is_not_safe_is_not_under_a_mark);
 	tcase_add_test(tc, a_full_disk_costs_what_could_not_be_written_and_no_more);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
