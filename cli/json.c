@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "format/utf8.h"
 
 /* ---- text ---- */
 
@@ -32,9 +33,9 @@ escape_of(unsigned char c)
 	}
 }
 
-/* True if one of 8 bytes needs an escape. May say so when none does. */
+/* True if one of 8 bytes needs an escape or is not ASCII. May say so when none is. */
 static bool
-any_escape(const unsigned char *text)
+any_special(const unsigned char *text)
 {
 	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
 	uint64_t x, control, quote, slash, del;
@@ -44,44 +45,65 @@ any_escape(const unsigned char *text)
 	quote = (x ^ (ones * '"')) - ones;
 	slash = (x ^ (ones * '\\')) - ones;
 	del = (x ^ (ones * 0x7f)) - ones;
-	return ((control | quote | slash | del) & tops & ~(x & tops)) != 0;
+	return ((control | quote | slash | del | x) & tops) != 0;
 }
 
+/* Bytes that stand as they are: up to one that needs an escape or is not UTF-8. */
 static size_t
 plain_length(const unsigned char *text, size_t len)
 {
 	size_t at = 0;
 
-	while (len - at >= 8 && !any_escape(text + at))
-		at += 8;
-	while (at < len && !escape_of(text[at]))
-		at++;
+	while (at < len) {
+		size_t n = 1;
+
+		if (len - at >= 8 && !any_special(text + at))
+			n = 8;
+		else if (text[at] >= 0x80)
+			n = utf8_len(text + at, len - at);
+		else if (escape_of(text[at]))
+			n = 0;
+		if (!n)
+			break;
+		at += n;
+	}
 	return at;
+}
+
+static void
+json_escape(struct out *out, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char escape = escape_of(c);
+
+	if (!escape) { /* no UTF-8: a forged or damaged tape; the line must stay JSON */
+		out_mem(out, "\xef\xbf\xbd", 3);
+		return;
+	}
+	out_char(out, '\\');
+	out_char(out, escape);
+	if (escape == 'u') {
+		out_mem(out, "00", 2);
+		out_char(out, hex[c >> 4]);
+		out_char(out, hex[c & 15]);
+	}
 }
 
 void
 json_text(struct out *out, const char *text, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
 	const unsigned char *from = (const unsigned char *)text;
 
 	out_char(out, '"');
 	while (len) {
 		size_t plain = plain_length(from, len);
+
 		out_mem(out, from, plain);
 		from += plain;
 		len -= plain;
 		if (!len)
 			break;
-		char escape = escape_of(*from);
-		out_char(out, '\\');
-		out_char(out, escape);
-		if (escape == 'u') {
-			out_mem(out, "00", 2);
-			out_char(out, hex[*from >> 4]);
-			out_char(out, hex[*from & 15]);
-		}
-		from++;
+		json_escape(out, *from++);
 		len--;
 	}
 	out_char(out, '"');
