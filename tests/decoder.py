@@ -2,371 +2,396 @@
 # SPDX-License-Identifier: Apache-2.0
 """An independent reader of raw tapes, written from docs/format alone.
 
-    decoder.py [--all] [--blobs] TAPE     the JSON lines of `tape-find TAPE -o jsonl`
-    decoder.py --vectors FILE             checks the hash vectors in FILE
+    decoder.py [--all] TAPE     the JSON lines of `tape-find TAPE -o jsonl`
 
-Exit: 0 scopes were shown, 1 none, 2 failure, 3 damage was met, 5 no tape there.
-As a module: scopes(path) yields dicts; line(scope) is their JSON. What values
-and bodies look like is in values.py."""
-import calendar, collections, datetime, functools, os, re, socket, stat, struct, sys
+Exit: 0 scopes were shown, 1 none, 2 too new, 3 damage was met, 5 no tape there."""
+import base64, contextlib, ctypes, datetime, functools, json, math, operator, pathlib, re, socket
+import struct, sys
+from collections import namedtuple
+from itertools import accumulate, chain, product
 
-from values import (RENDER, WIDTH, Absent, Bad, Blob, Bytes, Form, hash64, hash128, key)
+PAD, FORM, SCOPE, LINK, PROJECTION, BLOB = range(6)
+BOOKMARK, CACHE, CACHE_DROP, CONTINUE, MARK, NOTE = range(6, 12)
+SEQUENCED = (SCOPE, LINK, PROJECTION, BOOKMARK)
+FIELDS = {LINK: 'Q', PROJECTION: 'Q', CACHE: '16sQ', CACHE_DROP: '16s', CONTINUE: '3Q', MARK: 'IIQ'}
+LIBRARY, EPOCH = {'_bookmark', '_tare', '_cache'}, datetime.datetime(1970, 1, 1)
+Var = namedtuple('Var', 'name tag store unit enums')
+Array = namedtuple('Array', 'dtype dims order data')
+Blob = namedtuple('Blob', 'dtype dims order data hash size store hint')
+Frame = namedtuple('Frame', 'sync kind flags contents size seq scopes records base at payload head')
+Record = namedtuple('Record', 'seq kind form time segment pos end target')
 
-PAD, FORM, SCOPE, LINK, PROJECTION, BLOB, BOOKMARK, CACHE, CACHE_DROP, CONTINUE, MARK, NOTE = range(12)
-CONTENT = {FORM: 1, BLOB: 2, LINK: 4, BOOKMARK: 8, CACHE: 16, CACHE_DROP: 16, CONTINUE: 32,
-           PROJECTION: 64, NOTE: 128, MARK: 256, SCOPE: 512}
-FIELDS = {CACHE: '16sQ', CACHE_DROP: '16s', CONTINUE: 'QQQ', MARK: 'IIQ'}
+class Bad(Exception):
+    """Bytes that break the format: the text says how."""
+class F32(float): pass
+class C8(complex): pass
+class Absent(str): pass
+BROKEN = (Bad, UnicodeDecodeError, IndexError)  # the last one: a bool that is neither 0 nor 1
 
-Record = collections.namedtuple('Record', 'seq kind form time segment pos end at')
-class Segment:
-    """One .log file: header, frames, committed records."""
-    def __init__(self, session, number, data):
-        self.session, self.number, self.data, self.damaged = session, number, data, False
-        self.file = '%s/%06d.log' % (session.rel, number)
-        self.frames, self.forms, self.notes, self.closed = [], {}, {}, None
-        self.begin = self.torn = None
-        if len(data) < 64 or not data.strip(b'\0'):
-            self.torn = 0
-        elif self.header():
-            self.scan()
+def need(good, what):
+    if not good:
+        raise Bad(what)
 
-    def bad(self, offset, what):
-        self.damaged = True
-        self.session.tape.report('damage', self.file, offset, what)
+class Hash128(ctypes.Structure):
+    _fields_ = [('low', ctypes.c_uint64), ('high', ctypes.c_uint64)]
+XXH = ctypes.CDLL('libxxhash.so.0')
+XXH.XXH3_128bits.restype, XXH.XXH3_64bits_withSeed.restype = Hash128, ctypes.c_uint64
 
-    def header(self):
-        magic, version, incompat, _, kind, where, check = struct.unpack_from('<8s4I32sQ', self.data)
-        if magic != b'\x8aTSEG\r\n\x1a' or hash64(self.data[:56], 0) != check:
-            return self.bad(0, 'the header of the segment is damaged')
-        if version != 1 or incompat:
-            return self.bad(0, 'too new: version %d, flags %#x' % (version, incompat))
-        if where != self.session.tape.id + struct.pack('<QII', *self.session.id, self.number) or kind:
-            return self.bad(0, 'misplaced: made for another tape, session or number')
-        self.seed, self.sync = hash64(where, 0), struct.pack('<Q', hash64(where, 1))
-        return True
+def hash128(data):
+    h = XXH.XXH3_128bits(data, ctypes.c_size_t(len(data)))
+    return '%016x%016x' % (h.high, h.low)
+def hash64(data, seed=0):
+    return XXH.XXH3_64bits_withSeed(data, ctypes.c_size_t(len(data)), ctypes.c_uint64(seed))
+def prefixed(s):
+    return struct.pack('<H', len(s.encode())) + s.encode()
 
-    def frame(self, off):
-        """The header of the frame at off if it verifies, else None."""
-        if len(self.data) - off < 64 or self.data[off:off + 8] != self.sync:
-            return None
-        f = struct.unpack_from('<8sBBHIQIIqQQQ', self.data, off)
-        good = f[9] == off and f[4] <= 64 << 20 and f[11] == hash64(self.data[off:off + 56], self.seed)
-        return f if good else None
+REASON = ['', 'lost', 'optimized-out', 'unreadable', 'wild-pointer', 'not-selected', 'too-large']
+DTYPES = [(n, int(n[1:]), c) for n, c in zip(
+    'x0 b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16'.split(), 'x?bhiqBHIQefdfd')]
+FIXED = {0: lambda b: None, 2: lambda b: (False, True)[b('B')], 3: lambda b: b('q'),
+         1: lambda b: Absent(dict(enumerate(REASON)).get(n := b('B')) or 'reason-%d' % n),
+         4: lambda b: b('Q'), 5: lambda b: b('d'), 6: lambda b: F32(b('f')),
+         7: lambda b: complex(*b('dd')), 8: lambda b: C8(*b('ff'))}
+VARIABLE = {16: lambda v: v.data.decode(), 17: lambda v: v.data, 18: lambda v: Array(*v[:4])}
 
-    def scan(self):
-        data, off, n, group, opened, hurt, scopes, seen = self.data, 64, len(self.data), [], 0, 0, 0, 0
-        hole, late = False, []  # may seqs be missing before the next frame? damage in an open group
-        while off < n:
-            f = self.frame(off)
-            if f and off + 64 + f[4] > n or not f and (n - off < 64 or not data[off:].strip(b'\0')):
-                self.torn = off
-                break
-            if not f:
-                to = data.find(self.sync, off + 1)
-                while to >= 0 and not self.frame(to):
-                    to = data.find(self.sync, to + 1)
-                to = n if to < 0 else to
-                self.bad(off, 'a frame header does not verify; %d bytes are skipped' % (to - off))
-                off, hole, hurt = to, True, True
-                continue
-            kind, flags, size, seq = f[1], f[2], f[4], f[5]
-            payload, found = data[off + 64:off + 64 + size], []
-            self.begin = seq if self.begin is None and f[6] else self.begin
-            begins = kind == 3 or flags & 1
-            if opened and begins and hurt:
-                self.keep(group, late)
-            elif opened and begins or not opened and not begins and not hurt:
-                self.bad(off, 'a group without its last frame' if opened else 'a group without its first')
-                hole, self.forms = True, forms if opened else self.forms
-            forms = forms if opened and not begins else self.forms
-            group, hurt, late = ([], False, []) if begins else (group, hurt, late)
-            if hash64(payload, self.seed) != f[10]:
-                late.append(off)
-                hole = hurt = True
-            elif kind == 3:
-                self.closed = self.end(off, payload, (scopes, seen))
-                if off + 64 + size < n:
-                    self.bad(off + 64 + size, 'bytes after the end of the segment')
-                return
-            else:
-                found = self.records(off, *f[1:9])
-                hole |= found is None
-                scopes += f[6]
-            seen += 1
-            group.append((off, seq, f[6], found or [], hole))
-            off, hole, opened = off + 64 + size, False, not flags & 2
-            if not opened:
-                self.keep(group, late)
-                group, hurt, late = [], False, []
-        if opened and self.torn is None:
-            self.torn = group[0][0] if group else off
+class Bytes:
+    """Takes fields off a piece of memory, never past its end."""
+    def __init__(self, data, pos, end):
+        self.data, self.pos, self.end = data, pos, end
+    def take(self, n):
+        need(n <= self.end - self.pos, 'a length beyond the end of its record')
+        self.pos += n
+        return self.data[self.pos - n:self.pos]
+    def __call__(self, fmt):
+        values = struct.unpack('<' + fmt, self.take(struct.calcsize('<' + fmt)))
+        return values[0] if len(values) == 1 else values
+    def text(self, least=1, most=255):
+        need(least <= (n := self('H')) <= most, 'a text that is too long or too short')
+        return self.take(n).decode()
+    def done(self):
+        need(self.pos == self.end, 'a record that does not end where its contents end')
 
-    def keep(self, group, late):
-        """A group is complete. What is wrong in one that never is means nothing."""
-        self.frames += group
-        for off in late:
-            self.bad(off, 'the payload of a frame does not verify; it is skipped')
+class Form:
+    """One (site, label path, shape), and how its bodies are read."""
+    def __init__(self, b):
+        self.same = b.data[b.pos:b.end]
+        self.line, self.file, self.func = b('I'), b.text(0, 1023), b.text(0, 1023)
+        self.path, self.vars = [b.text() for _ in range(b('H'))], []
+        for _ in range(b('I')):
+            tag, store, _index = b('BBH')
+            self.vars.append(Var(b.text(), tag, store, b.text(0),
+                                 [(b('q'), b.text()) for _ in range(b('H'))]))
+        b.done()
+        names = [v.name for v in self.vars]
+        need(len(self.path) <= 64 and '\0' not in ''.join(self.path + names), 'wrong texts')
+        need(names == sorted(set(names), key=str.encode), 'names out of order')
+        need(not any(v.store and v.tag in FIXED for v in self.vars), 'a wrong store')
+        self.too_new = any(v.tag not in {**FIXED, **VARIABLE} or v.store > 2 for v in self.vars)
+        self.canonical = sorted(self.vars, key=lambda v: v.tag >= 16)  # stable: name order stays
+        head = struct.pack('<I', len(self.path)) + b''.join(map(prefixed, self.path))
+        names = [prefixed(v.name) + bytes([v.tag]) for v in self.canonical]
+        self.head16 = bytes.fromhex(hash128(head + struct.pack('<I', len(names)) + b''.join(names)))
+        self.site = {'labels': self.path, 'file': self.file, 'line': self.line, 'func': self.func}
+    def decode(self, data, pos, end):
+        """-> the values and the entries of the canonical part, by name"""
+        b, values, entries = Bytes(data, pos, end), {}, {}
+        for v in self.canonical:
+            at = b.pos
+            values[v.name] = FIXED[v.tag](b) if v.tag in FIXED else entry(b, v)
+            entries[v.name] = data[at:b.pos]
+        for v in [v for v in self.canonical if v.tag in VARIABLE]:
+            e = values[v.name]
+            if e.data is None and v.store == 0:
+                e = e._replace(data=b.take(e.size))
+                need(hash128(e.data) == e.hash, 'a value that does not match its hash')
+            elif e.data is None and v.store == 1:
+                e = e._replace(hint=b('IQ'))
+            values[v.name] = e if v.store else VARIABLE[v.tag](e)
+        b.done()
+        return values, entries
 
-    def end(self, off, payload, read):
-        if len(payload) != 32:
-            return self.bad(off, 'an end frame of %d bytes' % len(payload))
-        counts = struct.unpack('<QQQII', payload)
-        if not self.damaged and counts[1:3] != read:
-            self.bad(off, 'the end frame counts (scopes, frames) %s, read were %s' % (counts[1:3], read))
-        return counts[3]
+def entry(b, v):
+    """A variable-width entry of the canonical part; without data where only the hash is there."""
+    dims, dtype, order = (size := b('Q'),), 'str' if v.tag == 16 else 'bytes', 0
+    if v.tag == 18:
+        code, ndim, order, reserved = b('4B')
+        need(1 <= code < len(DTYPES) and 1 <= ndim <= 8 and not reserved, 'an unknown array')
+        need(order <= (ndim > 1), 'an array with an unknown order')
+        dims, (dtype, width, _) = struct.unpack('<%dQ' % ndim, b.take(8 * ndim)), DTYPES[code]
+        want = math.prod(d or 1 for d in dims) * width
+        need(want < 2**63 if all(dims) else want <= 2**20, 'an array that is too large')
+        need(size == (want if all(dims) else 0), 'an array whose length does not fit its dims')
+    content = b.take(size if size <= 64 else 16)
+    digest, content = (content.hex(), None) if size > 64 else (hash128(content), content)
+    return Blob(dtype, dims, order, content, digest, size, v.store, None)
 
-    def records(self, off, frame_kind, _flags, contents, size, seq, scopes, records, base):
-        """The records of a frame; None if a later version made it."""
-        data, out, seen, first, n, pos, end = self.data, [], 0, seq, 0, off + 64, off + 64 + size
-        forms = dict(self.forms) if contents & 1 else self.forms
-        head, delta = struct.Struct('<II').unpack_from, struct.Struct('<q').unpack_from
-        if frame_kind > 2 or frame_kind < 1:
-            return self.bad(off, 'too new: a frame of kind %d' % frame_kind)
-        while pos < end:
-            size, word = head(data, pos) if end - pos >= 8 else (0, 0)
-            if size < 8 or size > end - pos:
-                self.bad(pos, 'records that do not fill their frame')
-                return out
-            kind, to, n = word & 255, pos + size, n + 1
-            if 11 < kind < 128 or (frame_kind == 2 and kind not in (PAD, BLOB)):
-                return self.bad(off, 'too new: a record of kind %d' % kind)
-            seen |= CONTENT.get(kind, 0)
-            if kind in (SCOPE, LINK, PROJECTION, BOOKMARK):
-                form = forms.get(word >> 8)
-                if not word >> 8 or size < 16 or (size != 24 and kind in (LINK, PROJECTION)):
-                    self.bad(pos, 'a record of %d bytes, form %d' % (size, word >> 8))
-                elif form is None or form.too_new:
-                    self.bad(pos, 'too new: a form with an unknown type' if form
-                             else 'form %d was not defined' % (word >> 8))
-                else:
-                    time = max(min(base + delta(data, pos + 8)[0], 2**63 - 1), -2**63)
-                    out.append(Record(seq, kind, form, time, self, pos + 16, to, pos))
-                seq += 1
-            else:
-                try:
-                    self.other(kind, word >> 8, Bytes(data, pos + 8, to), forms, out)
-                except (Bad, UnicodeDecodeError) as e:
-                    self.bad(pos, str(e))
-            pos = to
-        if (n, seq - first) != (records, scopes) or contents != seen:
-            self.bad(off, 'a frame header that counts otherwise than its records')
-        self.forms = forms
-        return out
+encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
+def double(v):
+    return v if math.isfinite(v) else 'NaN' if v != v else '-Infinity' if v < 0 else 'Infinity'
 
-    def other(self, kind, number, b, forms, out):
-        if kind == FORM and not number:
-            raise Bad('a form with the number 0')
-        if kind == FORM:
-            form = Form(b)
-            if forms.setdefault(number, form).same != form.same:
-                raise Bad('form %d is defined twice, differently' % number)
-        elif kind == BLOB:
-            name, size = b('16sQ')
-            if hash128(b.take(size)) != name.hex():
-                raise Bad('blob %s does not match its name' % name.hex())
-        elif kind == NOTE:
-            self.notes.setdefault(b.text(), b.take(b('I')).decode())
-        elif kind in FIELDS:
-            fields = b(FIELDS[kind])
-            if kind == MARK:
-                out.append(Record(0, kind, (fields[0], fields[2]), 0, self, 0, 0, 0))
-        if kind == BLOB or kind == NOTE or kind in FIELDS:
-            b.done()
+def narrow(v, code='<f'):
+    """The shortest that reads back: above a power of two that may be the next decimal up."""
+    for digits, up in product(range(9 if math.isfinite(v) else 0), (0, 1)):
+        mantissa, e = ('%.*e' % (digits, abs(v))).split('e')
+        w = float('%de%d' % (int(mantissa.replace('.', '')) + up, int(e) - digits))
+        with contextlib.suppress(OverflowError):
+            if struct.unpack(code, struct.pack(code, w))[0] == abs(v):
+                return math.copysign(w, v)
+    return double(float(v))
 
-class Session:
-    def __init__(self, tape, rel, name):
-        self.tape, self.rel, self.name, self.notes, self.mark = tape, rel, name, {}, (0, 0)
-        date = datetime.datetime.strptime(name[:22], '%Y%m%dT%H%M%S.%f')
-        self.id = (calendar.timegm(date.timetuple()) * 10**6 + date.microsecond, int(name[24:], 16))
-        numbers = sorted(int(n[:-4]) for n in tape.names(rel) if re.fullmatch(r'\d{6,}\.log', n)
-                         and n == '%06d.log' % int(n[:-4]))
-        self.segments, self.gaps = [], {b for a, b in zip(numbers, numbers[1:]) if b != a + 1}
-        for n in self.gaps:
-            tape.report('damage', rel, 0, 'segment %06d is missing' % (n - 1))
-        for n in numbers:
-            data = tape.read('%s/%06d.log' % (rel, n))
-            if data is not None:
-                self.segments.append(Segment(self, n, data))
-        for s in reversed(self.segments):
-            self.notes.update(s.notes)
-        self.state = self.find_state()
-        self.gather()
+def array(a):
+    code = {name: code for name, _, code in DTYPES}[a.dtype]
+    each = {'?': bool, 'e': lambda v: narrow(v, '<e'), 'f': narrow, 'd': double}.get(code, int)
+    flat = [each(v) for v, in struct.iter_unpack('<' + code, a.data)]
+    flat = list(zip(flat[::2], flat[1::2])) if a.dtype[0] == 'c' else flat
+    steps = list(accumulate(a.dims[:-1] if a.order else a.dims[:0:-1], operator.mul, initial=1))
+    def nest(at, dims, steps):
+        return [nest(at + i * steps[0], dims[1:], steps[1:])
+                for i in range(dims[0])] if dims else flat[at]
+    return nest(0, a.dims, steps if a.order else steps[::-1])
 
-    def find_state(self):
-        if self.segments and self.segments[-1].closed == 1:
-            return 'closed'
-        boot, note = slurp('/proc/sys/kernel/random/boot_id').strip(), self.notes.get
-        if note('boot_id') != boot:
-            return 'killed' if note('host') == socket.gethostname() else 'live'
-        stat_fields = slurp('/proc/%s/stat' % note('pid')).rsplit(')', 1)[-1].split()
-        return 'live' if stat_fields[19:20] == [note('pid_start')] else 'killed'
+def blob(v):
+    order, stored = {'order': 'F'} if v.order else {}, {'stored': False} if v.store == 2 else {}
+    return {'blob': v.hash, 'size': v.size, 'dtype': v.dtype, 'shape': v.dims, **order, **stored}
 
-    def gather(self):
-        """Cuts what a later segment wrote again; says what is torn or missing."""
-        report, limit = self.tape.report, 1 << 63
-        self.records, self.by_seq, expected, hole = [], {}, 1, False
-        for s in reversed(self.segments):
-            s.limit, limit = limit, min(limit, limit if s.begin is None else s.begin)
-        for s in self.segments:
-            if s.torn is not None and (self.state == 'killed' or s is not self.segments[-1]):
-                report('note', s.file, s.torn, 'the file ends within a write')
-            hole |= s.number in self.gaps
-            for off, seq, scopes, records, damaged in s.frames:
-                if seq < expected or seq > expected and not (hole or damaged):
-                    report('damage', s.file, off, 'seq %d follows %d' % (seq, expected - 1))
-                for r in records:
-                    if r.kind == MARK:
-                        self.mark = max(self.mark, r.form)
-                    elif expected <= r.seq < s.limit:
-                        self.records.append(r)
-                        self.by_seq[r.seq] = r
-                expected, hole = max(expected, min(seq + scopes, s.limit)), False
-            hole |= s.damaged and s.closed is None
-            expected = min(expected, s.limit)
-        if self.state == 'killed' and self.segments:
-            report('note', s.file, len(s.data), 'the session was killed')
+PLAIN = {float: double, F32: narrow, complex: lambda v: [double(v.real), double(v.imag)],
+         C8: lambda v: [narrow(v.real), narrow(v.imag)], Absent: lambda v: {'absent': v},
+         bytes: lambda v: {'bytes': base64.b64encode(v).decode()}, Array: array, Blob: blob,
+         dict: lambda d: {k: PLAIN[type(v)](v) if type(v) in PLAIN else v for k, v in d.items()}}
 
-    def suspect(self, r):
-        """Beyond what is known to be on disk when its owner died?"""
-        return self.state == 'killed' and (r.segment.number, r.end) > self.mark
-
-    def resolve(self, r):
-        """-> values by name, content hash"""
-        if r.kind in (SCOPE, BOOKMARK):
-            values, canon, _ = r.form.decode(r.segment.data, r.pos, r.end)
-            return r.form.named(values), hash128(r.form.head16 + canon)
-        target = struct.unpack_from('<Q', r.segment.data, r.pos)[0]
-        t, kinds = self.by_seq.get(target), (SCOPE, BOOKMARK, PROJECTION) if r.kind == LINK else (SCOPE,)
-        if t is None or t.kind not in kinds or (r.kind == LINK and target >= r.seq):
-            self.tape.report('note' if self.suspect(r) else 'damage', r.segment.file, r.at,
-                             'the target %d of a link is missing' % target)
-            return {v.name: Absent('lost') for v in r.form.vars}, '0' * 32
-        mine, theirs = [v[:2] for v in r.form.vars], [v[:2] for v in t.form.vars]
-        if r.form.path != t.form.path or (mine != theirs if r.kind == LINK else set(mine) - set(theirs)):
-            raise Bad('a link or projection that does not fit its target')
-        if r.kind == LINK:
-            return self.resolve(t)
-        values, canon, cuts = t.form.decode(t.segment.data, t.pos, t.end)
-        ends, found, pos = iter(cuts[1:]), {}, 0
-        for v, value in zip(t.form.canonical, values):
-            end = pos + WIDTH[v.tag] if v.tag < 16 else next(ends)
-            found[v.name], pos = (value, canon[pos:end]), end
-        canon = b''.join(found[v.name][1] for v in r.form.canonical)
-        return {v.name: found[v.name][0] for v in r.form.vars}, hash128(r.form.head16 + canon)
-
-    def scopes(self, all):
-        for r in self.records:
-            form = r.form
-            if form.hidden and not all:
-                continue
-            try:
-                values, digest = self.resolve(r)
-            except (Bad, UnicodeDecodeError) as e:
-                r.segment.bad(r.at, str(e))
-                continue
-            scope = {'pos': '%s:%d' % (self.name, r.seq), 'time': r.time, 'labels': form.path,
-                     'file': form.file, 'line': form.line, 'func': form.func, 'hash': digest,
-                     'vars': values, 'form': form, 'session': self, 'seq': r.seq}
-            if r.kind == LINK:
-                scope['link'] = '%s:%d' % (self.name, *struct.unpack_from('<Q', r.segment.data, r.pos))
-            if form.blobs:
-                self.check_blobs(r, values, self.suspect(r))
-            yield scope
-
-    def check_blobs(self, r, values, suspect):
-        for name, v in values.items():
-            if type(v) is Blob and v.hint and (suspect or self.tape.blobs) and self.blob(v) is None:
-                self.tape.report('note' if suspect else 'damage', r.segment.file, r.at,
-                                 'blob %s is missing or damaged' % v.hash)
-                values[name] = Absent('lost') if suspect else v
-
-    def blob(self, v):
-        """The bytes of a blob, verified, or None."""
-        (number, at), want = v.hint, struct.pack('<I16sQ', BLOB, bytes.fromhex(v.hash), v.size)
-        if number != 0xffffffff:
-            kind = 'blob' if number >> 31 else 'log'
-            data = self.tape.read('%s/%06d.%s' % (self.rel, number & 0x7fffffff, kind)) or b''
-            found = data[at + 32:at + 32 + v.size]
-            if data[at + 4:at + 32] == want and hash128(found) == v.hash:
-                return found
-        data = self.tape.read('blobs/%s/%s' % (v.hash[:2], v.hash[2:]))
-        return data if data is not None and hash128(data) == v.hash else None
-
-class Tape:
-    def __init__(self, path, blobs=False):
-        self.path, self.blobs, self.reports = path, blobs, {}
-        m = re.fullmatch(rb'tape (\d+) ([0-9a-f]{32})\n', self.read('TAPE') or b'')
-        if not m or m[1] != b'1':
-            raise Bad('too new: %s' % m[0].decode() if m else 'not a tape: ' + path)
-        self.id = bytes.fromhex(m[2].decode())
-        found = [(n, 'sessions/' + n) for n in self.names('sessions')]
-        found += [(n, d + '/' + n) for up, d in found if not session_id(up) for n in self.names(d)]
-        self.found = sorted(f for f in found if session_id(f[0]) and self.is_a(f[1], stat.S_ISDIR))
-
-    def report(self, *what):
-        self.reports[what] = True
-
-    def is_a(self, rel, what):
-        return os.path.lexists(p := os.path.join(self.path, rel)) and what(os.lstat(p).st_mode)
-
-    def names(self, rel):
-        return os.listdir(os.path.join(self.path, rel)) if self.is_a(rel, stat.S_ISDIR) else []
-
-    @functools.lru_cache(maxsize=8)
-    def read(self, rel):
-        if self.is_a(rel, stat.S_ISREG):
-            with open(os.path.join(self.path, rel), 'rb') as f:
-                return f.read(os.fstat(f.fileno()).st_size)
-
-    def scopes(self, all=False):
-        for name, rel in self.found:
-            yield from Session(self, rel, name).scopes(all)
-
-def session_id(name):
-    try:
-        datetime.datetime.strptime(name[:22], '%Y%m%dT%H%M%S.%f')
-        return bool(re.fullmatch(r'(19[7-9]|[2-9])\d+T\d{6}\.\d{6}Z-[0-9a-f]{8}', name))
-    except ValueError:
-        return False
-
-def slurp(path):
-    try:
-        with open(path, errors='replace') as f:
-            return f.read()
-    except OSError:
-        return ''
-
-def scopes(path, all=False):
-    return Tape(path).scopes(all)
-
-@functools.lru_cache(maxsize=4096)
-def second(s):
-    t = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=s)
-    return '%04d-%02d-%02dT%02d:%02d:%02d' % t.timetuple()[:6]
-
+def text(v):
+    return encode(PLAIN[type(v)](v) if type(v) in PLAIN else v).replace('\x7f', '\\u007f')
 def line(s):
     """A scope as `tape-find -o jsonl` prints it."""
-    values = ','.join([key(name) + RENDER[type(v)](v) for name, v in s['vars'].items()])
-    return '{"pos":"%s","time":"%s.%09dZ"%s%s","vars":{%s}%s}' % (
-        s['pos'], second(s['time'] // 10**9), s['time'] % 10**9, s['form'].json, s['hash'], values,
-        ',"link":"%s"' % s['link'] if 'link' in s else '')
+    second = EPOCH + datetime.timedelta(seconds=s['time'] // 10**9)
+    shown = {k: v for k, v in s.items() if k not in ('form', 'session', 'seq')}
+    return text({**shown, 'time': '%s.%09dZ' % (second.isoformat(), s['time'] % 10**9)})
+
+class Segment:
+    """One .log file: segment.md. What is wrong in a group that never is complete means nothing."""
+    def __init__(self, session, number, file):
+        self.session, self.number, self.file, self.data = session, number, file, read(file)
+        self.frames, self.forms, self.damaged = [], {}, False
+        self.begin = self.closed = None
+        if len(self.data) < 64 or not self.data.strip(b'\0'):
+            return  # its writer has just begun, or died there
+        magic, version, flags, _, kind, where, check = struct.unpack_from('<8s4I32sQ', self.data)
+        self.seed, self.sync = hash64(where), struct.pack('<Q', hash64(where, 1))
+        here = session.tape.id + struct.pack('<QII', *session.id, number)
+        fine = magic == b'\x8aTSEG\r\n\x1a' and hash64(self.data[:56]) == check
+        if self.check(fine, 0, 'a damaged header') and self.check(
+                version == 1 and not flags, 0, 'too new') and self.check(
+                where == here and not kind, 0, 'misplaced'):
+            self.groups()
+    def check(self, good, offset, what):
+        if not good:
+            self.damaged = self.session.tape.reports['damage', self.file, offset, what] = True
+        return good
+    def frame(self, off):
+        """The header of the frame at off if it verifies, else None."""
+        if self.data[off:off + 8] == self.sync and off + 64 <= len(self.data):
+            f = Frame._make(struct.unpack_from('<8sBBHIQIIqQQQ', self.data, off))
+            good = f.head == hash64(self.data[off:off + 56], self.seed)
+            return f if good and f.at == off and f.size <= 64 << 20 else None
+    def headers(self):
+        """Yields all frames that are there: header, is the payload whole? (None, False): damage"""
+        off, size = 64, len(self.data)
+        while off < size and self.closed is None:
+            f, to = self.frame(off), off + 64
+            if f and f.size <= size - to:
+                off = to + f.size
+                yield f, hash64(self.data[to:off], self.seed) == f.payload
+            elif f or size < to or not self.data[off:].strip(b'\0'):
+                off = size  # the tail of a write
+            else:
+                self.check(False, off, 'a frame header does not verify')
+                yield None, False
+                found = re.compile(re.escape(self.sync)).finditer(self.data, off + 1)
+                off = next((m.start() for m in found if self.frame(m.start())), size)
+    def groups(self):
+        """A group is read when it is known to be complete."""
+        group, hurt, hole = [], False, False  # hole: seqs may be missing before the next frame
+        for f, whole in self.headers():
+            if f is None:
+                hurt = hole = True
+                continue
+            begins = f.kind == 3 or f.flags & 1 == 1
+            self.begin = f.seq if self.begin is None and f.scopes else self.begin
+            lacks = begins == bool(group) and not hurt
+            self.check(not lacks, f.at, 'without its %s frame' % ('last' if begins else 'first'))
+            if begins and group and not lacks:
+                self.read(group)
+            group, hurt = ([], False) if begins else (group, hurt)
+            group.append((f, whole, hole or lacks or not whole))
+            hurt, hole = hurt or not whole, False
+            if f.kind == 3 or f.flags & 2:
+                self.read(group)
+                group, hurt = [], False
+    def read(self, group):
+        for f, whole, hole in group:
+            self.check(whole, f.at, 'the payload of a frame does not verify')
+            if whole and f.kind == 3:
+                return self.end(f, self.data[f.at + 64:])
+            records = self.records(f) if whole and f.kind in (1, 2) else None
+            self.check(records is not None or not whole, f.at, 'too new: a frame or record')
+            self.frames.append((f, records or [], hole or records is None))
+    def end(self, f, payload):
+        self.closed = payload[24:28] == b'\1\0\0\0'
+        read = struct.pack('<QQ', sum(x.scopes for x, _, _ in self.frames), len(self.frames))
+        self.check(f.size == 32 and (self.damaged or payload[8:24] == read), f.at, 'wrong counts')
+        self.check(len(payload) == f.size, f.at + 64 + f.size, 'bytes after the end frame')
+    def records(self, f):
+        """The records of a frame; None if a later version made it."""
+        out, seq, pos, end = [], f.seq, f.at + 64, f.at + 64 + f.size
+        forms = dict(self.forms) if f.contents & 1 else self.forms
+        while pos < end:
+            size, word = struct.unpack_from('<II', self.data, pos) if end - pos >= 8 else (0, 0)
+            kind, b = word & 255, Bytes(self.data, pos + 8, pos + size)
+            if NOTE < kind < 128 or f.kind == 2 and kind not in (PAD, BLOB):
+                return None
+            if not self.check(8 <= size <= end - pos, pos, 'records that do not fill their frame'):
+                break
+            try:
+                out.append(self.record(f, seq, kind, word >> 8, b, forms))
+            except BROKEN as e:
+                self.check(False, pos, str(e))
+            seq, pos = seq + (kind in SEQUENCED), pos + size
+        self.forms = forms
+        return out
+    def record(self, f, seq, kind, number, b, forms):
+        time = f.base + b('q') if kind in SEQUENCED else 0
+        at, fields = b.pos, b(FIELDS[kind]) if kind in FIELDS else None
+        if kind == FORM:
+            form = Form(b)
+            need(number and forms.setdefault(number, form).same == form.same, 'defined twice')
+        elif kind == BLOB:
+            name, size = b('16sQ')
+            need(hash128(b.take(size)) == name.hex(), 'a blob that does not match its name')
+        elif kind == NOTE:
+            self.session.notes.setdefault(b.text(), b.take(b('I')).decode())
+        if kind in (BLOB, NOTE, *FIELDS):
+            b.done()
+        form, time = forms.get(number), max(min(time, 2**63 - 1), -2**63)
+        need(kind not in SEQUENCED or form and not form.too_new, 'form unknown, or too new')
+        return Record(seq, kind, form, time, self, at, b.end, fields)
+
+class Session:
+    def __init__(self, tape, path):
+        self.tape, self.path, self.name, self.id = tape, path, path.name, session_id(path)
+        self.notes, self.mark, self.by_seq, self.read = {}, (0, 0), {}, functools.lru_cache(2)(read)
+        logs = {int(p.stem): p for p in inside(path) if re.fullmatch('[0-9]{6,}[.]log', p.name)}
+        self.segments = [Segment(self, n, p) for n, p in sorted(logs.items()) if p.is_file()]
+        self.killed = self.is_killed()
+        self.gather()
+    def is_killed(self):
+        note, proc = self.notes.get, pathlib.Path('/proc')
+        boot = read(proc / 'sys/kernel/random/boot_id').decode().strip()
+        stat = read(proc / str(note('pid')) / 'stat').rpartition(b')')[2].decode().split()
+        same = note('boot_id') == boot
+        alive = [note('pid_start')] == stat[19:20] if same else note('host') != socket.gethostname()
+        return not alive and not (self.segments and self.segments[-1].closed)
+    def gather(self):
+        """Cuts what a later segment wrote again; says what is torn or missing."""
+        limit, expected, hole, last = 1 << 63, 1, False, None
+        for s in reversed(self.segments):
+            s.limit, limit = limit, limit if s.begin is None else min(limit, s.begin)
+        for s in self.segments:
+            if last and s.number != last.number + 1:
+                self.report('damage', s, 0, 'the segment before it is missing')
+                hole = True
+            for f, records, damaged in s.frames:
+                if f.seq < expected or f.seq > expected and not (hole or damaged):
+                    self.report('damage', s, f.at, 'seq %d follows %d' % (f.seq, expected - 1))
+                self.mark = max([self.mark] + [r.target[::2] for r in records if r.kind == MARK])
+                self.by_seq.update((r.seq, r) for r in records if r.kind in SEQUENCED
+                                   and expected <= r.seq < s.limit)
+                expected, hole = max(expected, min(f.seq + f.scopes, s.limit)), False
+            hole |= s.damaged and s.closed is None
+            expected, last = min(expected, s.limit), s
+        if last and self.killed:
+            self.report('note', s, len(s.data), 'the session was killed')
+    def report(self, kind, segment, offset, what):
+        self.tape.reports[kind, segment.file, offset, what] = True
+    def loss(self, r):
+        """Beyond what is known to be on disk when its owner died, a loss is no damage."""
+        return 'note' if self.killed and (r.segment.number, r.end) > self.mark else 'damage'
+    def resolve(self, r):
+        """-> values by name, content hash"""
+        t, kinds = r, (SCOPE, BOOKMARK, PROJECTION) if r.kind == LINK else (SCOPE,)
+        if r.kind in (LINK, PROJECTION):
+            t = self.by_seq.get(r.target)
+            if t is None or t.kind not in kinds or r.kind == LINK and t.seq >= r.seq:
+                self.report(self.loss(r), r.segment, r.pos - 16, 'the target of a link is missing')
+                return {v.name: Absent('lost') for v in r.form.vars}, '0' * 32
+            mine, theirs = ([v[:2] for v in form.vars] for form in (r.form, t.form))
+            fits = mine == theirs if r.kind == LINK else set(mine) <= set(theirs)
+            need(fits and r.form.path == t.form.path, 'a link that does not fit its target')
+        if r.kind == LINK:
+            return self.resolve(t)
+        values, entries = t.form.decode(t.segment.data, t.pos, t.end)
+        canon = b''.join([entries[v.name] for v in r.form.canonical])
+        return {v.name: values[v.name] for v in r.form.vars}, hash128(r.form.head16 + canon)
+    def scopes(self, all):
+        for r in [r for r in self.by_seq.values() if all or LIBRARY.isdisjoint(r.form.path)]:
+            try:
+                values, digest = self.resolve(r)
+            except BROKEN as e:
+                self.report('damage', r.segment, r.pos - 16, str(e))
+                continue
+            for name, v in values.items():
+                if type(v) is Blob and v.hint and self.loss(r) == 'note' and not self.has(v):
+                    self.report('note', r.segment, r.pos - 16, 'blob %s is missing' % v.hash)
+                    values[name] = Absent('lost')
+            link = {'link': '%s:%d' % (self.name, r.target)} if r.kind == LINK else {}
+            yield {'pos': '%s:%d' % (self.name, r.seq), 'time': r.time, **r.form.site,
+                   'hash': digest, 'vars': values, **link, 'form': r.form, 'session': self,
+                   'seq': r.seq}
+    def has(self, v):
+        """Is a blob where its hint says, or in a file of its own?"""
+        number, at = v.hint
+        name = ('%06d.blob' if number >> 31 else '%06d.log') % (number & 0x7fffffff)
+        data = self.read(self.path / name)
+        head = struct.pack('<I16sQ', BLOB, bytes.fromhex(v.hash), v.size)
+        loose = self.tape.path / 'blobs' / v.hash[:2] / v.hash[2:]
+        return data[at + 4:at + 32] == head and hash128(data[at + 32:][:v.size]) == v.hash \
+            or hash128(read(loose)) == v.hash
+
+class Tape:
+    def __init__(self, path):
+        self.path, self.reports = pathlib.Path(path), {}
+        m = re.fullmatch(rb'tape ([0-9]+) ([0-9a-f]{32})\n', read(self.path / 'TAPE'))
+        need(m and m[1] == b'1', 'too new' if m else 'not a tape')
+        self.id = bytes.fromhex(m[2].decode())
+        found = [p for d in inside(self.path) if d.name == 'sessions' for p in inside(d)]
+        found += [p for up in found if not session_id(up) for p in inside(up)]
+        self.found = sorted((p.name, p) for p in found if session_id(p) and p.is_dir())
+    def scopes(self, all=False):
+        return chain.from_iterable(Session(self, path).scopes(all) for _, path in self.found)
+
+def inside(path):
+    """What is in a directory, without symbolic links."""
+    return [p for p in path.iterdir() if not p.is_symlink()] if path.is_dir() else []
+def read(path):
+    """The bytes of a regular file; nothing if it is none."""
+    return path.read_bytes() if path.is_file() and not path.is_symlink() else b''
+def session_id(path):
+    """The start in microseconds and the random bits, None if that is no session id."""
+    fine = re.fullmatch('(19[7-9]|[2-9])[0-9]+T[0-9]{6}[.][0-9]{6}Z-[0-9a-f]{8}', path.name)
+    with contextlib.suppress(ValueError):
+        start = datetime.datetime.strptime(path.name[:23] if fine else '', '%Y%m%dT%H%M%S.%fZ')
+        return (start - EPOCH) // datetime.timedelta(microseconds=1), int(path.name[24:], 16)
 
 def main(args):
-    paths = [a for a in args if not a.startswith('--')]
-    if len(paths) != 1 or set(args) - set(paths) - {'--all', '--blobs', '--vectors'}:
+    paths = [a for a in args if a != '--all']
+    if len(paths) != 1:
         sys.exit(__doc__)
-    if '--vectors' in args:
-        import hash_vectors
-        return hash_vectors.check(paths[0])
     try:
-        tape, shown = Tape(paths[0], '--blobs' in args), 0
+        tape, shown = Tape(paths[0]), 0
     except Bad as e:
-        print('decoder:', e, file=sys.stderr)
+        print('decoder: %s: %s' % (paths[0], e), file=sys.stderr)
         return 2 if 'too new' in str(e) else 5
-    out = os.fdopen(1, 'w', encoding='utf-8', newline='\n', closefd=False)
     for shown, scope in enumerate(tape.scopes('--all' in args), 1):
-        out.write(line(scope) + '\n')
-    out.flush()
+        sys.stdout.buffer.write((line(scope) + '\n').encode())
     for report in tape.reports:
         print('decoder: %s: %s: offset %d: %s' % report, file=sys.stderr)
     return 3 if any(r[0] == 'damage' for r in tape.reports) else 0 if shown else 1

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test vectors of docs/format/hash.md section 5.
 
-    hash_vectors.py > data/hash-vectors.jsonl      makes them
-    decoder.py --vectors data/hash-vectors.jsonl   checks them
+    hash_vectors.py > data/hash-vectors.jsonl         makes them
+    hash_vectors.py --check data/hash-vectors.jsonl   checks them
 
 `bytes` of a variable is the hex of the bytes of its value (elements in memory
 order, little-endian), before anything longer than 64 bytes becomes a hash."""
 import json, struct, sys
 
-from values import DTYPES, RENDER, Bytes, Form, hash128, prefixed
+from decoder import DTYPES, Bytes, Form, hash128, prefixed, text
 
 TAGS = {'null': 0, 'absent': 1, 'bool': 2, 'i64': 3, 'u64': 4, 'f64': 5, 'f32': 6, 'c16': 7, 'c8': 8,
         'str': 16, 'bytes': 17, 'array': 18}
@@ -53,16 +53,15 @@ def decoded(labels, variables):
     tails = [bytes.fromhex(v['bytes']) for v in order if TAGS[v['type']] >= 16]
     body = b''.join(map(entry_of, order)) + b''.join(t for t in tails if len(t) > 64)
     form = Form(Bytes(form, 0, len(form)))
-    values, canonical, _ = form.decode(body, 0, len(body))
-    spelled = {k: RENDER[type(x)](x) for k, x in form.named(values).items()}
-    return spelled, hash128(form.head16 + canonical)
+    values, entries = form.decode(body, 0, len(body))
+    spelled = {k: text(x) for k, x in values.items()}
+    return spelled, hash128(form.head16 + b''.join(entries.values()))
 
 
 def check(path):
     bad = lines = 0
     with open(path, encoding='utf-8') as f:
-        for lines, text in enumerate(f, 1):
-            given = json.loads(text)
+        for lines, given in enumerate(map(json.loads, f), 1):
             made = vector(given['labels'], given['vars'])
             spelled, digest = decoded(given['labels'], given['vars'])
             want = {v['name']: v['value'] for v in given['vars']}
@@ -126,4 +125,4 @@ def make():
 
 
 if __name__ == '__main__':
-    make()
+    sys.exit(check(sys.argv[2]) if sys.argv[1:2] == ['--check'] else make())

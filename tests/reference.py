@@ -7,7 +7,7 @@ import datetime, fnmatch, re, struct, sys
 from fractions import Fraction
 
 import decoder
-from values import C8, DTYPES, F32, Absent, Array, Blob, hash128
+from decoder import C8, DTYPES, F32, Absent, Array, Blob, hash128
 
 LIBRARY, INF = {'_bookmark', '_tare', '_cache'}, float('inf')
 KEYWORD = r'(?=[\s()]|$)'
@@ -143,11 +143,11 @@ def part(v, aspect):
             count *= d
         return count
     if isinstance(v, Blob) and v.data is not None and aspect != 'len':  # at most 64 bytes: they are in the scope
-        known = [d[0] for d in DTYPES]
-        v = Array(known.index(v.dtype), v.dims, v.order, v.data) if v.dtype in known else None
-    if not isinstance(v, Array) or aspect not in ('min', 'max') or DTYPES[v.dtype][0][0] == 'c' or not v.data:
+        v = None if v.dtype in ('str', 'bytes') else Array(*v[:4])
+    if not isinstance(v, Array) or aspect not in ('min', 'max') or v.dtype[0] == 'c' or not v.data:
         return None
-    each = [x[0] for x in struct.iter_unpack('<' + DTYPES[v.dtype][2], v.data)]
+    code = {name: code for name, _, code in DTYPES}[v.dtype]
+    each = [x[0] for x in struct.iter_unpack('<' + code, v.data)]
     return float('nan') if any(x != x for x in each) else (min if aspect == 'min' else max)(each)
 
 def number(text):

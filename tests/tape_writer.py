@@ -3,13 +3,17 @@
 import os, struct
 
 import decoder
-from values import hash64, prefixed
+from decoder import hash64, prefixed
 
 SESSION = '20261122T101112.123456Z-0a1b2c3d'
 SESSION_ID = (1795342272123456, 0x0a1b2c3d)
 TAPE_ID = bytes(range(16))
 BASE = 1795342272123456789
 SEQUENCED = {decoder.SCOPE, decoder.LINK, decoder.PROJECTION, decoder.BOOKMARK}
+# The bit of each kind of record in `contents` of a frame.
+CONTENT = {decoder.FORM: 1, decoder.BLOB: 2, decoder.LINK: 4, decoder.BOOKMARK: 8, decoder.CACHE: 16,
+           decoder.CACHE_DROP: 16, decoder.CONTINUE: 32, decoder.PROJECTION: 64, decoder.NOTE: 128,
+           decoder.MARK: 256, decoder.SCOPE: 512}
 
 
 def record(kind, body=b'', form=0):
@@ -51,7 +55,7 @@ class Writer:
         kinds = [r[4] for r in records]
         contents = 0
         for k in kinds:
-            contents |= decoder.CONTENT.get(k, 0)
+            contents |= CONTENT.get(k, 0)
         scopes = sum(k in SEQUENCED for k in kinds)
         payload = b''.join(records) if payload is None else payload
         head = self.sync + struct.pack('<BBHIQIIqQQ', kind, flags, contents, len(payload), self.seq,

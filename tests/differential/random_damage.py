@@ -9,7 +9,7 @@ import argparse, glob, os, random, shutil, struct, subprocess, sys, tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, HERE)
-import decoder, tapes
+import decoder, tape_writer, tapes
 
 
 def damage(rng, data):
@@ -37,7 +37,8 @@ def unread(data, report):
     if 'payload of a frame' not in report[3]:
         return False
     contents, scopes = struct.unpack_from('<H', data, report[2] + 10)[0], struct.unpack_from('<I', data, report[2] + 24)[0]
-    return scopes == 0 and not contents & (decoder.CONTENT[decoder.FORM] | decoder.CONTENT[decoder.NOTE])
+    return scopes == 0 and not contents & (
+        tape_writer.CONTENT[decoder.FORM] | tape_writer.CONTENT[decoder.NOTE])
 
 
 def case(rng, seed, find, directory):

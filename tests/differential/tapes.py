@@ -2,7 +2,7 @@
 """Random tapes: JSON lines for tape-record, and raw segments with what JSON cannot say."""
 import datetime, json, os, struct
 
-import decoder, hash_vectors, tape_writer, values
+import decoder, hash_vectors, tape_writer
 from decoder import BLOB, BOOKMARK, CACHE, CACHE_DROP, CONTINUE, LINK, MARK, PROJECTION, SCOPE
 
 NAMES = ['step', 'T', 'E', 'dt', 'phase', 'params.alpha', 'params.seed', 'grid.nx', 'p', 'flag', 'x',
@@ -134,7 +134,7 @@ class Shape:
                 continue
             v = {'name': name, 'type': kind}
             if kind == 'array':
-                dtype, width, _ = rng.choice(values.DTYPES[1:])
+                dtype, width, _ = rng.choice(decoder.DTYPES[1:])
                 dims = [rng.choice([0, 1, 2, 3, 5]) for _ in range(rng.randrange(1, 4))]
                 order = 'F' if len(dims) > 1 and rng.random() < 0.4 else 'C'
                 count = width
@@ -210,7 +210,7 @@ class Session:
                 self.loose(data)
 
     def loose(self, data):
-        name = values.hash128(data)
+        name = decoder.hash128(data)
         os.makedirs(os.path.join(self.dir, 'blobs', name[:2]), exist_ok=True)
         with open(os.path.join(self.dir, 'blobs', name[:2], name[2:]), 'wb') as f:
             f.write(data)
@@ -239,7 +239,7 @@ class Session:
             out = {CACHE: tape_writer.record(CACHE_DROP, bytes(16)),
                    CONTINUE: tape_writer.record(CONTINUE, struct.pack('<QQQ', *self.id, 1)),
                    MARK: tape_writer.record(MARK, struct.pack('<IIQ', w.number, 0, len(w.data))),
-                   BLOB: tape_writer.record(BLOB, bytes.fromhex(values.hash128(data))
+                   BLOB: tape_writer.record(BLOB, bytes.fromhex(decoder.hash128(data))
                                             + struct.pack('<Q', len(data)) + data)}
             return [out[kind]]
         else:
