@@ -121,7 +121,7 @@ START_TEST(a_second_close_returns_when_the_first_is_done)
 	struct tape *t = recording_open("commit=manual sync=none");
 	pthread_t threads[THREADS];
 
-	for (int64_t i = 0; i < 60000; i++)
+	for (int64_t i = 0; i < 6000; i++)
 		recording_put(t, i);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, close_it, t), 0);
@@ -136,13 +136,15 @@ END_TEST
 
 /* ---- on_error ---- */
 
+static atomic_bool disk_full;
+
 static int
 no_writes(void *user, enum os_call call, const char *path, size_t *limit)
 {
 	(void)user;
 	(void)path;
 	(void)limit;
-	return call == OS_WRITE ? 28 : 0; /* ENOSPC */
+	return call == OS_WRITE && atomic_load(&disk_full) ? 28 : 0; /* ENOSPC */
 }
 
 static struct tape *handled;
@@ -164,7 +166,7 @@ leave(void *user, const char *message)
 {
 	(void)user;
 	(void)message;
-	os_fault_set(NULL, NULL);
+	atomic_store(&disk_full, false);
 	exit(3);
 }
 
@@ -173,6 +175,8 @@ open_with(void (*on_error)(void *user, const char *message))
 {
 	struct tape_options options = { .size = sizeof options, .on_error = on_error };
 
+	atomic_store(&disk_full, false);
+	os_fault_set(no_writes, NULL); /* before threads start */
 	handled = tape_open(recording_dir, &options);
 	ck_assert_ptr_nonnull(handled);
 }
@@ -181,9 +185,9 @@ START_TEST(an_error_handler_may_use_the_recorder)
 {
 	open_with(call_back);
 	recording_put(handled, 1);
-	os_fault_set(no_writes, NULL);
+	atomic_store(&disk_full, true);
 	ck_assert_int_eq(tape_commit(handled), -1);
-	os_fault_set(NULL, NULL);
+	atomic_store(&disk_full, false);
 	ck_assert_int_eq(called, 1);
 	ck_assert_int_eq(tape_close(handled), -1);
 }
@@ -192,9 +196,9 @@ END_TEST
 START_TEST(an_error_handler_may_use_the_recorder_when_a_blob_fails)
 {
 	open_with(call_back);
-	os_fault_set(no_writes, NULL);
+	atomic_store(&disk_full, true);
 	ck_assert_int_ne(recording_put_blob(handled, 1, 1, 200000), 0);
-	os_fault_set(NULL, NULL);
+	atomic_store(&disk_full, false);
 	ck_assert_int_eq(called, 1);
 	ck_assert_int_eq(tape_close(handled), -1);
 }
@@ -210,7 +214,7 @@ START_TEST(an_error_handler_may_end_the_program)
 	if (pid == 0) {
 		open_with(leave);
 		recording_put(handled, 1);
-		os_fault_set(no_writes, NULL);
+		atomic_store(&disk_full, true);
 		(void)recording_put_blob(handled, 2, 1, 200000);
 		_exit(4);
 	}

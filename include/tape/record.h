@@ -302,6 +302,9 @@ tape_no_guard(void)
 #ifdef TAPE_OFF
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
+#ifdef __cplusplus
+#pragma GCC diagnostic ignored "-Wshadow" /* tape_error: as above */
+#endif
 #define TAPE_STUB_(type, name, parameters, value)                                        \
 	static inline __attribute__((__unused__)) type name parameters                   \
 	{                                                                                \
@@ -312,18 +315,17 @@ tape_no_guard(void)
 #define TAPE_STUB_VAR_(what, ...)                                                        \
 	TAPE_STUB_PUT_(what, const char *tape_name_, size_t tape_len_, __VA_ARGS__)
 
-TAPE_STUB_(struct tape *, tape_open,
-	   (const char *tape_dir_, const struct tape_options *tape_options_), 0)
+/* clang-format off */
+TAPE_STUB_(struct tape *, tape_open, (const char *tape_dir_, const struct tape_options *tape_options_), 0)
 TAPE_STUB_(struct tape *, tape_main, (void), 0)
-TAPE_STUB_(void, tape_set_main, (struct tape * tape_t_), )
-TAPE_STUB_(int, tape_close, (struct tape * tape_t_), 0)
-TAPE_STUB_(int, tape_commit, (struct tape * tape_t_), 0)
-TAPE_STUB_(int, tape_discard, (struct tape * tape_t_), 0)
-TAPE_STUB_(void, tape_commit_soon, (struct tape * tape_t_), )
+TAPE_STUB_(void, tape_set_main, (struct tape *tape_t_), )
+TAPE_STUB_(int, tape_close, (struct tape *tape_t_), 0)
+TAPE_STUB_(int, tape_commit, (struct tape *tape_t_), 0)
+TAPE_STUB_(int, tape_discard, (struct tape *tape_t_), 0)
+TAPE_STUB_(void, tape_commit_soon, (struct tape *tape_t_), )
 TAPE_STUB_(const char *, tape_error, (const struct tape *tape_t_), "")
 TAPE_STUB_(uint64_t, tape_lost, (const struct tape *tape_t_), 0)
-TAPE_STUB_(void, tape_note,
-	   (struct tape * tape_t_, const char *tape_key_, const char *tape_value_), )
+TAPE_STUB_(void, tape_note, (struct tape *tape_t_, const char *tape_key_, const char *tape_value_), )
 static inline __attribute__((__unused__)) struct tape_pos
 tape_position(const struct tape *tape_t_)
 {
@@ -338,84 +340,42 @@ tape_context(struct tape *tape_t_)
 
 	return tape_none_;
 }
-TAPE_STUB_(struct tape_guard, tape_label_push,
-	   (struct tape * tape_t_, const char *tape_name_), tape_no_guard())
+TAPE_STUB_(struct tape_guard, tape_label_push, (struct tape *tape_t_, const char *tape_name_), tape_no_guard())
 __attribute__((__format__(__printf__, 2, 3)))
-TAPE_STUB_(struct tape_guard, tape_label_pushf,
-	   (struct tape * tape_t_, const char *tape_format_, ...),
-	   tape_no_guard()) TAPE_STUB_(struct tape_guard, tape_with_push,
-				       (struct tape * tape_t_,
-					struct tape_site *tape_site_,
-					const unsigned char *tape_kinds_,
-					const struct tape_word *tape_words_),
-				       tape_no_guard()) TAPE_STUB_(struct tape_guard,
-								   tape_inherit_push,
-								   (struct tape * tape_t_,
-								    struct tape_ctx
-									    tape_ctx_),
-								   tape_no_guard())
-	TAPE_STUB_(void, tape_guard_pop, (struct tape_guard * tape_guard_), ) TAPE_STUB_(
-		void, tape_record,
-		(struct tape * tape_t_, struct tape_site *tape_site_,
-		 const char *tape_label_, const unsigned char *tape_kinds_,
-		 const struct tape_word *
-			 tape_words_), ) TAPE_STUB_(struct tape_build *, tape_build_begin,
-						    (struct tape * tape_t_,
-						     const char *tape_label_),
-						    0) TAPE_STUB_PUT_(label,
-								      const char *
-									      tape_label_,
-								      size_t tape_len_)
-		TAPE_STUB_PUT_(site, const char *tape_file_, uint32_t tape_line_, const char *tape_func_) TAPE_STUB_PUT_(
-			time,
-			int64_t tape_time_) TAPE_STUB_PUT_(null, const char *tape_name_,
-							   size_t tape_len_) TAPE_STUB_VAR_(bool, int tape_v_)
-			TAPE_STUB_VAR_(i64, int64_t tape_v_) TAPE_STUB_VAR_(u64, uint64_t tape_v_) TAPE_STUB_VAR_(
-				f64, double tape_v_) TAPE_STUB_VAR_(f32, float tape_v_)
-				TAPE_STUB_VAR_(c16, const double tape_v_[2]) TAPE_STUB_VAR_(
-					c8,
-					const float tape_v_
-						[2]) TAPE_STUB_VAR_(str,
-								    const char
-									    *tape_v_,
-								    size_t tape_n_)
-					TAPE_STUB_VAR_(bytes, const void *tape_v_, size_t tape_n_) TAPE_STUB_VAR_(
-						nd, const struct tape_nd *tape_v_,
-						int tape_as_blob_)
-						TAPE_STUB_VAR_(ref, const struct tape_ref *tape_v_) TAPE_STUB_PUT_(
-							unit, const char *tape_unit_,
-							size_t tape_len_)
-							TAPE_STUB_(
-								int, tape_build_end,
-								(struct tape_build *
-								 tape_b_),
-								0) TAPE_STUB_(void, tape_build_cancel,
-									      (struct
-									       tape_build *
-									       tape_b_), )
-								TAPE_STUB_(
-									struct tape_stream
-										*,
-									tape_stream_open,
-									(struct tape *
-									 tape_t_),
-									0)
-									TAPE_STUB_(
-										int,
-										tape_stream_write,
-										(struct tape_stream *
-											 tape_s_,
-										 const void
-											 *tape_v_,
-										 size_t tape_n_),
-										0) static inline
-	__attribute__((__unused__)) int tape_stream_close(struct tape_stream *tape_s_,
-							  struct tape_ref *tape_ref_)
+TAPE_STUB_(struct tape_guard, tape_label_pushf, (struct tape *tape_t_, const char *tape_format_, ...), tape_no_guard())
+TAPE_STUB_(struct tape_guard, tape_with_push, (struct tape *tape_t_, struct tape_site *tape_site_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_no_guard())
+TAPE_STUB_(struct tape_guard, tape_inherit_push, (struct tape *tape_t_, struct tape_ctx tape_ctx_), tape_no_guard())
+TAPE_STUB_(void, tape_guard_pop, (struct tape_guard *tape_guard_), )
+TAPE_STUB_(void, tape_record, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), )
+TAPE_STUB_(struct tape_build *, tape_build_begin, (struct tape *tape_t_, const char *tape_label_), 0)
+TAPE_STUB_PUT_(label, const char *tape_label_, size_t tape_len_)
+TAPE_STUB_PUT_(site, const char *tape_file_, uint32_t tape_line_, const char *tape_func_)
+TAPE_STUB_PUT_(time, int64_t tape_time_)
+TAPE_STUB_PUT_(null, const char *tape_name_, size_t tape_len_)
+TAPE_STUB_VAR_(bool, int tape_v_)
+TAPE_STUB_VAR_(i64, int64_t tape_v_)
+TAPE_STUB_VAR_(u64, uint64_t tape_v_)
+TAPE_STUB_VAR_(f64, double tape_v_)
+TAPE_STUB_VAR_(f32, float tape_v_)
+TAPE_STUB_VAR_(c16, const double tape_v_[2])
+TAPE_STUB_VAR_(c8, const float tape_v_[2])
+TAPE_STUB_VAR_(str, const char *tape_v_, size_t tape_n_)
+TAPE_STUB_VAR_(bytes, const void *tape_v_, size_t tape_n_)
+TAPE_STUB_VAR_(nd, const struct tape_nd *tape_v_, int tape_as_blob_)
+TAPE_STUB_VAR_(ref, const struct tape_ref *tape_v_)
+TAPE_STUB_PUT_(unit, const char *tape_unit_, size_t tape_len_)
+TAPE_STUB_(int, tape_build_end, (struct tape_build *tape_b_), 0)
+TAPE_STUB_(void, tape_build_cancel, (struct tape_build *tape_b_), )
+TAPE_STUB_(struct tape_stream *, tape_stream_open, (struct tape *tape_t_), 0)
+TAPE_STUB_(int, tape_stream_write, (struct tape_stream *tape_s_, const void *tape_v_, size_t tape_n_), 0)
+static inline __attribute__((__unused__)) int
+tape_stream_close(struct tape_stream *tape_s_, struct tape_ref *tape_ref_)
 {
 	__builtin_memset(tape_ref_, 0, sizeof(*tape_ref_));
 	return 0;
 }
-TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream * tape_s_), )
+TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
+/* clang-format on */
 #undef TAPE_STUB_
 #undef TAPE_STUB_PUT_
 #undef TAPE_STUB_VAR_
