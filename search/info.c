@@ -501,7 +501,8 @@ one_session(struct build *b, struct tapedir_session *dir, struct tape_error *err
 		if (r < 0)
 			return r;
 	}
-	r = read_manifest(b, dir, err);
+	/* Of a directory that may not be looked into it is told once. */
+	r = dir->error != 0 ? 0 : read_manifest(b, dir, err);
 	if (r == 0)
 		add_session(b);
 	return r;

@@ -679,7 +679,7 @@ START_TEST(a_manifest_that_cannot_be_read_is_told)
 	make_two();
 	tape_session_text(testwriter_session_a, id);
 	(void)snprintf(path, sizeof path, "sessions/%s/manifest.jsonl", id);
-	testwriter_file(dir, path, "{\"closed\":\"x\",\"lost\":7}\n", 26);
+	testwriter_file(dir, path, "{\"closed\":\"x\",\"lost\":7}\n", 24);
 	reader = open_tape();
 	os_fault_set(fail_file, &u);
 	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
