@@ -433,7 +433,8 @@ give(struct segment_scan *scan, const struct frame *frame, struct scan_event *ev
 			    "a frame of kind %u, made by a later version of tape, is "
 			    "skipped",
 			    frame->kind);
-	if (scan->want != 0 && (frame->contents & scan->want) == 0)
+	if (scan->want != 0 && frame->contents != 0 &&
+	    (frame->contents & scan->want) == 0)
 		return 1;
 	status = read_payload(scan, frame, &event->payload, event, err);
 	return status < 0 ? status : 1;

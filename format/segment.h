@@ -90,6 +90,7 @@ enum record_kind {
 	RECORD_CONTINUE = 9,
 	RECORD_MARK = 10,
 	RECORD_NOTE = 11,
+	RECORD_OPTIONAL = 128, /* from here on, a reader may skip what it does not know */
 };
 /* Bytes before the body of a SCOPE or BOOKMARK: record header and time delta. */
 #define SCOPE_PREFIX 16u

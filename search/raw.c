@@ -166,6 +166,21 @@ next_item(struct raw_session *s, struct source_record *out)
 	return 0;
 }
 
+/* Behind the last record of a walk. A session is told of once a reader. */
+static void
+tell_skipped(struct raw_session *s)
+{
+	uint64_t count = s->skipped;
+
+	for (size_t i = 0; i < s->segment_count; i++)
+		count += s->segments[i].skipped;
+	if (count != 0)
+		reader_report(s->base.reader, TAPE_NOTE_MET, s->dir->path, 0, 0,
+			      "%llu records of kinds this version does not know were "
+			      "skipped",
+			      (unsigned long long)count);
+}
+
 static int
 raw_next(struct source *source, struct source_record *out, struct tape_error *err)
 {
@@ -184,8 +199,10 @@ raw_next(struct source *source, struct source_record *out, struct tape_error *er
 		s->in_frame = r == 1;
 		while (!s->in_frame) {
 			if (s->iter.reverse ? s->at_segment == 0
-					    : s->at_segment + 1 >= s->segment_count)
+					    : s->at_segment + 1 >= s->segment_count) {
+				tell_skipped(s);
 				return 0;
+			}
 			s->at_segment =
 				s->iter.reverse ? s->at_segment - 1 : s->at_segment + 1;
 			r = enter_segment(s, err);
@@ -205,6 +222,7 @@ raw_begin(struct source *source, const struct source_iter *iter, struct tape_err
 
 	s->iter = *iter;
 	s->view.backward = iter->reverse;
+	s->skipped = 0;
 	s->in_frame = false;
 	s->at_segment = iter->reverse ? s->segment_count - 1 : 0;
 	s->at_frame = 0;

@@ -34,8 +34,9 @@ struct raw_segment {
 	char *path;	    /* relative to the tape */
 	uint64_t size;	    /* as of the snapshot; UINT64_MAX = as found when opened */
 	uint64_t first_seq; /* of its first scope; UINT64_MAX = none */
-	uint64_t head_seq;  /* the next free seq, as its first frame has it; 0 = no frame */
-	uint64_t cut;	    /* seqs from here on belong to a later segment */
+	uint64_t
+		head_seq; /* the next free seq, as its first frame has it; 0 = no frame */
+	uint64_t cut;	  /* seqs from here on belong to a later segment */
 	int fd;
 	bool probed, loaded, bad; /* bad: its header does not verify */
 	bool damaged;		  /* something was reported behind its last scope */
@@ -50,6 +51,7 @@ struct raw_segment {
 	uint64_t form_bytes; /* memory that they take, about */
 	uint32_t undefined;  /* of them: used and not defined */
 	bool many_forms;     /* told already */
+	uint64_t skipped;    /* records of unknown kinds in its frames without scopes */
 	uint64_t used;	     /* when it was last needed */
 };
 
@@ -108,6 +110,7 @@ struct raw_session {
 	struct raw_items items;
 	struct frame frame;
 	const uint8_t *payload;
+	uint64_t skipped; /* records of unknown kinds beside the scopes of this walk */
 
 	struct raw_cached *cache;
 	size_t cache_bytes, cache_hand; /* the slot that goes next */
@@ -143,6 +146,9 @@ struct raw_form *raw_segment_use_form(struct raw_session *s, struct raw_segment 
 int raw_frame_read(struct raw_session *s, size_t segment, const struct raw_frame *frame,
 		   struct raw_view *view, struct frame *header, const uint8_t **payload,
 		   struct tape_error *err);
+/* Reports the record at `at` of a payload, for which record_next gave r. `stuck`: no further one. */
+void raw_frame_bad(struct raw_session *s, const struct raw_segment *segment,
+		   const struct frame *header, size_t at, int r, bool stuck);
 /* Which records of a payload are shown; filtered by s->iter.want when `filter`. */
 int raw_frame_items(struct raw_session *s, size_t segment, const struct frame *header,
 		    const uint8_t *payload, bool filter, struct raw_items *items,

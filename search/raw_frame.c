@@ -171,12 +171,20 @@ form_wanted(struct raw_session *s, struct raw_form *f)
 	return f->base.wanted == 2;
 }
 
-static void
-report_record(struct raw_session *s, size_t segment, const struct frame *h, size_t at,
-	      const char *message)
+void
+raw_frame_bad(struct raw_session *s, const struct raw_segment *g, const struct frame *h,
+	      size_t at, int r, bool stuck)
 {
-	reader_report(s->base.reader, TAPE_DAMAGE_MET, s->segments[segment].path,
-		      h->offset + FRAME_HEADER + at, 0, "%s", message);
+	const char *what = "damaged: a record does not decode; it is not shown";
+
+	if (r == TAPE_ERR_TOO_NEW)
+		what = "a record of an unknown kind, made by a later version of tape: "
+		       "nothing of its frame is shown";
+	else if (stuck)
+		what = "damaged: a record has an impossible length; the rest of its "
+		       "frame is not shown";
+	reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path,
+		      h->offset + FRAME_HEADER + at, 0, "%s", what);
 }
 
 static void
@@ -206,24 +214,15 @@ raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h,
 		was = at;
 		if (r == TAPE_ERR_TOO_NEW) {
 			items->count = 0;
-			report_record(
-				s, segment, h, here,
-				"a record of an unknown kind, made by a later version "
-				"of tape: nothing of its frame is shown");
+			raw_frame_bad(s, g, h, here, r, true);
 			return 0;
 		}
 		if (r < 0) {
-			report_record(
-				s, segment, h, here,
-				at == here
-					? "damaged: a record has an impossible length; "
-					  "the "
-					  "rest of its frame is not shown"
-					: "damaged: a record does not decode; it is not "
-					  "shown");
+			raw_frame_bad(s, g, h, here, r, at == here);
 			if (at == here)
 				break;
 		}
+		s->skipped += filter && h->scopes != 0 && rec.kind >= RECORD_OPTIONAL;
 		if (rec.kind == RECORD_NOTE && r == 1 && filter)
 			note_met(s, &rec);
 		if (!record_has_seq(rec.kind))

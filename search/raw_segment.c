@@ -15,6 +15,8 @@
 #define FRAMES_HELD (3u << 20)
 /* Descriptors are kept from the first look on in sessions of at most so many segments. */
 #define OPEN_MAX_PROBED 16u
+/* Bits of a frame's contents that no kind of this version has. */
+#define HAS_UNKNOWN 0xfc00u
 /* Memory of the forms of a segment; and of those of a session that are kept. */
 #define FORM_BYTES_MAX (96u << 20)
 /* Forms of a segment that are used and not defined: each of so many is told once. */
@@ -241,20 +243,32 @@ raw_segment_use_form(struct raw_session *s, struct raw_segment *g, uint32_t numb
 
 /* ---- the walk over headers ---- */
 
+/* A record that does not parse. Those beside scopes are told when these are shown. */
+static void
+bad_record(struct raw_session *s, struct raw_segment *g, const struct frame *frame,
+	   size_t at, int r, bool stuck)
+{
+	if (frame->scopes == 0)
+		raw_frame_bad(s, g, frame, at, r, stuck);
+}
+
 static int
 walk_records(struct raw_session *s, struct raw_segment *g, const struct scan_event *event,
 	     bool facts, struct tape_error *err)
 {
+	const struct frame *frame = &event->frame;
 	size_t at = 0, was = 0;
 	struct record rec;
 	int r;
 
-	while ((r = record_next(event->payload, event->frame.payload_bytes, &at, &rec)) !=
-	       0) {
-		uint64_t offset = event->frame.offset + FRAME_HEADER + was;
+	while ((r = record_next(event->payload, frame->payload_bytes, &at, &rec)) != 0) {
+		uint64_t offset = frame->offset + FRAME_HEADER + was;
+		bool stuck = at == was;
 
-		if (r < 0 && at == was)
-			return 0; /* told when the frame is shown */
+		if (r < 0 && !facts)
+			bad_record(s, g, frame, was, r, stuck);
+		if (stuck)
+			return 0;
 		was = at;
 		if (r < 0)
 			continue;
@@ -265,6 +279,7 @@ walk_records(struct raw_session *s, struct raw_segment *g, const struct scan_eve
 		}
 		if (rec.kind == RECORD_NOTE && facts)
 			raw_facts_note(s, &rec);
+		g->skipped += !facts && frame->scopes == 0 && rec.kind >= RECORD_OPTIONAL;
 	}
 	return 0;
 }
@@ -562,12 +577,13 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 		return g->bad ? 0 : r;
 	}
 	/* Notes were read by the probe, which tells of no damage. */
-	r = scan_begin(s, index, HAS_FORM | HAS_NOTE, &scan, err);
+	r = scan_begin(s, index, HAS_FORM | HAS_NOTE | HAS_UNKNOWN, &scan, err);
 	if (g->bad)
 		return 0;
 	if (r != 0)
 		return r;
 	g->next_seq = 0;
+	g->skipped = 0;
 	g->damaged = false;
 	r = load_events(s, index, scan, err);
 	segment_scan_close(scan);

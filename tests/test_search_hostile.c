@@ -156,6 +156,63 @@ START_TEST(a_form_defined_again_with_another_site_is_damage)
 }
 END_TEST
 
+START_TEST(records_of_later_kinds_are_skipped_and_told_once_a_session)
+{
+	struct tape_find_options backward = { .size = sizeof backward,
+					      .flags = TAPE_FIND_REVERSE };
+	uint8_t bytes[5] = { 0 };
+
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	testwriter_record(&w, 128, 0, bytes, sizeof bytes);
+	put(1, 1);
+	testwriter_record(&w, 255, 7, bytes, 0);
+	testwriter_group(&w);
+	testwriter_record(&w, 200, 0, bytes, sizeof bytes); /* a frame of its own */
+	testwriter_group(&w);
+	testwriter_note(&w, "user.k", "v");
+	testwriter_record(&w, 200, 0, bytes, sizeof bytes);
+	testwriter_group(&w);
+	put(2, 2);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("", NULL), "1 2");
+	ck_assert_uint_eq(damage, 0);
+	ck_assert_uint_eq(notes, 1);
+	ck_assert_ptr_nonnull(strstr(last_report, "4 records of kinds"));
+	ck_assert_str_eq(seqs("", &backward), "2 1");
+	ck_assert_uint_eq(notes, 2);
+	ck_assert_ptr_nonnull(strstr(last_report, "4 records of kinds"));
+}
+END_TEST
+
+START_TEST(a_frame_of_an_unknown_kind_is_damage_with_scopes_and_without)
+{
+	uint8_t bytes[5] = { 0 };
+
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	put(1, 1);
+	testwriter_group(&w);
+	testwriter_record(&w, 12, 0, bytes, sizeof bytes);
+	testwriter_group(&w);
+	testwriter_note(&w, "user.k", "v");
+	testwriter_record(&w, 127, 0, bytes, sizeof bytes);
+	testwriter_group(&w);
+	put(2, 2);
+	testwriter_record(&w, 100, 0, bytes, sizeof bytes);
+	testwriter_group(&w);
+	put(3, 3);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	ck_assert_str_eq(seqs("", NULL), "1 3");
+	ck_assert_uint_eq(damage, 3);
+	ck_assert_uint_eq(notes, 0);
+}
+END_TEST
+
 /* Each that is remembered costs memory, so some are, and their scopes told once. */
 START_TEST(a_thousand_forms_that_are_not_defined_are_remembered_and_no_more)
 {
@@ -499,6 +556,9 @@ main(void)
 	tcase_add_test(tcase,
 		       a_thousand_forms_that_are_not_defined_are_remembered_and_no_more);
 	tcase_add_test(tcase, forms_beyond_what_a_reader_holds_are_told_once);
+	tcase_add_test(tcase, records_of_later_kinds_are_skipped_and_told_once_a_session);
+	tcase_add_test(tcase,
+		       a_frame_of_an_unknown_kind_is_damage_with_scopes_and_without);
 	tcase_add_test(tcase, looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is);
 	tcase_add_test(tcase, a_projection_that_is_no_subset_of_its_target_is_damage);
 	tcase_add_test(tcase,
