@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 # Numbered lines with a value, a text that repeats, now and then an array or a blob.
 def write_lines(path, run, count, blob_dir=None):
@@ -54,6 +55,19 @@ class Checker:
             raise Failed("tape-find: exit %d: %s" % (done.returncode, done.stderr.strip()))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def lines(self, tape, *query, last=None):
+        """The same, line by line and as bytes; `last` comes behind them all."""
+        with tempfile.TemporaryFile() as errors, subprocess.Popen(
+                [self.tape_find, tape, *query, "-o", "jsonl"], stdout=subprocess.PIPE,
+                stderr=errors) as child:
+            yield from child.stdout
+            status = child.wait()
+            errors.seek(0)
+            if status not in (0, 1, 5):
+                raise Failed("tape-find: exit %d: %s" % (status, errors.read()[-500:]))
+        if last is not None:
+            yield last
+
     def check(self, scopes, positions, lines, blobs=False):
         """`scopes` are a prefix of what was sent, and hold every acknowledged one, once."""
         where = {}
@@ -93,9 +107,31 @@ class Checker:
                 raise Failed("%s was acknowledged and is not there" % pos)
 
 
+def check_answer(done, out, expected, whole_lines=True, mute=False):
+    """`done` is a search or an inventory in trouble: the right answer, or it says what is wrong."""
+    if done.returncode < 0:
+        raise Failed("signal %d" % -done.returncode)
+    if done.returncode == 0:
+        if out != expected:
+            raise Failed("exit 0 and another answer")
+        return
+    # 127: the loader found no memory, or not its libraries.
+    if done.returncode not in (2, 3, 5, 127):
+        raise Failed("exit %d" % done.returncode)
+    if not done.stderr and not mute:
+        raise Failed("exit %d without a word" % done.returncode)
+    if whole_lines:
+        rest = iter(expected.splitlines())
+        for line in out.splitlines(keepends=True):
+            # The last line may be cut off: its exit says so.
+            if line.endswith("\n") and line.rstrip("\n") not in rest:
+                raise Failed("exit %d, and shows what is not on the tape: %s" %
+                             (done.returncode, line))
+
+
 def absolute(options):
     """Programs by their whole path: the runs have a directory of their own."""
-    for name in ("tape_record", "tape_find", "preload"):
+    for name in ("tape_record", "tape_find", "tape_info", "preload"):
         if getattr(options, name, None):
             setattr(options, name, os.path.abspath(getattr(options, name)))
     return options

@@ -7,6 +7,8 @@ After each, every acknowledged position of that session is found, once, at the
 line it was acknowledged for, and nothing is there that was not sent.
 """
 import argparse
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -37,6 +39,29 @@ def unkilled_time(options, work, lines):
     return sorted(times)[1]
 
 
+def session(line):
+    """Of a line that begins with {"pos":"SESSION:SEQ"."""
+    return line[8:line.index(b":", 8)]
+
+
+def whole_tape(checker, tape, digests, kept):
+    """At the end every session is what it was after its run. Read as it comes: it may be large."""
+    now, count, digest, total, seen = None, 0, None, 0, set()
+    for line in checker.lines(tape, "i >= 0", last=b""):
+        name = session(line) if line else None
+        if name != now:
+            if now is not None and digests.get(now) != (count, digest.digest()):
+                raise acked.Failed("%s is not what it was: %d scopes" % (now, count))
+            if name in seen:
+                raise acked.Failed("%s is there twice" % name)
+            now, count, digest = name, 0, hashlib.sha256()
+            seen.add(name)
+        count, total = count + 1, total + bool(line)
+        digest.update(line)
+    if total != kept:
+        raise acked.Failed("%d scopes at the end, %d before" % (total, kept))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tape-record", required=True)
@@ -49,11 +74,15 @@ def main():
     checker = acked.Checker(options.tape_find)
     tape, lines, ack = (os.path.join(work, n) for n in ("run.tape", "lines", "ack"))
     killed = total = kept = 0
+    digests = {}
     try:
         acked.write_lines(lines, 0, options.lines)
+        with open(lines, "rb") as text:
+            template = text.read()
         whole = unkilled_time(options, work, lines)
         for run in range(options.runs):
-            acked.write_lines(lines, run, options.lines)
+            with open(lines, "wb") as out:
+                out.write(template.replace(b'"run": 0,', b'"run": %d,' % run))
             child = record(options, tape, lines, ack, "run %d" % run)
             # The moment is the point of the test; nothing depends on when it is.
             time.sleep(whole * (run + 0.5) / options.runs)
@@ -64,15 +93,14 @@ def main():
                                    (child.returncode, talk.decode()))
             killed += child.returncode == -9
             positions = acked.acked(ack)
-            scopes = checker.find(tape, "run = %d" % run)
+            found = list(checker.lines(tape, "_session=last run=%d" % run))
+            scopes = [json.loads(line) for line in found]
             checker.check(scopes, positions, options.lines)
+            if scopes:
+                digests[session(found[0])] = (len(found), hashlib.sha256(b"".join(found)).digest())
             total += len(positions)
             kept += len(scopes)
-        everything = checker.find(tape, "i >= 0")
-        if len(everything) != kept:
-            raise acked.Failed("%d scopes at the end, %d before" % (len(everything), kept))
-        if len({scope["pos"] for scope in everything}) != kept:
-            raise acked.Failed("positions are not distinct")
+        whole_tape(checker, tape, digests, kept)
     except acked.Failed as failure:
         print("FAILED: %s (the tape is in %s)" % (failure, tape))
         return 1

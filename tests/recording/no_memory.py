@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-no_memory.py: tape-record and tape-find with the n-th request for memory refused,
-once and from there on, for every n until a run needs fewer. No signal, what was
-acknowledged is found, an exit of 0 means that nothing is missing.
+no_memory.py: tape-record, tape-find and tape-info with the n-th request for memory
+refused, once and from there on, for every n until a run needs fewer. No signal, what
+was acknowledged is found, an exit of 0 means that nothing is missing.
 """
 import argparse
 import os
@@ -60,17 +60,23 @@ class Runs:
                                (n, len(scopes), self.options.lines))
         return fired
 
-    def find(self, n, ever):
+    def read(self, n, ever, command, expected, lines):
         out = os.path.join(self.work, "found")
-        done, fired = self.run(n, ever, [self.options.tape_find, self.whole, "i >= 0", "-o",
-                                         "jsonl"], out)
-        with open(out) as text:
+        done, fired = self.run(n, ever, command, out)
+        with open(out, errors="replace") as text:
             found = text.read()
-        if done.returncode == 0 and found != self.expected:
-            raise acked.Failed("request %d: exit 0 and another answer" % n)
-        if done.returncode == 1:
-            raise acked.Failed("request %d: \"none found\"" % n)
+        try:
+            acked.check_answer(done, found, expected, lines)
+        except acked.Failed as failure:
+            raise acked.Failed("%s, request %d%s: %s\n%s" % (
+                os.path.basename(command[0]), n, "+" if ever else "", failure,
+                done.stderr.decode()))
         return fired
+
+    def reading(self, *command, lines=True):
+        expected = subprocess.run(command, check=True, capture_output=True, text=True,
+                                  errors="replace").stdout
+        self.sweep(lambda n, ever: self.read(n, ever, command, expected, lines))
 
     def sweep(self, one):
         for ever in (False, True):
@@ -82,17 +88,19 @@ class Runs:
         self.whole = os.path.join(self.work, "whole.tape")
         subprocess.run([self.options.tape_record, self.whole, self.lines, "--label", "run",
                         "--blob-dir", self.blobs], check=True, cwd=self.work)
-        self.expected = subprocess.run(
-            [self.options.tape_find, self.whole, "i >= 0", "-o", "jsonl"], check=True,
-            capture_output=True, text=True).stdout
         self.sweep(self.record)
-        self.sweep(self.find)
+        self.reading(self.options.tape_find, self.whole, "i >= 0", "-o", "jsonl")
+        self.reading(self.options.tape_find, self.whole, "_has=b", "--cat=b", lines=False)
+        self.reading(self.options.tape_find, self.whole, "i >= 0", "--count", lines=False)
+        self.reading(self.options.tape_info, self.whole, "--json", lines=False)
+        self.reading(self.options.tape_info, self.whole, lines=False)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tape-record", required=True)
     parser.add_argument("--tape-find", required=True)
+    parser.add_argument("--tape-info", required=True)
     parser.add_argument("--preload", required=True)
     parser.add_argument("--lines", type=int, default=40)
     parser.add_argument("--step", type=int, default=1)

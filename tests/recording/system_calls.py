@@ -4,7 +4,9 @@
 system_calls.py: tape-record under strace, which kills it before the k-th call
 of a kind (--kill) or makes that call fail (--errors), for every kind of call it
 makes and every k until a run ends untouched. What was acknowledged is found;
-an exit of 0 means that every line was recorded.
+an exit of 0 means that every line was recorded. With --read the same is done to
+tape-find and tape-info: the right answer, or an exit and a message that say
+what is missing.
 """
 import argparse
 import os
@@ -35,21 +37,23 @@ class Sweep:
         acked.write_lines(self.lines, 0, options.lines, self.blobs)
         self.runs = self.struck = 0
 
-    def record(self, tape, strace):
-        command = ["strace", "-f", "-q", *strace, self.options.tape_record, tape,
-                   self.lines, "--label", "run", "--ack", "--commit", "8",
-                   "--sync", self.options.sync, "--blob-dir", self.blobs]
+    def trace(self, command, strace):
         with open(self.ack, "w") as out:
             try:
-                return subprocess.run(command, stdout=out, stderr=subprocess.PIPE,
-                                      cwd=self.work, timeout=60)
+                return subprocess.run(["strace", "-f", "-q", *strace, *command], stdout=out,
+                                      stderr=subprocess.PIPE, cwd=self.work, timeout=60)
             except subprocess.TimeoutExpired:
-                raise acked.Failed("tape-record hangs: %s" % " ".join(strace))
+                raise acked.Failed("%s hangs: %s" % (command[0], " ".join(strace)))
+
+    def record(self, tape, strace):
+        return self.trace([self.options.tape_record, tape, self.lines, "--label", "run",
+                           "--ack", "--commit", "8", "--sync", self.options.sync,
+                           "--blob-dir", self.blobs], strace)
 
     def calls(self):
         """Kinds of call that a run makes, rarest first, and how many of each."""
         log = os.path.join(self.work, "calls")
-        done = self.record(os.path.join(self.work, "plain.tape"), ["-o", log])
+        done = self.subject.plain(["-o", log])
         if done.returncode != 0:
             raise acked.Failed("a plain run failed: %s" % done.stderr.decode())
         counts = {}
@@ -62,25 +66,19 @@ class Sweep:
 
     def one(self, what, action):
         """One run. True if the call was reached."""
-        tape = os.path.join(self.work, "run.tape")
-        shutil.rmtree(tape, ignore_errors=True)
         log = os.path.join(self.work, "log")
-        done = self.record(tape, ["-o", log, "-e", "inject=" + action])
+        done = self.subject.run(["-o", log, "-e", "inject=" + action])
         with open(log, errors="replace") as text:
             struck = any("INJECTED" in line or "killed by SIGKILL" in line for line in text)
         self.runs += 1
         self.struck += struck
         try:
             if done.returncode < 0 and not (what == "kill" and done.returncode == -9):
-                raise acked.Failed("tape-record died by signal %d" % -done.returncode)
-            scopes = self.checker.find(tape, "i >= 0") if os.path.isdir(tape) else []
-            positions = acked.acked(self.ack)
-            self.checker.check_sparse(scopes, positions, self.options.lines)
-            if done.returncode == 0 and len(scopes) != self.options.lines:
-                raise acked.Failed("exit 0, and %d of %d lines are there" %
-                                   (len(scopes), self.options.lines))
+                raise acked.Failed("death by signal %d" % -done.returncode)
+            self.subject.check(done, action)
         except acked.Failed as failure:
-            raise acked.Failed("%s: %s\n%s" % (action, failure, done.stderr.decode()[-500:]))
+            raise acked.Failed("%s: %s: %s\n%s" % (self.subject.name, action, failure,
+                                                  done.stderr.decode()[-500:]))
         return struck
 
     def sweep(self, what, action, ever):
@@ -93,10 +91,77 @@ class Sweep:
                 k += self.options.step
 
 
+class Recording:
+    """A recording is what is struck."""
+    name = "tape-record"
+
+    def __init__(self, sweep):
+        self.sweep = sweep
+        self.tape = os.path.join(sweep.work, "run.tape")
+
+    def plain(self, strace):
+        return self.sweep.record(os.path.join(self.sweep.work, "plain.tape"), strace)
+
+    def run(self, strace):
+        shutil.rmtree(self.tape, ignore_errors=True)
+        return self.sweep.record(self.tape, strace)
+
+    def check(self, done, _):
+        lines = self.sweep.options.lines
+        scopes = self.sweep.checker.find(self.tape, "i >= 0") if os.path.isdir(self.tape) else []
+        self.sweep.checker.check_sparse(scopes, acked.acked(self.sweep.ack), lines)
+        if done.returncode == 0 and len(scopes) != lines:
+            raise acked.Failed("exit 0, and %d of %d lines are there" % (len(scopes), lines))
+
+
+class Reading:
+    """A search or an inventory of a tape of two sessions is what is struck."""
+
+    def __init__(self, sweep, tape, command, lines):
+        self.sweep, self.command, self.lines = sweep, [command[0], tape, *command[1:]], lines
+        self.name = " ".join(map(os.path.basename, command))
+        self.expected = subprocess.run(self.command, check=True, capture_output=True,
+                                       cwd=sweep.work).stdout.decode(errors="replace")
+
+    def plain(self, strace):
+        return self.sweep.trace(self.command, strace)
+
+    run = plain
+
+    def check(self, done, action):
+        # Where no write succeeds there is no message either.
+        mute = action.startswith("write:") and action.endswith("+")
+        with open(self.sweep.ack, errors="replace", newline="") as text:
+            acked.check_answer(done, text.read(), self.expected, self.lines, mute)
+
+
+def readings(sweep):
+    tape = os.path.join(sweep.work, "whole.tape")
+    for _ in range(2):
+        if sweep.record(tape, ["-o", "/dev/null"]).returncode != 0:
+            raise acked.Failed("the tape to be read cannot be recorded")
+    find, info = sweep.options.tape_find, sweep.options.tape_info
+    return [Reading(sweep, tape, [find, "i >= 0", "-o", "jsonl"], True),
+            Reading(sweep, tape, [find, "_has=b", "--first", "--cat=b"], False),
+            Reading(sweep, tape, [info, "--json"], False)]
+
+
+def strike(sweep, options):
+    if options.kill:
+        sweep.sweep("kill", "signal=KILL", False)
+    for error in filter(None, options.errors.split(",")):
+        sweep.sweep("error", "error=" + error, False)
+        # Whoever is interrupted tries again: for ever would be for ever.
+        if error != "EINTR":
+            sweep.sweep("error", "error=" + error, True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tape-record", required=True)
     parser.add_argument("--tape-find", required=True)
+    parser.add_argument("--tape-info")
+    parser.add_argument("--read", action="store_true", help="strike tape-find and tape-info")
     parser.add_argument("--lines", type=int, default=40)
     parser.add_argument("--sync", default="commit")
     parser.add_argument("--step", type=int, default=1, help="every step-th k")
@@ -109,13 +174,8 @@ def main():
         acked.skip("strace may not trace here")
     sweep = Sweep(options)
     try:
-        if options.kill:
-            sweep.sweep("kill", "signal=KILL", False)
-        for error in filter(None, options.errors.split(",")):
-            sweep.sweep("error", "error=" + error, False)
-            # Whoever is interrupted tries again: for ever would be for ever.
-            if error != "EINTR":
-                sweep.sweep("error", "error=" + error, True)
+        for sweep.subject in readings(sweep) if options.read else [Recording(sweep)]:
+            strike(sweep, options)
     except acked.Failed as failure:
         print("FAILED: %s (files are in %s)" % (failure, sweep.work))
         return 1

@@ -1,0 +1,8 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every request for memory of a recording, a search and an inventory is refused, once and for ever.
+set -eu
+here=$(dirname "$0")/../recording
+tools="--tape-record $TAPE_BUILD/cli/tape-record --tape-find $TAPE_BUILD/cli/tape-find"
+exec "$here/no_memory.py" $tools --tape-info "$TAPE_BUILD/cli/tape-info" \
+	--preload "$TAPE_BUILD/tests/recording/nomem.so" --lines 400 "$@"
