@@ -241,6 +241,8 @@ bool name_from_text(const char *text, size_t len, char out[LIMIT_NAME + 1]);
 /* The next piece up to a comma outside parentheses and quotes; false at the end. */
 bool name_next_piece(const char **rest, const char **piece, size_t *len);
 bool text_is_utf8(const void *text, size_t len);
+/* Replaces each byte that is not UTF-8. */
+void text_clean(char *text, size_t len);
 
 /* ---- arrays.c ---- */
 

@@ -77,6 +77,18 @@ text_is_utf8(const void *text, size_t len)
 	return true;
 }
 
+void
+text_clean(char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_char((const uint8_t *)text + i, len - i);
+
+		if (n == 0)
+			text[i] = '?';
+		i += n ? n : 1;
+	}
+}
+
 size_t
 name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
 	   bool *replaced)

@@ -9,6 +9,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "format/segment.h"
+#include "librecord/capture.h"
 #include "librecord/session.h"
 
 /* A run that fails for hours must not fill the disk with complaints about a full disk. */
@@ -199,6 +200,20 @@ recorder_lost(struct tape *t, uint64_t scopes)
 	atomic_fetch_add(&t->lost, scopes);
 }
 
+/* Keys and values come from users and from the machine: on a tape they are UTF-8. */
+static void
+note_clean(uint8_t *record, size_t size)
+{
+	struct record note;
+	size_t at = 0;
+
+	if (record_next(record, size, &at, &note) != 1)
+		return;
+	text_clean((char *)record + (note.note_key - (const char *)record),
+		   note.note_key_len);
+	text_clean((char *)record + (note.body - record), note.body_len);
+}
+
 bool
 report_notes_add(struct report_notes *notes, const char *key, const char *value)
 {
@@ -214,6 +229,7 @@ report_notes_add(struct report_notes *notes, const char *key, const char *value)
 		notes->cap = cap;
 	}
 	notes->len += record_note_write(notes->data + notes->len, key, value);
+	note_clean(notes->data + notes->len - size, size);
 	notes->count++;
 	return true;
 }

@@ -180,6 +180,31 @@ START_TEST(the_manifest_says_who_recorded)
 }
 END_TEST
 
+START_TEST(names_and_notes_that_are_not_utf8_are_cleaned)
+{
+	struct tape_options options = { .size = sizeof options, .name = "n\xe9m" };
+	struct tape *t = tape_open("utf8.tape", &options);
+	const char *value = "";
+	struct tape_reader *reader;
+	struct tape_info *info;
+	struct tape_error err;
+
+	ck_assert_ptr_nonnull(t);
+	tape_note(t, "k\xff", "v\xe2\x82 caf\xc3\xa9");
+	ck_assert_int_eq(recording_put(t, 0), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(tape_reader_open("utf8.tape", NULL, &reader, &err), 0);
+	ck_assert_int_eq(tape_info_read(reader, &info, &err), 0);
+	ck_assert_str_eq(info->sessions[0].name, "n?m");
+	for (size_t i = 0; i < info->note_count; i++)
+		if (strcmp(info->notes[i].key, "k?") == 0)
+			value = info->notes[i].value;
+	ck_assert_str_eq(value, "v?? caf\xc3\xa9");
+	tape_info_free(info);
+	tape_reader_close(reader);
+}
+END_TEST
+
 START_TEST(a_wrong_setting_is_said_and_the_others_hold)
 {
 	struct tape *t;
@@ -581,6 +606,7 @@ add_lives(Suite *suite)
 	tcase_add_test(tc, positions_count_committed_scopes);
 	tcase_add_test(tc, two_recorders_of_a_process_have_sessions_of_their_own);
 	tcase_add_test(tc, the_manifest_says_who_recorded);
+	tcase_add_test(tc, names_and_notes_that_are_not_utf8_are_cleaned);
 	tcase_add_test(tc, a_wrong_setting_is_said_and_the_others_hold);
 	tcase_add_test(tc, the_tapes_own_settings_hold_unless_others_are_named);
 	tcase_add_test(tc, a_forked_child_records_into_a_session_of_its_own);
