@@ -327,6 +327,48 @@ START_TEST(a_projection_that_is_no_subset_of_its_target_is_damage)
 }
 END_TEST
 
+START_TEST(a_link_that_does_not_fit_is_shown_as_lost_and_told)
+{
+	const struct tape_scope *scope;
+	struct tape_reader *reader;
+	struct tape_query *query;
+	struct tape_cursor *cursor;
+	struct tape_hash hash, zero = { { 0 } };
+	struct form other;
+
+	make_form(&other, 2, "other");
+	begin(0, 1);
+	testwriter_form(&w, &form);
+	testwriter_form(&w, &other);
+	put(1, 1);
+	(void)testwriter_link(&w, &other, 1, 0); /* under other labels */
+	(void)testwriter_link(&w, &form, 3, 0);	 /* to itself */
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	save();
+	reader = open_tape();
+	cursor = find(reader, &query, "_seq=2..", NULL);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(tape_cursor_next(cursor, &scope, NULL), 1);
+		ck_assert_str_eq(tape_scope_label(scope, 1), i == 0 ? "other" : "step");
+		for (size_t v = 0; v < 2; v++) {
+			const struct tape_value *value = tape_scope_var(scope, v).value;
+
+			ck_assert_uint_eq(value->type, TAPE_ABSENT);
+			ck_assert_uint_eq(value->absent, TAPE_LOST);
+		}
+		hash = tape_scope_hash(scope);
+		ck_assert_mem_eq(&hash, &zero, sizeof hash);
+	}
+	ck_assert_int_eq(tape_cursor_next(cursor, &scope, NULL), 0);
+	ck_assert_uint_eq(damage, 2);
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+	form_release(&other);
+}
+END_TEST
+
 /* More variables than are looked at one by one; every third is in the projection. */
 #define MANY 200u
 START_TEST(a_projection_of_many_variables_has_the_values_of_its_target)
@@ -561,6 +603,7 @@ main(void)
 		       a_frame_of_an_unknown_kind_is_damage_with_scopes_and_without);
 	tcase_add_test(tcase, looking_for_a_mark_leaves_a_scope_that_is_shown_as_it_is);
 	tcase_add_test(tcase, a_projection_that_is_no_subset_of_its_target_is_damage);
+	tcase_add_test(tcase, a_link_that_does_not_fit_is_shown_as_lost_and_told);
 	tcase_add_test(tcase,
 		       a_projection_of_many_variables_has_the_values_of_its_target);
 	tcase_add_test(
