@@ -333,9 +333,13 @@ add_argv(struct build *b, const struct manifest_member *m, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		len += strcmp(m[i].key, "argv") == 0 ? strlen(m[i].value) + 1 : 0;
-	all = len == 0 ? NULL : malloc(len + 1);
-	if (all == NULL)
+	if (len == 0)
 		return;
+	all = malloc(len + 1);
+	if (all == NULL) {
+		b->no_memory = true;
+		return;
+	}
 	len = 0;
 	for (size_t i = 0; i < count; i++) {
 		size_t n = strlen(m[i].value);
