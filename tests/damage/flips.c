@@ -170,6 +170,14 @@ map_segment(struct segment *g)
 	end.lo = end.hi;
 	end.to = g->size;
 	end.whole = false;
+	for (size_t i = 0; i < g->count; i++) {
+		struct place *p = &g->places[i];
+
+		if (p->whole) {
+			p->lo = g->count > 1 ? g->places[1].lo : 1;
+			p->hi = end.hi;
+		}
+	}
 	return r == 0 && end.offset < g->size ? add_place(g, end) : r;
 }
 
@@ -264,6 +272,8 @@ read_between(struct tape_reader *reader, const struct tape_query *query, uint64_
 		for (; r > 0 && expected < seq; expected++, lost++)
 			if (expected < hit->lo || expected >= hit->hi)
 				r = fail("a scope outside the damage is missing");
+		if (r < 0)
+			break;
 		right = seq == expected ? check_scope(s, seq) : fail("out of order");
 		lost += right == 0;
 		expected++;
