@@ -84,9 +84,13 @@ def main():
             with open(lines, "wb") as out:
                 out.write(template.replace(b'"run": 0,', b'"run": %d,' % run))
             child = record(options, tape, lines, ack, "run %d" % run)
+            start = time.monotonic()
             # The moment is the point of the test; nothing depends on when it is.
-            time.sleep(whole * (run + 0.5) / options.runs)
-            child.kill()
+            try:
+                child.wait(timeout=whole * (run + 0.5) / options.runs)
+                whole = time.monotonic() - start
+            except subprocess.TimeoutExpired:
+                child.kill()
             _, talk = child.communicate()
             if child.returncode not in (0, -9):
                 raise acked.Failed("tape-record: exit %d: %s" %
@@ -107,7 +111,7 @@ def main():
     print("%d runs, %d killed in time, %d positions acknowledged, %d scopes found" %
           (options.runs, killed, total, kept))
     shutil.rmtree(work)
-    if killed < options.runs // 4 or total == 0:
+    if killed < options.runs // 2 or total == 0:
         print("FAILED: too few runs were killed while they recorded")
         return 1
     return 0
