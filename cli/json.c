@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
-#include "format/utf8.h"
 
 /* ---- text ---- */
 
@@ -60,7 +59,7 @@ plain_length(const unsigned char *text, size_t len)
 		if (len - at >= 8 && !any_special(text + at))
 			n = 8;
 		else if (text[at] >= 0x80)
-			n = utf8_len(text + at, len - at);
+			n = tape_utf8_char(text + at, len - at);
 		else if (escape_of(text[at]))
 			n = 0;
 		if (!n)

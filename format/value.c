@@ -7,6 +7,7 @@
 
 #include "format/civil.h"
 #include "format/path.h"
+#include "format/utf8.h"
 #include "tape/value.h"
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -231,4 +232,10 @@ tape_absent_name(unsigned reason, char text[16])
 	/* A reason is a byte; cut, so that whatever comes fits. */
 	snprintf(text, 16, "reason-%u", reason & 0xff);
 	return text;
+}
+
+size_t
+tape_utf8_char(const void *text, size_t len)
+{
+	return len ? utf8_len(text, len) : 0;
 }

@@ -2,38 +2,8 @@
 /* Names of variables from the text of a macro's arguments; UTF-8. */
 #include <string.h>
 
+#include "format/utf8.h"
 #include "librecord/capture.h"
-
-/* Length of the character at p (1 to 4), or 0 if it is none. */
-static size_t
-utf8_char(const uint8_t *p, size_t len)
-{
-	size_t n;
-	uint32_t c;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (n > len)
-		return 0;
-	c = p[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fu);
-	}
-	if ((n == 3 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff))) ||
-	    (n == 4 && (c < 0x10000 || c > 0x10ffff)))
-		return 0;
-	return n;
-}
 
 /* n is 1 to 7. */
 static inline bool
@@ -69,7 +39,7 @@ text_is_utf8(const void *text, size_t len)
 		}
 		if (i == len || (len - i < 8 && ascii_tail(p + i, len - i)))
 			break;
-		n = utf8_char(p + i, len - i);
+		n = utf8_len(p + i, len - i);
 		if (n == 0)
 			return false;
 		i += n;
@@ -81,7 +51,7 @@ void
 text_clean(char *text, size_t len)
 {
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_char((const uint8_t *)text + i, len - i);
+		size_t n = utf8_len((const uint8_t *)text + i, len - i);
 
 		if (n == 0)
 			text[i] = '?';
@@ -100,7 +70,7 @@ name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
 	if (replaced)
 		*replaced = false;
 	while (i < len) {
-		size_t n = utf8_char((const uint8_t *)text + i, len - i);
+		size_t n = utf8_len((const uint8_t *)text + i, len - i);
 
 		if (at + (n ? n : 1) > LIMIT_NAME) {
 			if (cut)
@@ -136,7 +106,7 @@ site_clean(const char *text, char out[LIMIT_SITE_TEXT + 1])
 		}
 	}
 	for (i = 0; i < len;) {
-		size_t n = utf8_char((const uint8_t *)text + i, len - i);
+		size_t n = utf8_len((const uint8_t *)text + i, len - i);
 
 		if (n == 0)
 			out[at++] = '?';

@@ -179,6 +179,8 @@ TAPE_API size_t tape_dtype_size(unsigned dtype);
 TAPE_API unsigned tape_dtype_parse(const char *name);
 /* "lost" and so on; "reason-N" is written to `text` for unknown ones. */
 TAPE_API const char *tape_absent_name(unsigned reason, char text[16]);
+/* Bytes (1 to 4) of the UTF-8 character that text begins with (RFC 3629); 0 if it begins with none. */
+TAPE_API size_t tape_utf8_char(const void *text, size_t len);
 
 #ifdef __cplusplus
 }
