@@ -406,10 +406,10 @@ START_TEST(a_projection_of_many_variables_has_the_values_of_its_target)
 	for (unsigned i = 0; i < MANY; i++) {
 		char text[200];
 
-		(void)snprintf(text, sizeof text, "v%03u=\"%s\" or *=%u", i, texts[i],
+		(void)snprintf(text, sizeof text, "v%03u=\"%.100s\" or *=%u", i, texts[i],
 			       i % 5 == 0 ? i : 1000);
 		ck_assert_str_eq(seqs(text, NULL), i % 3 == 0 ? "1 2 3" : "1");
-		(void)snprintf(text, sizeof text, "*=\"%s\"", texts[i]);
+		(void)snprintf(text, sizeof text, "*=\"%.100s\"", texts[i]);
 		ck_assert_str_eq(seqs(text, NULL), i % 5 == 0	? ""
 						   : i % 3 == 0 ? "1 2 3"
 								: "1");
