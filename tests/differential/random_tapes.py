@@ -205,7 +205,7 @@ class Run:
     def pair(self, seed, directory, tape, everything, text, all):
         try:
             want = ''.join(x + '\n' for x in reference.find(tape, text, all, everything)).encode()
-        except reference.Wrong as e:
+        except decoder.Bad as e:
             return self.differ(seed, directory, text, 'the reference cannot read it: %s' % e)
         done = subprocess.run([self.o.tape_find, directory, '-o', 'jsonl', *(['--all'] if all else []), '--', text],
                               capture_output=True, check=False)
