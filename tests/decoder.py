@@ -27,7 +27,6 @@ class F32(float): pass
 class C8(complex): pass
 class Absent(str): pass
 BROKEN = (Bad, UnicodeDecodeError, IndexError)  # the last one: a bool that is neither 0 nor 1
-
 def need(good, what):
     if not good:
         raise Bad(what)
@@ -315,17 +314,18 @@ class Session:
     def loss(self, r):
         """Beyond what is known to be on disk when its owner died, a loss is no damage."""
         return 'note' if self.killed and (r.segment.number, r.end) > self.mark else 'damage'
+    def fits(self, r, t):
+        mine, theirs = ({v[:2] for v in form.vars} for form in (r.form, t.form))
+        return r.form.path == t.form.path and (mine == theirs if r.kind == LINK else mine <= theirs)
     def resolve(self, r):
         """-> values by name, content hash"""
         t, kinds = r, (SCOPE, BOOKMARK, PROJECTION) if r.kind == LINK else (SCOPE,)
         if r.kind in (LINK, PROJECTION):
-            t = self.by_seq.get(r.target)
-            if t is None or t.kind not in kinds or r.kind == LINK and t.seq >= r.seq:
-                self.report(self.loss(r), r.segment, r.pos - 16, 'the target of a link is missing')
+            t, link = self.by_seq.get(r.target), r.kind == LINK
+            if not (t and t.kind in kinds and (not link or t.seq < r.seq) and self.fits(r, t)):
+                kind = 'damage' if t or link and not 0 < r.target < r.seq else self.loss(r)
+                self.report(kind, r.segment, r.pos - 16, 'the target of a link is lost')
                 return {v.name: Absent('lost') for v in r.form.vars}, '0' * 32
-            mine, theirs = ([v[:2] for v in form.vars] for form in (r.form, t.form))
-            fits = mine == theirs if r.kind == LINK else set(mine) <= set(theirs)
-            need(fits and r.form.path == t.form.path, 'a link that does not fit its target')
         if r.kind == LINK:
             return self.resolve(t)
         values, entries = t.form.decode(t.segment.data, t.pos, t.end)

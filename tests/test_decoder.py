@@ -87,10 +87,16 @@ class DecoderTest(unittest.TestCase):
 
     def test_a_missing_target_is_a_note_beyond_the_last_mark_of_a_killed_session(self):
         t = w.Writer(notes=KILLED)
-        t.group(FORM_N, w.timed(LINK, 1, struct.pack('<Q', 9)))
+        t.group(FORM_N, w.timed(decoder.PROJECTION, 1, struct.pack('<Q', 9)))
         self.assertEqual(self.read(t), [{'n': 'lost'}])
         self.assertEqual(self.damage, [])
         self.assertEqual(len(self.notes), 2)
+
+    def test_a_link_to_what_comes_later_is_damage_and_shown_as_lost(self):
+        t = w.Writer(notes=KILLED)
+        t.group(FORM_N, w.timed(LINK, 1, struct.pack('<Q', 9)))
+        self.assertEqual(self.read(t), [{'n': 'lost'}])
+        self.assertEqual(len(self.damage), 1)
 
     def test_a_missing_target_is_damage_below_the_last_mark_of_a_killed_session(self):
         t = w.Writer(notes=KILLED)
