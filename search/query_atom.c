@@ -304,6 +304,13 @@ interval_range(struct query_parse *p, struct query_atom *a)
 	return true;
 }
 
+/* Its whole part is that of the double, not the limit that stands for anything beyond. */
+static bool
+is_whole(const struct number *n)
+{
+	return n->i > -INT_LIMIT && n->i < INT_LIMIT;
+}
+
 /* x - t and x + t. Whole numbers stay exact unless both have a fraction. */
 static void
 ends_of(const struct number *x, const struct number *t, struct number *lo,
@@ -311,7 +318,7 @@ ends_of(const struct number *x, const struct number *t, struct number *lo,
 {
 	lo->d = x->d - t->d;
 	hi->d = x->d + t->d;
-	if (x->part && t->part) {
+	if ((x->part && t->part) || !is_whole(x) || !is_whole(t)) {
 		whole_of_double(lo);
 		whole_of_double(hi);
 		return;
@@ -341,8 +348,12 @@ interval_tolerance(struct query_parse *p, struct query_atom *a, size_t sign_at)
 			p, a->at + rest,
 			"expected a tolerance after \"+-\", such as 0.5 or 1%%");
 	if (percent) {
+		double share = t.d;
+
 		t.integer = false;
-		t.d = fabs(x.d) * t.d / 100;
+		t.d = fabs(x.d) * share / 100;
+		if (isinf(t.d)) /* perhaps on the way only */
+			t.d = fabs(x.d) / 100 * share;
 		whole_of_double(&t);
 	}
 	ends_of(&x, &t, &lo, &hi);

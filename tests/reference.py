@@ -105,7 +105,7 @@ def span(text):
         return None if None in ends else ends
     (v, exact), (t, tolerance) = number(m[1]), number(m[2])
     if m[3]:
-        t = abs(v) * float(t) / 100
+        t = min(abs(v) * float(t) / 100, abs(v) / 100 * float(t), key=math.isinf)
         tolerance = Fraction(t) if math.isfinite(t) else t
     if all(getattr(x, 'denominator', 1) != 1 for x in (exact, tolerance)):
         exact, tolerance = v, t
