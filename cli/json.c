@@ -2,8 +2,6 @@
 #include "cli/json.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/cli.h"
 
@@ -165,72 +163,17 @@ json_float(struct out *out, float value)
 		out_add(out, tape_float_text(value, out_room(out, TAPE_DOUBLE_TEXT)));
 }
 
-static double
-half_value(uint16_t bits)
+static void
+json_half(struct out *out, uint16_t bits)
 {
-	int exponent = bits >> 10 & 31;
-	double mantissa = bits & 1023;
-	double value;
+	const uint16_t infinity = 0x7c00;
 
-	if (exponent == 31)
-		value = mantissa > 0 ? (double)NAN : (double)INFINITY;
-	else if (exponent == 0)
-		value = ldexp(mantissa, -24);
+	if ((bits & infinity) != infinity)
+		out_add(out, tape_half_text(bits, out_room(out, TAPE_DOUBLE_TEXT)));
+	else if (bits & 0x3ff)
+		(void)json_special(out, (double)NAN);
 	else
-		value = ldexp(1024 + mantissa, exponent - 25);
-	return bits & 0x8000 ? -value : value;
-}
-
-/* Whether a decimal rounds to this positive finite half. */
-static bool
-half_reads_back(double decimal, uint16_t bits)
-{
-	double exact = half_value(bits);
-	double below = bits ? half_value((uint16_t)(bits - 1)) : 0;
-	double above = bits < 0x7bff ? half_value((uint16_t)(bits + 1)) : 65536;
-	double low = (below + exact) / 2, high = (exact + above) / 2;
-	bool even = !(bits & 1);
-
-	return (decimal > low || (even && decimal >= low)) &&
-	       (decimal < high || (even && decimal <= high));
-}
-
-/* The decimal of `digits` digits nearest to `exact`, or its neighbour above. */
-static double
-decimal_near(double exact, int digits, bool above)
-{
-	char text[40];
-	char *end;
-
-	(void)snprintf(text, sizeof(text), "%.*e", digits - 1, exact);
-	double near = strtod(text, &end);
-	if (!above)
-		return near;
-	const char *sign = strchr(text, 'e') + 1;
-	uint64_t exponent = 0;
-	(void)cli_parse_u64(sign + 1,
-			    &exponent); /* one or two digits: it was just printed */
-	int power = (*sign == '-' ? -(int)exponent : (int)exponent) - (digits - 1);
-	(void)snprintf(text, sizeof(text), "%.*e", digits - 1, near + pow(10, power));
-	return strtod(text, &end);
-}
-
-double
-json_half(uint16_t bits)
-{
-	uint16_t positive = bits & 0x7fff;
-	double exact = half_value(positive);
-
-	if (positive > 0x7bff || positive == 0)
-		return half_value(bits);
-	for (int digits = 1; digits < 6; digits++) {
-		for (int above = 0; above < 2; above++) {
-			double near = decimal_near(exact, digits, above);
-			if (half_reads_back(near, positive))
-				return bits & 0x8000 ? -near : near;
-		}
-	}
-	return half_value(bits);
+		(void)json_special(out, (double)(bits >> 15 ? -INFINITY : INFINITY));
 }
 
 /* ---- arrays ---- */
@@ -266,7 +209,7 @@ json_real_element(struct out *out, unsigned dtype, const uint8_t *at)
 		json_float(out, value);
 	} else if (dtype == TAPE_F2) {
 		ELEMENT(uint16_t, value);
-		json_double(out, json_half(value));
+		json_half(out, value);
 	} else if (dtype == TAPE_C16_T) {
 		double value[2];
 		memcpy(value, at, sizeof(value));

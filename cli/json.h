@@ -15,7 +15,5 @@ void json_value(struct out *out, const struct tape_value *value);
 void json_base64(struct out *out, const void *data, size_t len);
 /* {"blob":...}, whatever the value's store. */
 void json_blob(struct out *out, const struct tape_value *value);
-/* The double that is an IEEE half's shortest decimal read back. */
-double json_half(uint16_t bits);
 
 #endif
