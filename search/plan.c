@@ -346,15 +346,7 @@ resolve(const struct plan_session *s, struct plan *plan, const struct query_node
 		any_maybe |= one == PLAN_MAYBE;
 		decided |= one == (node->kind == QUERY_OR ? PLAN_YES : PLAN_NO);
 	}
-	if (node->kind == QUERY_AND || node->kind == QUERY_OR) {
-		answer = node->kind == QUERY_AND ? PLAN_YES : PLAN_NO;
-		if (decided)
-			answer = !answer;
-		else if (any_maybe)
-			answer = PLAN_MAYBE;
-	} else if (node->kind == QUERY_NOT) {
-		answer = any_maybe ? PLAN_MAYBE : decided;
-	}
+	answer = plan_join(node, any_maybe, decided, answer);
 	plan->answers[node->id] = answer;
 	return answer;
 }

@@ -48,6 +48,12 @@ void plan_free(void *plan);
 /* Tests that several places need. */
 bool plan_test_int(const struct query_node *node, query_int v);
 /* Names: text with wildcards, or as it stands where it was quoted. */
+/*
+ * A node's answer from those of its children: whether one was PLAN_MAYBE, and
+ * whether one decided it (PLAN_YES under "or", else PLAN_NO). A leaf has its own.
+ */
+uint8_t plan_join(const struct query_node *node, bool any_maybe, bool decided,
+		  uint8_t leaf);
 /* enum plan_answer; PLAN_MAYBE: a regular expression gave up. */
 uint8_t plan_test_name(const struct query_node *node, const char *text);
 /* 1, 0, -1 = a regular expression gave up. */

@@ -271,6 +271,22 @@ leaf_answer(const struct plan_session *s, const struct query_node *node)
 	}
 }
 
+uint8_t
+plan_join(const struct query_node *node, bool any_maybe, bool decided, uint8_t leaf)
+{
+	uint8_t all = node->kind == QUERY_AND ? PLAN_YES : PLAN_NO;
+
+	switch (node->kind) {
+	case QUERY_AND:
+	case QUERY_OR:
+		return decided ? !all : any_maybe ? PLAN_MAYBE : all;
+	case QUERY_NOT:
+		return any_maybe ? PLAN_MAYBE : decided;
+	default:
+		return leaf;
+	}
+}
+
 static uint8_t
 resolve(const struct plan_session *s, const struct query_node *node)
 {
@@ -285,15 +301,7 @@ resolve(const struct plan_session *s, const struct query_node *node)
 		any_maybe |= one == PLAN_MAYBE;
 		decided |= one == (node->kind == QUERY_OR ? PLAN_YES : PLAN_NO);
 	}
-	if (node->kind == QUERY_AND || node->kind == QUERY_OR) {
-		answer = node->kind == QUERY_AND ? PLAN_YES : PLAN_NO;
-		if (decided)
-			answer = !answer;
-		else if (any_maybe)
-			answer = PLAN_MAYBE;
-	} else if (node->kind == QUERY_NOT) {
-		answer = any_maybe ? PLAN_MAYBE : decided;
-	}
+	answer = plan_join(node, any_maybe, decided, answer);
 	s->answers[node->id] = answer;
 	return answer;
 }
