@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blob packs: many blobs of one size bucket in a pack (pack.h, PACK_BLOBS).
+ * Small blobs share sections ("frames") of about 1 MiB, grouped by dtype;
+ * large ones are cut into frames of their own, so that any part can be read.
+ * docs/format/blobs.md is normative.
+ */
+#ifndef TAPE_FORMAT_BLOBPACK_H
+#define TAPE_FORMAT_BLOBPACK_H
+
+#include "format/pack.h"
+
+/* Bucket of a size: 0 up to 4 KiB, 1 up to 16 KiB, 2 up to 64 KiB, ... powers of four. */
+unsigned blobpack_bucket(uint64_t size);
+
+/* Where a blob is. In the pack's table, sorted by hash; copied into the index. */
+struct blobpack_entry {
+	struct tape_hash hash;
+	uint64_t size;
+	uint64_t frame;	 /* offset of the section of its first byte */
+	uint32_t within; /* offset of its first byte in that frame, once decoded */
+	uint32_t frames; /* how many, one behind the other */
+	uint8_t dtype;	 /* enum tape_dtype, 0 = text or bytes */
+};
+
+/* ---- writing ---- */
+struct blobpack_writer;
+/* The uid follows from the blobs and is known at the end only: the file is made with `seed_uid`. */
+int blobpack_writer_open(int dir, const char *name, const uint8_t tape[16],
+			 const uint8_t uid[16], int level, struct blobpack_writer **out,
+			 struct tape_error *err);
+/* Adds a blob of at most 1 MiB (shares frames), in the order of calls. */
+int blobpack_writer_add(struct blobpack_writer *w, const struct tape_hash *hash,
+			unsigned dtype, const void *data, size_t size,
+			struct tape_error *err);
+/* A large one in pieces: begin, any number of writes, end. */
+int blobpack_writer_begin(struct blobpack_writer *w, const struct tape_hash *hash,
+			  unsigned dtype, uint64_t size, struct tape_error *err);
+int blobpack_writer_write(struct blobpack_writer *w, const void *data, size_t len,
+			  struct tape_error *err);
+int blobpack_writer_end(struct blobpack_writer *w, struct tape_error *err);
+uint64_t blobpack_writer_bytes(const struct blobpack_writer *w); /* written so far */
+/* Table, trailer, fsync. Closes in any case. */
+int blobpack_writer_finish(struct blobpack_writer *w, uint64_t *size,
+			   struct tape_hash *hash, struct tape_error *err);
+void blobpack_writer_drop(struct blobpack_writer *w);
+
+/* ---- reading ---- */
+struct blobpack;
+/* Opens a pack and reads its table. `file` is copied. source->user must outlive it. */
+int blobpack_open(const struct block_source *source, const char *file,
+		  const uint8_t tape[16], struct blobpack **out, struct tape_error *err);
+void blobpack_close(struct blobpack *p);
+size_t blobpack_count(const struct blobpack *p);
+const struct blobpack_entry *blobpack_entry_at(const struct blobpack *p, size_t index);
+/* NULL: not in this pack. */
+const struct blobpack_entry *blobpack_find(const struct blobpack *p,
+					   const struct tape_hash *hash);
+/*
+ * Bytes [offset, offset + len) of a blob into buf. The last decoded frame is
+ * kept, so that neighbours and sequential reads cost one decoding. Not verified
+ * against the hash (frames are checksummed): whoever reads a whole blob does that.
+ */
+int blobpack_read(struct blobpack *p, const struct blobpack_entry *e, void *buf,
+		  uint64_t offset, size_t len, struct tape_error *err);
+
+#endif
