@@ -32,15 +32,26 @@ struct source_place {
 	uint64_t offset;
 };
 
+struct source;
+struct content;
+struct plan_session;
+
 /* One scope. Pointers are borrowed until the next call on the source. */
 struct source_record {
+	/* Who gave it and answers for its content, place and values: a part of the source that was asked, or that itself. */
+	struct source *of;
 	uint64_t seq;
 	int64_t time;
 	uint8_t kind; /* enum source_kind */
 	uint64_t target;
 	struct source_form *form;
-	const uint8_t *body; /* SCOPE, BOOKMARK: not checked yet */
+	/* SCOPE, BOOKMARK: not checked yet. NULL: ask ops->content, which has that of links and projections too. */
+	const uint8_t *body;
 	size_t body_len;
+	/* Of a packed record: its row's content reference (scopepack.h), and which generation it is of. */
+	uint64_t content;
+	uint32_t generation; /* index in struct generations + 1; 0 = raw */
+	bool decided;	     /* the source has found that the whole query holds */
 	struct source_place place;
 };
 
@@ -53,6 +64,8 @@ struct source_iter {
 	void (*note)(void *user, const char *key, size_t key_len, const char *value,
 		     size_t value_len);
 	void *user;
+	/* What is asked, for sources that can tell whole blocks apart. NULL: nothing, all forms that are wanted. */
+	const struct plan_session *session;
 };
 
 struct source_facts {
@@ -63,7 +76,6 @@ struct source_facts {
 	uint64_t segments, bytes;
 };
 
-struct source;
 struct source_ops {
 	/* Borrowed until close. */
 	const struct source_facts *(*facts)(struct source *source);
@@ -79,6 +91,22 @@ struct source_ops {
 	 */
 	int (*lookup)(struct source *source, uint64_t seq, struct source_record *out,
 		      struct tape_error *err);
+	/*
+	 * Content of a record without a body of its own; NULL where all records
+	 * have one. `tail`: with the bytes of inline values over 64 bytes; without
+	 * them *out is the canonical part alone. Lost content is reported, and
+	 * out->lost set. Borrowed until the next call.
+	 */
+	int (*content)(struct source *source, const struct source_record *rec, bool tail,
+		       struct content *out, struct tape_error *err);
+	/*
+	 * One value of such a record, by the index of the variable in its own
+	 * form, without laying out the others; NULL where content is the way.
+	 * 0, or negative. What is lost is TAPE_ABSENT, TAPE_LOST, and reported.
+	 */
+	int (*value)(struct source *source, const struct source_record *rec,
+		     uint32_t index, struct tape_value *out, struct body_hint *hint,
+		     struct tape_error *err);
 	/*
 	 * Bytes of a blob that the hint points to, verified, malloc'd. NOT_FOUND,
 	 * DAMAGED. data NULL: only whether it is there, its bytes unread.

@@ -31,6 +31,7 @@ enum tape_status {
 		-8,	     /* a query or a setting; err->offset is the column, from 1 */
 	TAPE_ERR_LIMIT = -9, /* a limit of docs/format/limits.md */
 	TAPE_ERR_BUSY = -10, /* another process holds it */
+	TAPE_ERR_STOPPED = -11, /* the caller asked to stop */
 };
 
 /*

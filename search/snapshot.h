@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tape as it is at one moment: the live generations, and of each session what
+ * is in which of them and what is raw. Cursors, info and the compactor open
+ * sessions from a snapshot and see one source each, whatever it is made of.
+ */
+#ifndef TAPE_SEARCH_SNAPSHOT_H
+#define TAPE_SEARCH_SNAPSHOT_H
+
+#include "format/blobpack.h"
+#include "format/generation.h"
+#include "format/scopepack.h"
+#include "format/tapedir.h"
+#include "search/source.h"
+
+/* A live generation, its files opened when first needed. One thread at a time. */
+struct generation {
+	char name[GENERATION_NAME];
+	char path[GENERATION_NAME + 8]; /* "gen/<name>" */
+	struct generation_manifest manifest;
+	struct scopepack scopes; /* once scopes_ready */
+	bool scopes_ready;
+	struct source_form
+		*forms; /* by number, as sources hand them out; plans are per cursor */
+	void *index;	/* struct index_reader of format/index.h, NULL = none (yet) */
+	void *memory; /* of search/generations.c: descriptors, blob packs, cached columns */
+};
+
+struct generations {
+	struct tape_reader *reader;
+	struct live_list live;
+	struct generation *items; /* in order of their number */
+	size_t count;
+	unsigned users; /* snapshots */
+};
+
+/* A session of a snapshot. A compactor may shorten `dir.logs` before it opens it. */
+struct snapshot_session {
+	uint64_t id[2];
+	struct tapedir_session
+		dir;	 /* logs and blob logs that no generation replaces; may be none */
+	uint64_t *sizes; /* of dir.logs, as of the snapshot */
+	uint32_t *
+		generations; /* indexes of those that hold a part of it, ascending; its seqs ascend too */
+	uint32_t *entries; /* its index in the table of sessions of each */
+	size_t generation_count;
+	uint64_t packed_seq; /* highest seq in a generation, 0 = none */
+};
+
+struct snapshot {
+	struct tape_reader *reader;
+	struct generations *
+		generations; /* shared with other snapshots of the reader while they are the same */
+	struct snapshot_session *sessions; /* in tape order */
+	size_t count;
+};
+
+/*
+ * Lists generations, then sessions, then looks whether the live list is still
+ * the same, and starts again if not. On success *out is the caller's.
+ */
+int snapshot_take(struct tape_reader *reader, struct snapshot **out,
+		  struct tape_error *err);
+void snapshot_free(struct snapshot *s);
+/*
+ * One source for the session: its packed parts, then its raw rest. 1 = *out is
+ * the caller's to close before the snapshot is freed, 0 = nothing there,
+ * TAPE_ERR_NOT_FOUND = a file is gone: take a new snapshot.
+ */
+int snapshot_open(struct snapshot *s, size_t index, struct source **out,
+		  struct tape_error *err);
+/* Opens a generation's scope pack (tables only) if it is not yet. */
+int generation_need(struct generations *g, size_t index, struct tape_error *err);
+/* A codec for the reader's own thread. */
+struct pack_codec *generations_codec(struct generations *g);
+/*
+ * Is a blob of that name in a live generation, and its bytes: malloc'd, verified
+ * (data NULL: only whether it is there). 0, TAPE_ERR_NOT_FOUND, DAMAGED.
+ */
+int generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t size,
+		     uint8_t **data, struct tape_error *err);
+
+#endif
