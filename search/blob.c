@@ -130,7 +130,7 @@ static int
 from_store(const struct tape_scope *scope, const struct tape_value *v,
 	   const struct body_hint *hint, struct tape_blob *blob, struct tape_error *err)
 {
-	struct source *source = scope->source;
+	struct source *source = scope->content.of;
 	struct tape_error hinted = { 0 };
 	int r, from_hint = 0;
 
@@ -162,7 +162,7 @@ static void
 report_blob(const struct tape_scope *scope, const struct tape_value *v, int status,
 	    const struct tape_error *err)
 {
-	struct source *source = scope->source;
+	struct source *source = scope->content.of;
 	bool excused = source->ops->excused(source, &scope->content.place);
 	char text[TAPE_HASH_TEXT];
 

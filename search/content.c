@@ -12,6 +12,7 @@ own_body(const struct source_record *rec, struct content *out)
 	out->form = &rec->form->form;
 	out->body = rec->body;
 	out->len = rec->body_len;
+	out->of = rec->of;
 	out->place = rec->place;
 	/* What lies at fixed offsets may be read without a further check. */
 	if (rec->body_len < out->form->fixed_bytes)
@@ -19,12 +20,11 @@ own_body(const struct source_record *rec, struct content *out)
 }
 
 static int
-missing(struct source *source, const struct source_record *rec, uint64_t target,
-	struct content *out)
+missing(const struct source_record *rec, uint64_t target, struct content *out)
 {
 	out->lost = true;
 	source_lost(
-		source, &rec->place,
+		rec->of, &rec->place,
 		"seq %llu repeats seq %llu, which is missing; its variables are shown "
 		"as lost",
 		(unsigned long long)rec->seq, (unsigned long long)target);
@@ -32,14 +32,27 @@ missing(struct source *source, const struct source_record *rec, uint64_t target,
 }
 
 static int
-misfit(struct source *source, const struct source_record *rec, struct content *out)
+misfit(const struct source_record *rec, struct content *out)
 {
 	out->lost = true;
 	source_damaged(
-		source, &rec->place,
+		rec->of, &rec->place,
 		"damaged: seq %llu stands for seq %llu, which is no such scope; its "
 		"variables are shown as lost",
 		(unsigned long long)rec->seq, (unsigned long long)rec->target);
+	return 0;
+}
+
+/* The body of a record that has one, wherever it is kept. */
+static int
+body_of(const struct source_record *rec, bool tail, struct content *out,
+	struct tape_error *err)
+{
+	const struct source_ops *ops = rec->of->ops;
+
+	if (rec->body == NULL && ops->content != NULL)
+		return ops->content(rec->of, rec, tail, out, err);
+	own_body(rec, out);
 	return 0;
 }
 
@@ -65,7 +78,7 @@ is_subset(const struct form *own, const struct form *of)
 /* The scope that a projection takes its values from. */
 static int
 project(struct source *source, const struct source_record *rec, uint64_t target_seq,
-	struct content *out, struct tape_error *err)
+	bool tail, struct content *out, struct tape_error *err)
 {
 	struct source_record target;
 	int r = source->ops->lookup(source, target_seq, &target, err);
@@ -73,56 +86,73 @@ project(struct source *source, const struct source_record *rec, uint64_t target_
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return missing(source, rec, target_seq, out);
+		return missing(rec, target_seq, out);
 	if (target.kind != SOURCE_SCOPE ||
 	    !is_subset(&rec->form->form, &target.form->form))
-		return misfit(source, rec, out);
-	own_body(&target, out);
+		return misfit(rec, out);
+	r = body_of(&target, tail, out, err);
 	out->mapped = true;
-	return 0;
+	return r;
 }
 
 static int
-follow(struct source *source, const struct source_record *rec, struct content *out,
-       struct tape_error *err)
+follow(struct source *source, const struct source_record *rec, bool tail,
+       struct content *out, struct tape_error *err)
 {
 	struct source_record target;
 	int r;
 
 	if (rec->target == 0 || rec->target >= rec->seq)
-		return misfit(source, rec, out);
+		return misfit(rec, out);
 	r = source->ops->lookup(source, rec->target, &target, err);
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return missing(source, rec, rec->target, out);
+		return missing(rec, rec->target, out);
 	if (target.kind == SOURCE_LINK ||
 	    !form_same_content(&rec->form->form, &target.form->form))
-		return misfit(source, rec, out);
+		return misfit(rec, out);
 	if (target.kind == SOURCE_PROJECTION)
-		return project(source, rec, target.target, out, err);
-	own_body(&target, out);
-	return 0;
+		return project(source, rec, target.target, tail, out, err);
+	return body_of(&target, tail, out, err);
 }
 
-int
-content_get(struct source *source, const struct source_record *rec, struct content *out,
-	    struct tape_error *err)
+static int
+find_content(struct source *source, const struct source_record *rec, bool tail,
+	     struct content *out, struct tape_error *err)
 {
 	memset(out, 0, sizeof *out);
+	out->of = rec->of;
+	out->place = rec->place;
+	if (rec->of->ops->content != NULL)
+		return body_of(rec, tail, out, err);
 	switch (rec->kind) {
 	case SOURCE_LINK:
-		return follow(source, rec, out, err);
+		return follow(source, rec, tail, out, err);
 	case SOURCE_PROJECTION:
-		return project(source, rec, rec->target, out, err);
+		return project(source, rec, rec->target, tail, out, err);
 	default:
 		own_body(rec, out);
 		return 0;
 	}
 }
 
+int
+content_get(struct source *source, const struct source_record *rec, struct content *out,
+	    struct tape_error *err)
+{
+	return find_content(source, rec, true, out, err);
+}
+
+int
+content_get_canonical(struct source *source, const struct source_record *rec,
+		      struct content *out, struct tape_error *err)
+{
+	return find_content(source, rec, false, out, err);
+}
+
 bool
-content_check(struct source *source, struct content *c)
+content_check(struct content *c)
 {
 	struct tape_error why = { 0 };
 
@@ -132,7 +162,7 @@ content_check(struct source *source, struct content *c)
 	if (body_check(c->form, c->body, c->len, &c->canonical_len, &why) == 0)
 		return !c->lost;
 	c->lost = true;
-	source_damaged(source, &c->place, "damaged: %s", why.message);
+	source_damaged(c->of, &c->place, "damaged: %s", why.message);
 	return false;
 }
 

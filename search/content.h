@@ -9,6 +9,7 @@ struct content {
 	const struct form *form; /* lays out body */
 	const uint8_t *body;
 	size_t len;
+	struct source *of;	   /* who answers for the body's place */
 	struct source_place place; /* of the body */
 	bool mapped;  /* `form` is not the scope's own: variables go by name */
 	bool lost;    /* there is none; reported */
@@ -23,8 +24,11 @@ struct content {
  */
 int content_get(struct source *source, const struct source_record *rec,
 		struct content *out, struct tape_error *err);
+/* The same without the bytes of long values, where that is cheaper: they count by their hash. */
+int content_get_canonical(struct source *source, const struct source_record *rec,
+			  struct content *out, struct tape_error *err);
 /* Checks the body; false: reported, and content->lost is set. */
-bool content_check(struct source *source, struct content *content);
+bool content_check(struct content *content);
 /* Index in content->form of variable `index` of the scope's own form, or -1. */
 int64_t content_index(const struct content *content, const struct form *own,
 		      uint32_t index);

@@ -144,7 +144,9 @@ static int
 enter_session(struct tape_cursor *c, size_t index, struct tape_error *err)
 {
 	struct tapedir_session *dir = &c->sessions[index];
-	struct source_iter iter = { .want = want_form, .user = c };
+	struct source_iter iter = {
+		.want = want_form, .user = c, .session = &c->session, .lean = true
+	};
 	int r;
 
 	if (c->sizes[index] == NULL)
@@ -201,13 +203,14 @@ showable(struct tape_cursor *c)
 	if (c->rec.kind == SOURCE_BOOKMARK && (c->options.flags & TAPE_FIND_ALL) == 0 &&
 	    (c->query->named & SYSTEM_BOOKMARK) == 0)
 		return false;
-	if (c->rec.kind == SOURCE_LINK || c->rec.kind == SOURCE_PROJECTION)
+	if (c->rec.kind == SOURCE_LINK || c->rec.kind == SOURCE_PROJECTION ||
+	    c->rec.body == NULL)
 		return true;
 	if (!e->has_content) {
 		(void)content_get(c->source, &c->rec, &e->content, NULL);
 		e->has_content = true;
 	}
-	return content_check(c->source, &e->content) && !e->content.lost;
+	return content_check(&e->content) && !e->content.lost;
 }
 
 /* 1 = c->rec matches, 0 = the end. */

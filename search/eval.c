@@ -89,13 +89,38 @@ lay_out(struct eval *e)
 	return true;
 }
 
+/* Values are had one by one: nothing else of the scope is laid out for them. */
+static bool
+one_by_one(const struct eval *e)
+{
+	return e->rec->body == NULL && e->rec->of->ops->value != NULL;
+}
+
+/* False: it is lost, and every test on it is false. */
+static bool
+one_value(struct eval *e, uint32_t index, struct tape_value *out)
+{
+	int r = e->rec->of->ops->value(e->rec->of, e->rec, index, out, NULL, e->err);
+
+	if (r < 0)
+		fail(e, r);
+	if (r < 0 || out->type != e->rec->form->form.vars[index].type) {
+		e->content.lost = true;
+		return false;
+	}
+	return true;
+}
+
 /* Variable `index` of the scope; variable-width ones of checked content only. */
 static bool
 value_of(struct eval *e, uint32_t index, struct tape_value *out)
 {
 	const struct form *own = &e->rec->form->form;
-	int64_t at = content_index(&e->content, own, index);
+	int64_t at;
 
+	if (one_by_one(e))
+		return one_value(e, index, out);
+	at = content_index(&e->content, own, index);
 	if (at < 0)
 		return false;
 	if (own->vars[index].type < TAPE_STR || own->var_count <= FEW_VARS) {
@@ -116,7 +141,7 @@ test_slow(struct eval *e, const struct query_node *node, const struct plan_ref *
 	struct tape_value value;
 	int r;
 
-	if (ref->type >= TAPE_STR && !content_check(e->source, &e->content))
+	if (ref->type >= TAPE_STR && !one_by_one(e) && !content_check(&e->content))
 		return false;
 	if (!value_of(e, ref->var, &value))
 		return false;
@@ -158,10 +183,12 @@ test_var(struct eval *e, const struct query_node *node)
 	const struct plan_ref *ref = e->plan->refs + e->plan->first[node->leaf];
 	const struct plan_ref *end = e->plan->refs + e->plan->first[node->leaf + 1];
 
-	if (!content_ready(e))
+	bool each = one_by_one(e);
+
+	if (!each && !content_ready(e))
 		return false;
 	for (; ref < end; ref++)
-		if (test_ref(e, node, ref))
+		if (each ? test_slow(e, node, ref) : test_ref(e, node, ref))
 			return true;
 	return false;
 }
@@ -181,17 +208,18 @@ links_to(const struct eval *e, const struct query_atom *a)
 {
 	bool is_link = e->rec->kind == SOURCE_LINK;
 	struct query_node one = { .kind = QUERY_POS, .op = QUERY_EQ };
+	uint64_t target;
 
 	if (a->seq != 0 || a->number) {
 		if (!is_link)
 			return false;
+		target = source_target(e->rec);
 		if (a->number)
-			return e->rec->target <= INT64_MAX &&
-			       (query_int)e->rec->target >= a->ilo &&
-			       (query_int)e->rec->target <= a->ihi;
+			return target <= INT64_MAX && (query_int)target >= a->ilo &&
+			       (query_int)target <= a->ihi;
 		one.atoms = (struct query_atom *)(uintptr_t)a;
 		one.atom_count = 1;
-		return plan_session_pos(e->session, &one, e->rec->target);
+		return plan_session_pos(e->session, &one, target);
 	}
 	return is_link == (a->len == 3); /* any, none */
 }
@@ -218,12 +246,22 @@ test_has(const struct eval *e, const struct query_node *node)
 static bool
 test_hash(struct eval *e, const struct query_node *node)
 {
+	struct content canonical, *c = &e->content;
 	struct tape_hash hash;
 	int r;
 
-	if (!content_ready(e) || !content_check(e->source, &e->content))
+	if (one_by_one(e) && !e->has_content) {
+		r = content_get_canonical(e->source, e->rec, &canonical, e->err);
+		if (r != 0)
+			fail(e, r);
+		e->content.lost = r != 0 || !content_check(&canonical);
+		if (e->content.lost)
+			return false;
+		c = &canonical;
+	} else if (!content_ready(e) || !content_check(c)) {
 		return false;
-	r = content_hash(&e->rec->form->form, &e->content, &hash, e->err);
+	}
+	r = content_hash(&e->rec->form->form, c, &hash, e->err);
 	if (r < 0)
 		fail(e, r);
 	return r == 0 && eval_value_hash(node, &hash);
@@ -249,7 +287,7 @@ test_blob(struct eval *e, const struct query_node *node)
 	const struct form *own = &e->rec->form->form;
 	bool any = false;
 
-	if (!content_ready(e) || !content_check(e->source, &e->content))
+	if (!one_by_one(e) && (!content_ready(e) || !content_check(&e->content)))
 		return false;
 	for (uint32_t i = 0; i < own->var_count && !any; i++)
 		if (own->vars[i].store != TAPE_INLINE)
@@ -264,7 +302,7 @@ leaf(struct eval *e, const struct query_node *node)
 	case QUERY_VAR:
 		return test_var(e, node);
 	case QUERY_TIME:
-		return test_time(node, e->rec->time);
+		return test_time(node, source_time(e->rec));
 	case QUERY_SEQ:
 		return plan_test_int(node, (query_int)e->rec->seq);
 	case QUERY_POS:
@@ -312,7 +350,7 @@ static bool
 remembered(struct eval *e, const struct query_node *node)
 {
 	bool link = e->rec->kind == SOURCE_LINK;
-	uint64_t seq = link ? e->rec->target : e->rec->seq;
+	uint64_t seq = link ? source_target(e->rec) : e->rec->seq;
 	unsigned shift = 2u * (unsigned)node->memo;
 	uint32_t *entry = seqmap_entry(&e->memo, seq, 1);
 	uint32_t fits = (uint32_t)get_le16(e->rec->form->form.head16.byte) << 16;
@@ -355,8 +393,8 @@ eval_match(struct eval *e, const struct source_record *rec, const struct plan *p
 	e->has_content = false;
 	e->has_values = false;
 	e->content.lost = false;
-	if (plan->answer != PLAN_MAYBE)
-		return plan->answer;
+	if (rec->decided || plan->answer != PLAN_MAYBE)
+		return rec->decided || plan->answer == PLAN_YES;
 	e->failed = 0;
 	e->err = err;
 	answer = evaluate(e, e->query->root);

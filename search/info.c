@@ -196,7 +196,7 @@ count_blobs(struct build *b, struct source *source, const struct source_record *
 		}
 	}
 	if (content_get(source, rec, &content, NULL) != 0 || content.lost ||
-	    !content_check(source, &content))
+	    !content_check(&content))
 		return;
 	content_values(&content, form, b->values, b->hints);
 	for (uint32_t i = 0; i < form->var_count; i++) {

@@ -273,12 +273,10 @@ raw_frame_record(struct raw_session *s, size_t segment, const struct frame *h,
 	f = raw_segment_form(g, rec.form);
 	if (f == NULL || f->state != RAW_FORM_GOOD)
 		return false;
+	*out = (struct source_record){ .of = &s->base };
 	out->seq = h->first_seq + item->index;
 	out->time = time_sum(h->base_time, rec.time_delta);
-	out->target = 0;
 	out->form = &f->base;
-	out->body = NULL;
-	out->body_len = 0;
 	out->place.part = (uint32_t)segment;
 	out->place.offset = h->offset + FRAME_HEADER + item->at;
 	if (rec.kind == RECORD_LINK || rec.kind == RECORD_PROJECTION) {

@@ -70,12 +70,12 @@ need_content(struct tape_scope *scope)
 	if (!scope->has_content) {
 		if (content_get(scope->source, &scope->rec, &scope->content, &err) != 0) {
 			scope->content.lost = true;
-			source_damaged(scope->source, &scope->rec.place,
+			source_damaged(scope->rec.of, &scope->rec.place,
 				       "cannot be read: %s", err.message);
 		}
 		scope->has_content = true;
 	}
-	(void)content_check(scope->source, &scope->content);
+	(void)content_check(&scope->content);
 }
 
 static void
@@ -91,7 +91,7 @@ static bool
 blob_is_there(const struct tape_scope *scope, const struct tape_value *v,
 	      const struct body_hint *hint)
 {
-	struct source *source = scope->source;
+	struct source *source = scope->content.of;
 
 	if (hint->segment != BODY_NO_SEGMENT &&
 	    source->ops->blob(source, hint, &v->hash, v->size, NULL, NULL) == 0)
@@ -104,6 +104,7 @@ static void
 check_blobs(struct tape_scope *scope)
 {
 	const struct form *own = &scope->rec.form->form;
+	struct source *of = scope->content.of;
 
 	for (uint32_t i = 0; i < own->var_count; i++) {
 		struct tape_value *v = &scope->values[i];
@@ -111,11 +112,11 @@ check_blobs(struct tape_scope *scope)
 
 		if (v->store != TAPE_AS_BLOB || v->data != NULL || v->size == 0 ||
 		    v->type == TAPE_ABSENT ||
-		    !scope->source->ops->excused(scope->source, &scope->content.place) ||
+		    !of->ops->excused(of, &scope->content.place) ||
 		    blob_is_there(scope, v, &scope->hints[i]))
 			continue;
 		tape_hash_text(&v->hash, text);
-		source_lost(scope->source, &scope->content.place,
+		source_lost(of, &scope->content.place,
 			    "blob %s was not on disk when the session was cut off; shown "
 			    "as lost",
 			    text);
@@ -166,7 +167,7 @@ tape_scope_pos(const struct tape_scope *scope)
 int64_t
 tape_scope_time(const struct tape_scope *scope)
 {
-	return scope->rec.time;
+	return source_time(&scope->rec);
 }
 
 size_t
@@ -211,7 +212,7 @@ tape_scope_hash(const struct tape_scope *scope)
 	need_content(s);
 	if (!s->content.lost &&
 	    content_hash(&s->rec.form->form, &s->content, &hash, &err) != 0) {
-		source_damaged(s->source, &s->rec.place, "its hash cannot be had: %s",
+		source_damaged(s->rec.of, &s->rec.place, "its hash cannot be had: %s",
 			       err.message);
 		memset(&hash, 0, sizeof hash);
 	}
@@ -225,7 +226,7 @@ tape_scope_link(const struct tape_scope *scope)
 
 	if (scope->rec.kind == SOURCE_LINK) {
 		memcpy(pos.session, scope->session, sizeof pos.session);
-		pos.seq = scope->rec.target;
+		pos.seq = source_target(&scope->rec);
 	}
 	return pos;
 }

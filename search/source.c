@@ -23,6 +23,30 @@ tell(struct source *source, const struct source_place *place, int kind,
 		      place->offset, 0, "%s", text);
 }
 
+/* A cache of what the record already says, as in scope.c. */
+static void
+fill(const struct source_record *rec, unsigned parts)
+{
+	struct source_record *mutable = (struct source_record *)(uintptr_t)rec;
+
+	if ((rec->missing & parts) != 0)
+		rec->of->ops->fill(rec->of, mutable, parts);
+}
+
+int64_t
+source_time(const struct source_record *rec)
+{
+	fill(rec, PART_TIME);
+	return rec->time;
+}
+
+uint64_t
+source_target(const struct source_record *rec)
+{
+	fill(rec, PART_TARGET);
+	return rec->target;
+}
+
 void
 source_lost(struct source *source, const struct source_place *place, const char *format,
 	    ...)

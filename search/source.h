@@ -30,6 +30,7 @@ enum source_kind {
 struct source_place {
 	uint32_t part;
 	uint64_t offset;
+	uint64_t seq; /* of the record there; of packed ones only */
 };
 
 struct source;
@@ -52,12 +53,21 @@ struct source_record {
 	uint64_t content;
 	uint32_t generation; /* index in struct generations + 1; 0 = raw */
 	bool decided;	     /* the source has found that the whole query holds */
+	uint8_t missing;     /* enum source_part: not read yet, see source_time */
+	uint64_t row;	     /* of the source's own */
 	struct source_place place;
+};
+
+/* What a lean walk leaves out of a record until it is asked for. */
+enum source_part {
+	PART_TIME = 1,
+	PART_TARGET = 2, /* target and content */
 };
 
 struct source_iter {
 	uint64_t lo, hi; /* seqs, both included */
 	bool reverse;
+	bool lean; /* time, target and content of records may be missing: source_time, source_target */
 	/* Asked once per form: may a scope of it match? NULL = all may. */
 	bool (*want)(void *user, struct source_form *form);
 	/* Called for notes met on the way; NULL = they are hopped over. */
@@ -91,10 +101,13 @@ struct source_ops {
 	 */
 	int (*lookup)(struct source *source, uint64_t seq, struct source_record *out,
 		      struct tape_error *err);
+	/* Fills what is missing of those parts; what cannot be read is reported and stays 0. NULL: nothing ever is. */
+	void (*fill)(struct source *source, struct source_record *rec, unsigned parts);
 	/*
 	 * Content of a record without a body of its own; NULL where all records
 	 * have one. `tail`: with the bytes of inline values over 64 bytes; without
-	 * them *out is the canonical part alone. Lost content is reported, and
+	 * them *out is the canonical part alone, its form one that keeps hashes.
+	 * What is given is checked already. Lost content is reported, and
 	 * out->lost set. Borrowed until the next call.
 	 */
 	int (*content)(struct source *source, const struct source_record *rec, bool tail,
@@ -126,6 +139,10 @@ struct source {
 	struct tape_reader *reader;
 	void (*drop_plan)(void *plan);
 };
+
+/* The time, and the target, of a record of a lean walk or of any other. */
+int64_t source_time(const struct source_record *rec);
+uint64_t source_target(const struct source_record *rec);
 
 /* Reports that something at `place` is lost: a note where a crash excuses it, else damage. */
 void source_lost(struct source *source, const struct source_place *place,
