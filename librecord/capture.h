@@ -133,7 +133,7 @@ struct cached_label {
 /* Time from the processor's counter between readings of the clock; see ticks.h. */
 struct ticks {
 	uint64_t first, first_ns, anchor, span, scale;
-	int64_t anchor_ns, last;
+	int64_t anchor_ns, given; /* given: where the clock was read last */
 	uint32_t strikes;
 	bool off;
 };

@@ -40,7 +40,10 @@ ticks_even(void)
 }
 #endif
 
-/* A counter and a clock that were read at the same time; the time. */
+/* Readings of the counter around one of the clock are further apart only when something came between. */
+#define TICKS_APART 20000u
+
+/* A counter and a clock that were read at the same time; the time, never before one given earlier. */
 int64_t ticks_anchor_at(struct ticks *k, uint64_t at, int64_t now);
 /* The time at this reading of the counter, or false if the clock has to be asked. */
 static inline bool
@@ -57,10 +60,16 @@ ticks_guess(const struct ticks *k, uint64_t at, int64_t *now)
 static __attribute__((noinline)) int64_t
 ticks_anchor(struct thread_state *ts)
 {
-	uint64_t before = ticks_read();
-	int64_t now = session_now(ts->tape);
-	uint64_t at = ticks_read();
+	uint64_t before, at;
+	int64_t now;
+	int tries = 0;
 
+	/* Whoever is stopped between the two does not know what the clock's reading belongs to. */
+	do {
+		before = ticks_read();
+		now = session_now(ts->tape);
+		at = ticks_read();
+	} while (at - before > TICKS_APART && ++tries < 4);
 	if (!TICKS_KNOWN)
 		return now;
 	return ticks_anchor_at(&ts->ticks, before + (at - before) / 2, now);

@@ -354,12 +354,14 @@ interval_tolerance(struct query_parse *p, struct query_atom *a, size_t sign_at)
 		t.d = fabs(x.d) * share / 100;
 		if (isinf(t.d)) /* perhaps on the way only */
 			t.d = fabs(x.d) / 100 * share;
-		whole_of_double(&t);
 	}
-	ends_of(&x, &t, &lo, &hi);
-	if (isnan(lo.d) || isnan(hi.d))
+	/* Their difference would be no number, and no whole one can be made of that. */
+	if (isnan(t.d) || (isinf(x.d) && isinf(t.d)))
 		return query_parse_fail(p, a->at,
 					"expected finite numbers around \"+-\"");
+	if (percent)
+		whole_of_double(&t);
+	ends_of(&x, &t, &lo, &hi);
 	lo.f = (float)lo.d;
 	hi.f = (float)hi.d;
 	a->number = true;

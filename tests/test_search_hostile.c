@@ -568,8 +568,10 @@ END_TEST
 
 START_TEST(a_link_to_seq_0_and_a_tolerance_of_infinity_are_refused)
 {
-	static const char *const texts[] = { "_link=abc:0", "_link=2026:0", "x=inf+-inf",
-					     "x=inf+-1%" };
+	static const char *const texts[] = {
+		"_link=abc:0", "_link=2026:0", "x=inf+-inf",
+		"x=inf+-1%",   "x=inf+-0%",    "x=-inf+-inf"
+	};
 	struct tape_query *query;
 	struct tape_error err = { 0 };
 

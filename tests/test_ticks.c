@@ -71,12 +71,56 @@ START_TEST(the_time_holds_between_processors_that_count_apart)
 }
 END_TEST
 
+START_TEST(the_time_never_goes_back_when_a_reading_was_torn_apart)
+{
+	struct ticks k = { 0 };
+	uint64_t counter = 1000;
+	int64_t last = 0, clock = START;
+
+	for (int i = 0; i < 200000; i++, clock += MS / 50, counter += 3 * MS / 50) {
+		/* Now and then the thread is stopped between clock and counter, for 1 to 40 ms. */
+		bool torn = i % 997 == 996;
+		int64_t stop = torn ? (i % 40 + 1) * MS : 0;
+		uint64_t at = counter + 3 * (uint64_t)stop / 2;
+		int64_t now = now_of(&k, torn ? at : counter, clock);
+
+		ck_assert_int_ge(now, last);
+		ck_assert_int_le(now, clock + 50 * MS);
+		ck_assert_int_ge(now, clock - 50 * MS);
+		last = now;
+		clock += stop;
+		counter += 3 * (uint64_t)stop;
+	}
+}
+END_TEST
+
+START_TEST(the_time_never_goes_back_when_the_counter_turns_out_to_be_wrong)
+{
+	struct ticks k = { 0 };
+	uint64_t counter = 1000;
+	int64_t last = 0;
+
+	/* Twice as fast in every other stretch, until it is trusted no more. */
+	for (int64_t clock = START; clock < START + 500 * MS; clock += MS / 50) {
+		int64_t now = now_of(&k, counter, clock);
+
+		ck_assert_int_ge(now, last);
+		last = now;
+		counter += (clock / (3 * MS) % 2 + 1) * 3 * MS / 50;
+	}
+	ck_assert(k.off);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("ticks");
 	TCase *tc = tcase_create("all");
 
+	tcase_add_test(tc, the_time_never_goes_back_when_a_reading_was_torn_apart);
+	tcase_add_test(tc,
+		       the_time_never_goes_back_when_the_counter_turns_out_to_be_wrong);
 	tcase_add_test(tc, the_time_holds_when_the_counter_is_set_back);
 	tcase_add_test(tc, the_time_holds_when_the_counter_is_set_forward);
 	tcase_add_test(tc, the_time_holds_when_a_thread_sleeps_for_long);
