@@ -15,14 +15,15 @@ enum column_codec {
 	COLUMN_PLAIN = 0,
 	COLUMN_CONSTANT = 1,
 	COLUMN_RUN = 2,
-	COLUMN_DELTA = 3,	/* integers of 8 or 4 bytes: frames of 128 deltas, bit-packed */
+	COLUMN_DELTA = 3, /* integers of 8 or 4 bytes: frames of 128 deltas, bit-packed */
 	COLUMN_DICTIONARY = 4,
-	COLUMN_SHUFFLE = 5,	/* byte planes */
-	COLUMN_XOR_SHUFFLE = 6, /* of each value xor the one before */
+	COLUMN_SHUFFLE = 5,	  /* byte planes */
+	COLUMN_XOR_SHUFFLE = 6,	  /* of each value xor the one before */
 	COLUMN_DELTA_SHUFFLE = 7, /* of each value minus the one before, modulo 2^n */
 	/* entries of variable width */
-	COLUMN_TEXT = 16,	     /* a column of lengths, then the bytes */
-	COLUMN_TEXT_DICTIONARY = 17, /* distinct entries as COLUMN_TEXT, a column of indexes */
+	COLUMN_TEXT = 16, /* a column of lengths, then the bytes */
+	COLUMN_TEXT_DICTIONARY =
+		17, /* distinct entries as COLUMN_TEXT, a column of indexes */
 };
 
 enum column_class { COLUMN_INTEGER, COLUMN_REAL, COLUMN_OTHER };
@@ -34,12 +35,13 @@ struct column {
 	const uint8_t *values;
 	const uint32_t *ends;
 };
-/* Appends the encoded column to *out. TAPE_ERR_NOMEM. */
-int column_encode(const struct column *in, struct pack_bytes *out, struct tape_error *err);
+/* Appends the encoded column to *out: what is in it follows from the values alone. TAPE_ERR_NOMEM. */
+int column_encode(struct pack_codec *codec, const struct column *in,
+		  struct pack_bytes *out, struct tape_error *err);
 
 /* Memory of a decoded column; all zero is empty, reused by the next decode. */
 struct column_memory {
-	struct pack_bytes values, ends, scratch;
+	struct pack_bytes values, ends, scratch[3];
 };
 void column_memory_release(struct column_memory *m);
 /*

@@ -64,7 +64,8 @@ pack_codec_new(void)
 		return NULL;
 	codec->out = ZSTD_createCCtx();
 	codec->in = ZSTD_createDCtx();
-	if (codec->out == NULL || codec->in == NULL ||
+	codec->guess = ZSTD_createCCtx();
+	if (codec->out == NULL || codec->guess == NULL || codec->in == NULL ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(codec->in, ZSTD_d_windowLogMax,
 						PACK_WINDOW_LOG))) {
 		pack_codec_free(codec);
@@ -81,7 +82,21 @@ pack_codec_free(struct pack_codec *codec)
 	ZSTD_freeCCtx(codec->out);
 	ZSTD_freeDCtx(codec->in);
 	pack_bytes_release(&codec->stored);
+	pack_bytes_release(&codec->trial);
+	ZSTD_freeCCtx(codec->guess);
 	free(codec);
+}
+
+size_t
+pack_codec_guess(struct pack_codec *codec, const void *data, size_t len)
+{
+	size_t room = ZSTD_compressBound(len), got;
+
+	codec->trial.len = 0;
+	if (pack_bytes_reserve(&codec->trial, room) != 0)
+		return len;
+	got = ZSTD_compressCCtx(codec->guess, codec->trial.data, room, data, len, 1);
+	return ZSTD_isError(got) ? len : got;
 }
 
 /* ---- sections ---- */

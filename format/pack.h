@@ -52,6 +52,8 @@ void pack_bytes_release(struct pack_bytes *b);
 struct pack_codec;			 /* zstd contexts of one thread */
 struct pack_codec *pack_codec_new(void); /* NULL: no memory */
 void pack_codec_free(struct pack_codec *codec);
+/* Bytes that these would compress to, roughly: for choosing between encodings. */
+size_t pack_codec_guess(struct pack_codec *codec, const void *data, size_t len);
 /*
  * Compresses `raw` at `level` (0 = store) and appends header and payload of a
  * section to *out, its offset and checksums still open: pack_writer_add fills

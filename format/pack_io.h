@@ -21,10 +21,10 @@
 	}
 
 struct pack_codec {
-	ZSTD_CCtx *out;
+	ZSTD_CCtx *out, *guess;
 	ZSTD_DCtx *in;
 	int level; /* that `out` is set to */
-	struct pack_bytes stored;
+	struct pack_bytes stored, trial;
 };
 
 void pack_header_write(const struct pack_id *id, uint8_t buf[PACK_HEADER]);
