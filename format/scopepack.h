@@ -27,7 +27,7 @@
 /* Sections of a scope pack. number = block, part = group << 24 | column or form section. */
 enum scopepack_section {
 	SCOPES_ROOT = 1,
-	SCOPES_FORMS = 2,    /* FORM records, at most 1 MiB a section unless one is longer */
+	SCOPES_FORMS = 2, /* FORM records, at most 1 MiB a section unless one is longer */
 	SCOPES_SESSIONS = 3, /* the table of sessions */
 	SCOPES_MANIFEST = 4, /* manifest.jsonl of a session, number = session */
 	SCOPES_BLOCK = 5,    /* header of a block, the last of its sections */
@@ -50,7 +50,8 @@ enum row_column {
 	ROWS_TIME = 2,	  /* i64 */
 	ROWS_FORM = 3,	  /* u32 */
 	ROWS_KIND = 4,	  /* u8 */
-	ROWS_TARGET = 5,  /* u64: seq minus target, modulo 2^64; 0 where the kind has none */
+	ROWS_TARGET =
+		5, /* u64: seq minus target, modulo 2^64; 0 where the kind has none */
 	ROWS_CONTENT = 6, /* u64 content reference */
 	ROWS_COLUMNS = 7
 };
@@ -68,9 +69,10 @@ struct scopepack_session {
 	uint64_t first_seq, last_seq; /* in this pack; 0, 0 = none */
 	uint64_t rows, links, projections, bookmarks;
 	int64_t first_time, last_time;
-	uint8_t state;		/* enum tape_session_state as of compaction; LIVE = more may follow */
-	uint64_t excused_from;	/* seqs from here on: a crash excuses what is missing; UINT64_MAX = none */
-	uint64_t segments, bytes; /* raw, replaced */
+	uint8_t state; /* enum tape_session_state as of compaction; LIVE = more may follow */
+	uint64_t
+		excused_from; /* seqs from here on: a crash excuses what is missing; UINT64_MAX = none */
+	uint64_t segments, bytes;     /* raw, replaced */
 	struct scopepack_note *notes; /* NOTE records, in order */
 	size_t note_count;
 	uint64_t manifest; /* offset of its SCOPES_MANIFEST section, 0 = none */
@@ -82,12 +84,13 @@ struct scopepack_column {
 	uint8_t type; /* enum tape_type */
 };
 struct scopepack_block_info {
-	uint64_t start;	 /* file offset of its first section */
-	uint64_t header; /* file offset of its SCOPES_BLOCK section */
+	uint64_t start;	       /* file offset of its first section */
+	uint64_t header;       /* file offset of its SCOPES_BLOCK section */
+	uint32_t header_bytes; /* of that section, with its header */
 	uint32_t rows, contents;
-	uint64_t first_content;		    /* ordinal of its first content */
+	uint64_t first_content;		      /* ordinal of its first content */
 	uint32_t first_session, last_session; /* indexes, by tape order */
-	uint64_t first_seq, last_seq;	    /* of its first and last row in tape order */
+	uint64_t first_seq, last_seq; /* of its first and last row in tape order */
 	int64_t min_time, max_time;
 };
 
@@ -108,7 +111,8 @@ struct block_content {
 struct scopepack_forms {
 	const struct form *const *forms; /* by number; [0] unused */
 	const uint32_t *contexts;	 /* context number of a form, by form number */
-	const uint32_t *const *columns;	 /* by form number: column id of each var, name order */
+	const uint32_t *const
+		*columns; /* by form number: column id of each var, name order */
 	uint32_t form_count, column_count;
 };
 struct block_encoder; /* one per thread */
@@ -150,7 +154,8 @@ int scopepack_write_tables(struct pack_writer *w, struct pack_codec *codec, int 
 struct scopepack {
 	struct pack_reader pack;
 	struct form *forms; /* [form_count + 1], by number */
-	uint32_t *contexts; /* by form number; contexts are numbered by their first form */
+	uint32_t
+		*contexts; /* by form number; contexts are numbered by their first form */
 	uint32_t **form_columns; /* by form number: column id of each var, name order */
 	uint32_t form_count, context_count;
 	struct scopepack_column *columns; /* in order of their first form and variable */
@@ -172,6 +177,11 @@ void scopepack_close(struct scopepack *p); /* all zero is fine */
 /* manifest.jsonl of a session, or nothing (raw->len 0). */
 int scopepack_manifest(const struct scopepack *p, struct pack_codec *codec,
 		       uint32_t session, struct pack_bytes *raw, struct tape_error *err);
+
+/* Set in `bytes` of a column that stands in the block's header; `offset` is its place there. */
+#define BLOCK_INLINE 0x80000000u
+/* Columns of at most so many bytes do. */
+#define BLOCK_INLINE_MAX 64u
 
 struct block_run { /* rows of one context, one behind the other */
 	uint32_t context, first_row, rows;
@@ -199,8 +209,9 @@ struct block_rows {
 	uint64_t min_seq, max_seq;
 	int64_t min_time, max_time;
 	uint32_t min_session, max_session;
-	uint64_t min_content, max_content; /* of references other than CONTENT_LOST; min > max = none */
-	bool links;			   /* any row of kind LINK or PROJECTION? */
+	uint64_t min_content,
+		max_content; /* of references other than CONTENT_LOST; min > max = none */
+	bool links;	     /* any row of kind LINK or PROJECTION? */
 };
 struct scopepack_block {
 	uint32_t number;
@@ -210,7 +221,9 @@ struct scopepack_block {
 	uint32_t rows_groups;
 	struct block_group groups[BLOCK_GROUPS];
 	uint32_t group_count;
-	struct pack_bytes memory, raw;
+	struct pack_bytes raw;	    /* what the inline columns stand in */
+	struct block_chunk *chunks; /* of all groups */
+	uint32_t run_cap, chunk_cap;
 };
 /* Reads the header of a block into *out (all zero, or of an earlier call: memory is reused). */
 int scopepack_block_read(const struct scopepack *p, struct pack_codec *codec,
@@ -221,8 +234,7 @@ void scopepack_block_release(struct scopepack_block *b);
 int scopepack_rows_read(const struct scopepack *p, struct pack_codec *codec,
 			const struct scopepack_block *b, uint32_t group,
 			enum row_column which, struct column_memory *m,
-			struct column *out, uint64_t *read_bytes,
-			struct tape_error *err);
+			struct column *out, uint64_t *read_bytes, struct tape_error *err);
 /* Forms of the contents of a group, u32 each, checked. */
 int scopepack_group_forms(const struct scopepack *p, struct pack_codec *codec,
 			  const struct scopepack_block *b, uint32_t group,

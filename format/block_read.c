@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks read: headers, columns of occurrences, columns of contents. Any bytes may come. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/scopepack.h"
+#include "format/varint.h"
+
+static const uint8_t row_widths[ROWS_COLUMNS] = { 4, 8, 8, 4, 1, 8, 8 };
+
+struct reading {
+	const struct scopepack *p;
+	struct scopepack_block *b;
+	struct varint_in in;
+	uint64_t next;	/* where the next section of the block begins */
+	uint64_t limit; /* of its header: sections end there */
+};
+
+/* Where a column is: in the header, or the next section. */
+static void
+get_column(struct reading *r, uint64_t *offset, uint32_t *bytes)
+{
+	uint64_t n = varint_get(&r->in);
+
+	if (n == 0) {
+		uint32_t len = varint_get32(&r->in, BLOCK_INLINE_MAX);
+		const uint8_t *at = varint_get_bytes(&r->in, len);
+
+		*offset = at == NULL ? 0 : (uint64_t)(at - r->b->raw.data);
+		*bytes = len | BLOCK_INLINE;
+		return;
+	}
+	if (n < PACK_SECTION_HEADER || n > r->limit - r->next ||
+	    n > PACK_SECTION_MAX + PACK_SECTION_HEADER) {
+		r->in.failed = true;
+		return;
+	}
+	*offset = r->next;
+	*bytes = (uint32_t)n;
+	r->next += n;
+}
+
+static void
+get_runs(struct reading *r, uint32_t rows)
+{
+	struct scopepack_block *b = r->b;
+	uint32_t first = 0;
+
+	b->run_count = varint_get32(&r->in, rows);
+	if (r->in.failed)
+		return;
+	if (b->run_cap < b->run_count) {
+		free(b->runs);
+		b->runs = calloc(b->run_count, sizeof *b->runs);
+		b->run_cap = b->runs == NULL ? 0 : b->run_count;
+	}
+	for (uint32_t i = 0; b->runs != NULL && i < b->run_count && !r->in.failed; i++) {
+		struct block_run *run = &b->runs[i];
+
+		run->context = varint_get32(&r->in, UINT32_MAX);
+		run->rows = varint_get32(&r->in, rows);
+		run->first_row = first;
+		first += run->rows;
+		if (run->rows == 0 || first > rows ||
+		    run->context >= r->p->context_count ||
+		    (i > 0 && run->context <= run[-1].context))
+			r->in.failed = true;
+	}
+	if (first != rows)
+		r->in.failed = true;
+}
+
+static void
+get_rows_group(struct reading *r, struct block_rows *g)
+{
+	uint8_t flags;
+
+	g->min_session = varint_get32(&r->in, UINT32_MAX);
+	g->max_session = g->min_session + varint_get32(&r->in, UINT32_MAX);
+	g->min_seq = varint_get(&r->in);
+	g->max_seq = g->min_seq + varint_get(&r->in);
+	g->min_time = (int64_t)varint_get64(&r->in);
+	g->max_time = (int64_t)((uint64_t)g->min_time + varint_get(&r->in));
+	flags = varint_get8(&r->in);
+	g->links = (flags & 1) != 0;
+	g->min_content = 1;
+	g->max_content = 0;
+	if (flags & 2) {
+		g->min_content = varint_get(&r->in);
+		g->max_content = g->min_content + varint_get(&r->in);
+	}
+	if (flags > 3 || g->max_session >= r->p->session_count ||
+	    g->max_session < g->min_session || g->max_seq < g->min_seq ||
+	    g->max_time < g->min_time)
+		r->in.failed = true;
+	for (unsigned c = 0; c < ROWS_COLUMNS && !r->in.failed; c++)
+		get_column(r, &g->offset[c], &g->bytes[c]);
+}
+
+/* Room for the chunks of one more group; those of earlier ones may move. */
+static struct block_chunk *
+chunk_room(struct scopepack_block *b, uint32_t used, uint32_t more)
+{
+	struct block_chunk *chunks;
+	uint32_t cap = b->chunk_cap;
+
+	if (used + more > cap) {
+		cap = (used + more) * 2;
+		chunks = realloc(b->chunks, cap * sizeof *chunks);
+		if (chunks == NULL)
+			return NULL;
+		b->chunks = chunks;
+		b->chunk_cap = cap;
+	}
+	return b->chunks + used;
+}
+
+static void
+get_chunk(struct reading *r, const struct block_group *g, struct block_chunk *c,
+	  int64_t before)
+{
+	uint64_t step = varint_get(&r->in);
+	uint8_t flags;
+
+	if (step > UINT32_MAX || (before >= 0 && step == 0)) {
+		r->in.failed = true;
+		return;
+	}
+	step += before < 0 ? 0 : (uint64_t)before;
+	memset(c, 0, sizeof *c);
+	c->column = (uint32_t)step;
+	c->count = varint_get32(&r->in, g->count);
+	flags = varint_get8(&r->in);
+	c->has_range = (flags & 1) != 0;
+	c->has_nan = (flags & 2) != 0;
+	if (c->has_range) {
+		c->min = varint_get64(&r->in);
+		c->max = varint_get64(&r->in);
+	}
+	if (flags > 3 || step >= r->p->column_count || c->count == 0)
+		r->in.failed = true;
+	else
+		get_column(r, &c->offset, &c->bytes);
+}
+
+/* Returns false where there is no memory. */
+static bool
+get_group(struct reading *r, struct block_group *g, uint32_t *used)
+{
+	int64_t before = -1;
+	struct block_chunk *chunks;
+
+	get_column(r, &g->forms_offset, &g->forms_bytes);
+	g->chunk_count = varint_get32(&r->in, r->p->column_count);
+	/* Each takes five bytes at least. */
+	if (r->in.failed || g->chunk_count > varint_left(&r->in) / 5) {
+		r->in.failed = true;
+		return true;
+	}
+	chunks = chunk_room(r->b, *used, g->chunk_count);
+	if (chunks == NULL && g->chunk_count != 0)
+		return false;
+	for (uint32_t i = 0; i < g->chunk_count && !r->in.failed; i++) {
+		get_chunk(r, g, &chunks[i], before);
+		before = chunks[i].column;
+	}
+	*used += g->chunk_count;
+	return true;
+}
+
+static int
+damaged(const struct scopepack *p, uint64_t offset, struct tape_error *err)
+{
+	return error_set(err, TAPE_ERR_DAMAGED, p->pack.file, offset,
+			 "the header of a block of scopes does not agree with itself; "
+			 "restore the file from a copy");
+}
+
+static int
+parse(struct reading *r, const struct scopepack_block_info *info, struct tape_error *err)
+{
+	struct scopepack_block *b = r->b;
+	uint32_t used = 0;
+	bool memory = true;
+
+	if (varint_get(&r->in) != info->rows || varint_get(&r->in) != info->contents ||
+	    varint_get(&r->in) != info->first_content || r->in.failed)
+		return damaged(r->p, info->header, err);
+	get_runs(r, info->rows);
+	b->rows_groups = (info->rows + GROUP_ROWS - 1) / GROUP_ROWS;
+	b->group_count = (info->contents + GROUP_ROWS - 1) / GROUP_ROWS;
+	for (uint32_t i = 0; i < b->rows_groups && !r->in.failed; i++) {
+		b->rows[i].first = i * GROUP_ROWS;
+		b->rows[i].count = info->rows - i * GROUP_ROWS;
+		if (b->rows[i].count > GROUP_ROWS)
+			b->rows[i].count = GROUP_ROWS;
+		get_rows_group(r, &b->rows[i]);
+	}
+	for (uint32_t i = 0; i < b->group_count && !r->in.failed && memory; i++) {
+		b->groups[i].first = i * GROUP_ROWS;
+		b->groups[i].count = info->contents - i * GROUP_ROWS;
+		if (b->groups[i].count > GROUP_ROWS)
+			b->groups[i].count = GROUP_ROWS;
+		memory = get_group(r, &b->groups[i], &used);
+	}
+	if (!memory || (b->runs == NULL && b->run_count != 0))
+		return error_set(err, TAPE_ERR_NOMEM, r->p->pack.file, info->header,
+				 "no memory for the header of a block");
+	if (r->in.failed || varint_left(&r->in) != 0 || r->next != r->limit)
+		return damaged(r->p, info->header, err);
+	used = 0;
+	for (uint32_t i = 0; i < b->group_count; i++) {
+		b->groups[i].chunks = b->chunks + used;
+		used += b->groups[i].chunk_count;
+	}
+	return 0;
+}
+
+int
+scopepack_block_read(const struct scopepack *p, struct pack_codec *codec, uint32_t number,
+		     struct scopepack_block *out, uint64_t *read_bytes,
+		     struct tape_error *err)
+{
+	const struct scopepack_block_info *info = &p->blocks[number];
+	struct reading r = {
+		.p = p, .b = out, .next = info->start, .limit = info->header
+	};
+	struct pack_section section;
+	int status;
+
+	status = pack_section_read(&p->pack, codec, info->header, info->header_bytes,
+				   SCOPES_BLOCK, &section, &out->raw, read_bytes, err);
+	if (status != 0)
+		return status;
+	if (section.number != number || info->header < info->start)
+		return damaged(p, info->header, err);
+	out->number = number;
+	r.in = (struct varint_in){ out->raw.data, out->raw.data + out->raw.len, false };
+	return parse(&r, info, err);
+}
+
+void
+scopepack_block_release(struct scopepack_block *b)
+{
+	free(b->runs);
+	free(b->chunks);
+	pack_bytes_release(&b->raw);
+	memset(b, 0, sizeof *b);
+}
+
+/* ---- columns ---- */
+
+static int
+column_read(const struct scopepack *p, struct pack_codec *codec,
+	    const struct scopepack_block *b, uint16_t kind, uint32_t part,
+	    uint64_t offset, uint32_t bytes, uint32_t count, unsigned width,
+	    struct column_memory *m, struct column *out, uint64_t *read_bytes,
+	    struct tape_error *err)
+{
+	struct pack_bytes *raw = &m->scratch[2];
+	struct pack_section section;
+	int r;
+
+	if (bytes & BLOCK_INLINE) {
+		r = column_decode(b->raw.data + offset, bytes & ~BLOCK_INLINE, count,
+				  width, PACK_SECTION_MAX, m, out, err);
+		offset = p->blocks[b->number].header;
+	} else {
+		r = pack_section_read(&p->pack, codec, offset, bytes, kind, &section, raw,
+				      read_bytes, err);
+		if (r == 0 && (section.number != b->number || section.part != part))
+			return error_set(err, TAPE_ERR_DAMAGED, p->pack.file, offset,
+					 "a column stands where another one must");
+		if (r != 0)
+			return r;
+		r = column_decode(raw->data, raw->len, count, width, PACK_SECTION_MAX, m,
+				  out, err);
+	}
+	if (r != 0 && err != NULL) {
+		struct tape_error why = *err;
+
+		return error_set(err, r, p->pack.file, offset, "%s", why.message);
+	}
+	return r;
+}
+
+static bool
+row_sound(const struct scopepack *p, enum row_column which, const uint8_t *at)
+{
+	uint64_t v;
+
+	switch (which) {
+	case ROWS_SESSION:
+		return get_le32(at) < p->session_count;
+	case ROWS_SEQ:
+		return get_le64(at) != 0 && get_le64(at) <= INT64_MAX;
+	case ROWS_FORM:
+		return get_le32(at) != 0 && get_le32(at) <= p->form_count;
+	case ROWS_KIND:
+		return at[0] <= ROW_PROJECTION;
+	case ROWS_CONTENT:
+		v = get_le64(at);
+		return v == CONTENT_LOST ||
+		       (CONTENT_FOREIGN(v) == 0 ? v < p->contents
+						: CONTENT_FOREIGN(v) <= p->foreign_count);
+	default:
+		return true;
+	}
+}
+
+int
+scopepack_rows_read(const struct scopepack *p, struct pack_codec *codec,
+		    const struct scopepack_block *b, uint32_t group,
+		    enum row_column which, struct column_memory *m, struct column *out,
+		    uint64_t *read_bytes, struct tape_error *err)
+{
+	const struct block_rows *g = &b->rows[group];
+	int r = column_read(p, codec, b, SCOPES_ROWS, group << 24 | which,
+			    g->offset[which], g->bytes[which], g->count,
+			    row_widths[which], m, out, read_bytes, err);
+
+	if (r != 0 || which == ROWS_TIME || which == ROWS_TARGET)
+		return r;
+	for (uint32_t i = 0; i < out->count; i++)
+		if (!row_sound(p, which, out->values + (size_t)i * row_widths[which]))
+			return error_set(
+				err, TAPE_ERR_DAMAGED, p->pack.file,
+				p->blocks[b->number].start,
+				"a column of scopes has a number that cannot be");
+	return 0;
+}
+
+int
+scopepack_group_forms(const struct scopepack *p, struct pack_codec *codec,
+		      const struct scopepack_block *b, uint32_t group,
+		      struct column_memory *m, struct column *out, uint64_t *read_bytes,
+		      struct tape_error *err)
+{
+	const struct block_group *g = &b->groups[group];
+	int r = column_read(p, codec, b, SCOPES_CONTENT, group << 24, g->forms_offset,
+			    g->forms_bytes, g->count, 4, m, out, read_bytes, err);
+
+	for (uint32_t i = 0; r == 0 && i < out->count; i++)
+		if (!row_sound(p, ROWS_FORM, out->values + 4 * (size_t)i))
+			return error_set(err, TAPE_ERR_DAMAGED, p->pack.file,
+					 p->blocks[b->number].start,
+					 "a content has a form that is not there");
+	return r;
+}
+
+int
+scopepack_chunk_read(const struct scopepack *p, struct pack_codec *codec,
+		     const struct scopepack_block *b, uint32_t group,
+		     const struct block_chunk *chunk, struct column_memory *m,
+		     struct column *out, uint64_t *read_bytes, struct tape_error *err)
+{
+	return column_read(p, codec, b, SCOPES_CONTENT, group << 24 | (chunk->column + 1),
+			   chunk->offset, chunk->bytes, chunk->count,
+			   scopepack_width(p->columns[chunk->column].type), m, out,
+			   read_bytes, err);
+}
+
+const struct block_chunk *
+block_group_chunk(const struct block_group *g, uint32_t column)
+{
+	uint32_t lo = 0, hi = g->chunk_count;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (g->chunks[mid].column == column)
+			return &g->chunks[mid];
+		if (g->chunks[mid].column < column)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
