@@ -25,11 +25,12 @@ struct generation_file {
 /* Raw segments of one session that a generation replaces, logs and blob segments apart. */
 struct generation_input {
 	uint64_t session[2];
-	uint32_t log_first, log_count;	 /* numbers log_first .. log_first + log_count - 1 */
+	uint32_t log_first,
+		log_count; /* numbers log_first .. log_first + log_count - 1 */
 	uint32_t blob_first, blob_count; /* blob segments; count 0 = none */
-	uint64_t first_seq, last_seq;	 /* of what they hold; 0, 0 = nothing with a seq */
-	uint64_t bytes;			 /* of these segments, for tape-info */
-	bool complete;			 /* its session is over: nothing raw will follow */
+	uint64_t first_seq, last_seq; /* of what they hold; 0, 0 = nothing with a seq */
+	uint64_t bytes;		      /* of these segments, for tape-info */
+	bool complete;		      /* its session is over: nothing raw will follow */
 };
 
 struct generation_manifest {
@@ -40,7 +41,8 @@ struct generation_manifest {
 	int64_t first_time, last_time;
 	struct generation_file *files;
 	size_t file_count;
-	struct generation_input *inputs; /* in tape order; merged generations inherit them */
+	struct generation_input
+		*inputs; /* in tape order; merged generations inherit them */
 	size_t input_count;
 	/* uids of earlier generations whose contents this one refers to. */
 	uint8_t (*foreign)[16];
@@ -67,7 +69,7 @@ struct live_generation {
 	uint64_t scopes, contents;
 	int64_t first_time, last_time;
 	uint64_t first_session[2], last_session[2];
-	uint64_t bytes;	  /* of all its files */
+	uint64_t bytes;		   /* of all its files */
 	uint8_t label_filter[128]; /* Bloom: 3 bits of 1024 per label; docs say how */
 };
 struct live_list {
