@@ -257,7 +257,7 @@ blobpack_read(struct blobpack *p, const struct blobpack_entry *e, void *buf,
 		uint64_t index = e->frames <= 1 ? 0 : offset / BLOBS_FRAME_BYTES;
 		size_t at = (size_t)(offset - index * BLOBS_FRAME_BYTES) + e->within;
 		size_t part = e->frames <= 1 ? len : BLOBS_FRAME_BYTES - at;
-		uint64_t frame;
+		uint64_t frame = e->frame;
 		int r = find_frame(p, e, index, &frame, err);
 
 		if (r == 0)
