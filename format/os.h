@@ -55,6 +55,10 @@ int os_open_user(const char *path, int *fd_out);
 int os_create(int dir, const char *path, int *fd_out);
 /* O_CREAT | O_APPEND | O_WRONLY: manifests only. */
 int os_open_append(int dir, const char *path, int *fd_out);
+/* O_CREAT | O_RDWR: compact.lock only. */
+int os_open_lock(int dir, const char *path, int *fd_out);
+/* Takes the lock of the whole file for this descriptor (OFD), or -EAGAIN; it goes when that is closed. */
+int os_lock(int fd);
 /* Closes and sets *fd to -1; no-op on -1. Its errors are dropped: data was synced or not before. */
 void os_close(int *fd);
 
@@ -103,6 +107,7 @@ int64_t os_realtime_ns(void);
 int64_t os_monotonic_ns(void);
 int os_random(void *buf, size_t len);
 uint32_t os_getpid(void);
+unsigned os_processors(void); /* that this process may use, at least 1 */
 uint32_t os_getuid(void);
 /* Field 22 of /proc/PID/stat; -ESRCH if there is no such process. */
 int os_pid_start(uint32_t pid, uint64_t *ticks);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -338,4 +339,14 @@ os_run(const char *const *argv, const char *cwd, char *out, size_t cap, int wait
 	}
 	os_close(&ends[0]);
 	return r;
+}
+
+unsigned
+os_processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 1)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
 }

@@ -248,6 +248,22 @@ int scopepack_chunk_read(const struct scopepack *p, struct pack_codec *codec,
 			 struct tape_error *err);
 /* NULL: the group has no such column. */
 const struct block_chunk *block_group_chunk(const struct block_group *g, uint32_t column);
+/* A whole block, back as it was encoded; row->target is the seq again. All zero is empty, memory is reused. */
+struct block_all {
+	struct scopepack_block block;
+	struct block_row *rows;
+	uint32_t row_count;
+	struct block_content *contents; /* not checked: body_check each */
+	uint32_t content_count;
+	struct pack_bytes arena;
+	struct column_memory memory;
+	size_t *starts;
+	struct used *used;
+	uint32_t used_cap;
+};
+int block_decode(const struct scopepack *p, struct pack_codec *codec, uint32_t number,
+		 struct block_all *all, struct tape_error *err);
+void block_all_release(struct block_all *all);
 /* Width in a body of values of a type: 0 for variable ones. TAPE_NULL has width 0 and no chunks. */
 unsigned scopepack_width(unsigned type);
 

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tape-compact - raw sessions become small and indexed; see docs/man/tape-compact.1 */
+#include "tape/compact.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/show.h"
+#include "format/os.h"
+
+#define SECOND INT64_C(1000000000)
+
+struct compact {
+	struct cli cli;
+	const char *tape;
+	bool full, keep_raw, dry_run;
+	uint64_t jobs, level;
+	const char *memory, *progress;
+	struct cli_list assume_dead;
+	enum { PROGRESS_NONE, PROGRESS_LINE, PROGRESS_JSON } how;
+	int64_t began, told;
+	bool line; /* a line of progress stands on the terminal */
+};
+
+static void
+end_line(struct compact *x)
+{
+	if (x->line)
+		(void)fputs("\r\033[K", stderr);
+	x->line = false;
+}
+
+static void
+on_report(void *user, const struct tape_report *report)
+{
+	struct compact *x = user;
+
+	end_line(x);
+	cli_report(&x->cli, x->tape, report);
+}
+
+static void
+on_event(void *user, const struct tape_compact_event *event)
+{
+	struct compact *x = user;
+	char size[SHOW_BYTES];
+
+	end_line(x);
+	if (event->bytes != 0)
+		cli_say(&x->cli, "%s: %s (%s)", event->what, event->why,
+			show_bytes(event->bytes, size));
+	else
+		cli_say(&x->cli, "%s: %s", event->what, event->why);
+}
+
+static const char *
+stage_name(int stage)
+{
+	static const char *const names[] = { "planning", "comparing", "packing",
+					     "indexing", "verifying", "publishing",
+					     "cleaning" };
+
+	return stage >= 0 && stage < 7 ? names[stage] : "working";
+}
+
+static void
+tell(struct compact *x, const struct tape_compact_progress *p, int64_t now)
+{
+	double seconds = (double)(now - x->began) / 1e9;
+	char out[SHOW_BYTES];
+
+	if (x->how == PROGRESS_JSON) {
+		(void)fprintf(stderr,
+			      "{\"stage\":\"%s\",\"done\":%llu,\"total\":%llu,"
+			      "\"bytes_in\":%llu,\"bytes_out\":%llu,\"seconds\":%.3f}\n",
+			      stage_name(p->stage), (unsigned long long)p->done,
+			      (unsigned long long)p->total,
+			      (unsigned long long)p->bytes_in,
+			      (unsigned long long)p->bytes_out, seconds);
+		return;
+	}
+	(void)fprintf(stderr, "\r\033[K%s: %llu scopes, %.0f a second, %s written",
+		      stage_name(p->stage), (unsigned long long)p->done,
+		      seconds > 0 ? (double)p->done / seconds : 0,
+		      show_bytes(p->bytes_out, out));
+	(void)fflush(stderr);
+	x->line = true;
+}
+
+static int
+on_progress(void *user, const struct tape_compact_progress *p)
+{
+	struct compact *x = user;
+	int64_t now = os_monotonic_ns();
+
+	if (x->how != PROGRESS_NONE && now - x->began > SECOND &&
+	    now - x->told > SECOND / 5) {
+		tell(x, p, now);
+		x->told = now;
+	}
+	return os_stop_signal() != 0;
+}
+
+static void
+say_result(struct compact *x, const struct tape_compact_result *r)
+{
+	char in[SHOW_BYTES], out[SHOW_BYTES];
+	double seconds = (double)(os_monotonic_ns() - x->began) / 1e9;
+
+	if (x->dry_run)
+		return;
+	if (r->generation[0] == '\0') {
+		cli_say(&x->cli, "there is nothing to compact");
+		return;
+	}
+	cli_say(&x->cli,
+		"%llu scopes of %llu sessions: %s raw are %s now, %llu contents; %.1f s "
+		"(generation %s)",
+		(unsigned long long)r->scopes, (unsigned long long)r->sessions,
+		show_bytes(r->bytes_in + r->blob_bytes, in),
+		show_bytes(r->bytes_out, out), (unsigned long long)r->contents, seconds,
+		r->generation);
+}
+
+/* "64M", "2G", "1048576"; false: no such size. */
+static bool
+parse_size(const char *text, uint64_t *bytes)
+{
+	static const char units[] = "KMG";
+	char digits[32];
+	size_t len = strlen(text);
+	const char *unit = len == 0 ? NULL : strchr(units, text[len - 1]);
+	unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
+
+	len -= unit != NULL;
+	if (len == 0 || len >= sizeof digits)
+		return false;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	if (!cli_parse_u64(digits, bytes) || *bytes > UINT64_MAX >> shift)
+		return false;
+	*bytes <<= shift;
+	return true;
+}
+
+static int
+compact(struct compact *x)
+{
+	struct tape_compact_result result;
+	struct tape_error err;
+	struct tape_compact_options o = {
+		.size = sizeof o,
+		.level = (int)x->level,
+		.jobs = (unsigned)x->jobs,
+		.assume_dead = x->assume_dead.item,
+		.assume_dead_count = x->assume_dead.count,
+		.on_report = on_report,
+		.on_event = on_event,
+		.on_progress = on_progress,
+		.user = x,
+	};
+	int r;
+
+	o.flags = (x->full ? TAPE_COMPACT_FULL : 0u) |
+		  (x->keep_raw ? TAPE_COMPACT_KEEP_RAW : 0u) |
+		  (x->dry_run ? TAPE_COMPACT_DRY_RUN : 0u);
+	if (x->memory != NULL && (!parse_size(x->memory, &o.memory) || o.memory == 0))
+		return cli_misuse(&x->cli,
+				  "--memory: expected a size such as 512M, not '%s'",
+				  x->memory);
+	x->began = os_monotonic_ns();
+	r = tape_compact(x->tape, &o, &result, &err);
+	end_line(x);
+	if (r == TAPE_ERR_STOPPED) {
+		cli_say(&x->cli, "stopped; the tape is as it was before");
+		return CLI_FAILED;
+	}
+	if (r != 0)
+		return cli_fail(&x->cli, x->tape, &err);
+	say_result(x, &result);
+	return CLI_OK;
+}
+
+static int
+choose_progress(struct compact *x)
+{
+	static const char *const choices[] = { "auto", "always", "never", "json", NULL };
+	int chosen = cli_choice(&x->cli, "--progress", x->progress, choices);
+
+	if (chosen < 0)
+		return -1;
+	x->how = chosen == 3			 ? PROGRESS_JSON
+		 : chosen == 1			 ? PROGRESS_LINE
+		 : chosen == 0 && x->cli.tty_err ? PROGRESS_LINE
+						 : PROGRESS_NONE;
+	if (x->cli.quiet)
+		x->how = PROGRESS_NONE;
+	return 0;
+}
+
+static int
+run(struct compact *x, int argc, char **argv)
+{
+	x->tape = where_tape(&x->cli, &argc, &argv, false);
+	if (x->tape == NULL)
+		return CLI_NO_TAPE;
+	if (argc > 0)
+		return cli_misuse(&x->cli, "one tape at a time, not '%s' too", argv[0]);
+	if (x->level > 19 || x->jobs > 64)
+		return cli_misuse(&x->cli, "%s is from 1 to %d",
+				  x->level > 19 ? "--level" : "-j",
+				  x->level > 19 ? 19 : 64);
+	return choose_progress(x) < 0 ? CLI_FAILED : compact(x);
+}
+
+static const char details[] =
+	"What was recorded and is over becomes a generation: each scope once, in "
+	"columns,\n"
+	"compressed, blobs in packs. tape-find answers the same as before, before, "
+	"while\n"
+	"and after this runs. Raw files go when everything was read back and verified.\n"
+	"\n"
+	"Sessions that may still be recorded keep their last segment raw. Sessions that\n"
+	"are damaged stay raw as they are, and are named.\n";
+
+int
+main(int argc, char **argv)
+{
+	static struct compact x = {
+		.cli = { .tool = "tape-compact",
+			 .usage = "[TAPE]",
+			 .summary = "make a recorded tape small and fast to search",
+			 .examples = {
+				 { "tape-compact run.tape", "what is new since the last time" },
+				 { "tape-compact run.tape --full",
+				   "everything into one generation" },
+				 { "tape-compact run.tape --dry-run",
+				   "say what would be done" },
+			 },
+			 .details = details,
+			 .formats = "reads tape 1, generation 1; writes generation 1" },
+		.progress = "auto",
+	};
+	const struct cli_opt table[] = {
+		CLI_FLAG(0, "full", &x.full, "merge all generations into one"),
+		CLI_FLAG(0, "keep-raw", &x.keep_raw, "remove no raw file"),
+		CLI_FLAG(0, "dry-run", &x.dry_run,
+			 "say what would be done, and do nothing"),
+		CLI_U64('j', "jobs", &x.jobs, "N",
+			"threads; as many as processors by default"),
+		CLI_STR(0, "memory", &x.memory, "SIZE",
+			"bytes to stay within, about (256M)"),
+		CLI_U64(0, "level", &x.level, "N", "of compression, 1 to 19 (3)"),
+		CLI_LIST(0, "assume-dead", &x.assume_dead, "SESSION",
+			 "that session is over, whatever its host says"),
+		CLI_STR(0, "progress", &x.progress, "WHEN",
+			"auto, always, never or json (on stderr)"),
+		CLI_COMMON(&x.cli),
+	};
+	int status, signal_number;
+
+	if (!cli_parse(&x.cli, table, &argc, &argv, &status))
+		return status;
+	(void)os_stop_catch();
+	status = run(&x, argc, argv);
+	cli_report_end(&x.cli);
+	free(x.assume_dead.item);
+	status = cli_finish(&x.cli, status);
+	signal_number = os_stop_signal();
+	if (signal_number != 0 && status == CLI_FAILED)
+		os_stop_die(signal_number);
+	return status;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compactor/blobs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/hash.h"
+#include "format/le.h"
+#include "format/path.h"
+
+#define BUCKETS 27u
+#define PACK_BYTES (UINT64_C(1) << 30) /* from here on the next pack is begun */
+#define READ_BYTES (1u << 20)
+
+struct bucket {
+	struct blobpack_writer *writer;
+	char name[48];
+	uint32_t next; /* number of the next pack */
+};
+
+struct blobs {
+	struct compaction *c;
+	struct bucket buckets[BUCKETS];
+	/* Hashes that are packed: open addressing, all zero = free. */
+	struct tape_hash *known;
+	uint64_t mask, count;
+	bool have_zero; /* the one hash that cannot be in the table */
+	uint64_t bytes, written;
+	uint8_t *buf;
+};
+
+int
+blobs_new(struct compaction *c, struct blobs **out)
+{
+	struct blobs *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return compaction_no_memory(c);
+	b->c = c;
+	b->mask = 1023;
+	b->known = calloc(b->mask + 1, sizeof *b->known);
+	b->buf = malloc(READ_BYTES);
+	if (b->known == NULL || b->buf == NULL) {
+		blobs_free(b);
+		return compaction_no_memory(c);
+	}
+	*out = b;
+	return 0;
+}
+
+void
+blobs_free(struct blobs *b)
+{
+	if (b == NULL)
+		return;
+	for (unsigned i = 0; i < BUCKETS; i++)
+		blobpack_writer_drop(b->buckets[i].writer);
+	free(b->known);
+	free(b->buf);
+	free(b);
+}
+
+/* ---- what is packed ---- */
+
+static struct tape_hash *
+place(struct tape_hash *table, uint64_t mask, const struct tape_hash *hash)
+{
+	static const struct tape_hash zero;
+	uint64_t at = get_le64(hash->byte) & mask;
+
+	while (!hash_equal(&table[at], &zero) && !hash_equal(&table[at], hash))
+		at = (at + 1) & mask;
+	return &table[at];
+}
+
+static int
+remember(struct blobs *b, const struct tape_hash *hash)
+{
+	static const struct tape_hash zero;
+	uint64_t cap = (b->mask + 1) * 2;
+	struct tape_hash *more, *at;
+
+	if (hash_equal(hash, &zero)) {
+		b->have_zero = true;
+		return 0;
+	}
+	if (b->count * 4 >= (b->mask + 1) * 3) {
+		more = calloc(cap, sizeof *more);
+		if (more == NULL)
+			return compaction_no_memory(b->c);
+		for (uint64_t i = 0; i <= b->mask; i++)
+			if (!hash_equal(&b->known[i], &zero))
+				*place(more, cap - 1, &b->known[i]) = b->known[i];
+		free(b->known);
+		b->known = more;
+		b->mask = cap - 1;
+	}
+	at = place(b->known, b->mask, hash);
+	b->count += hash_equal(at, &zero) != 0;
+	*at = *hash;
+	return 0;
+}
+
+static bool
+packed_now(const struct blobs *b, const struct tape_hash *hash)
+{
+	static const struct tape_hash zero;
+
+	if (hash_equal(hash, &zero))
+		return b->have_zero;
+	return hash_equal(place(b->known, b->mask, hash), hash) != 0;
+}
+
+/* Generations that stay or come along have their blobs already. */
+static bool
+in_generations(const struct blobs *b, const struct tape_hash *hash)
+{
+	struct generations *g = b->c->snapshot->generations;
+
+	return g->count != 0 && generations_blob(g, hash, 0, NULL, NULL) == 0;
+}
+
+bool
+blobs_known(const struct blobs *b, const struct tape_hash *hash)
+{
+	return packed_now(b, hash) || in_generations(b, hash);
+}
+
+/* ---- packs ---- */
+
+static int
+finish_pack(struct blobs *b, struct bucket *k)
+{
+	struct tape_hash hash;
+	uint64_t size;
+	int r = blobpack_writer_finish(k->writer, &size, &hash, b->c->err);
+
+	k->writer = NULL;
+	if (r != 0)
+		return r;
+	b->written += size;
+	return publish_add_file(b->c, k->name, size, &hash);
+}
+
+/* The open pack of a bucket. */
+static int
+open_pack(struct blobs *b, uint64_t size, struct blobpack_writer **out)
+{
+	unsigned n = blobpack_bucket(size);
+	struct bucket *k = &b->buckets[n];
+	struct compaction *c = b->c;
+	int r = 0;
+
+	if (k->writer != NULL && blobpack_writer_bytes(k->writer) >= PACK_BYTES)
+		r = finish_pack(b, k);
+	if (r == 0 && k->writer == NULL) {
+		(void)snprintf(k->name, sizeof k->name, "blobs-%u-%u.pack", n, k->next++);
+		r = blobpack_writer_open(c->work_fd, k->name, c->reader->dir.id, c->uid,
+					 c->options.level, &k->writer, c->err);
+	}
+	*out = k->writer;
+	return r;
+}
+
+int
+blobs_add(struct blobs *b, const struct tape_hash *hash, unsigned dtype, const void *data,
+	  uint64_t size)
+{
+	struct blobpack_writer *w;
+	int r = open_pack(b, size, &w);
+
+	if (r == 0 && size <= READ_BYTES)
+		r = blobpack_writer_add(w, hash, dtype, data, (size_t)size, b->c->err);
+	else if (r == 0) {
+		r = blobpack_writer_begin(w, hash, dtype, size, b->c->err);
+		if (r == 0)
+			r = blobpack_writer_write(w, data, (size_t)size, b->c->err);
+		if (r == 0)
+			r = blobpack_writer_end(w, b->c->err);
+	}
+	if (r != 0)
+		return r;
+	b->bytes += size;
+	b->c->manifest.blobs++;
+	b->c->manifest.blob_bytes += size;
+	return remember(b, hash);
+}
+
+static int
+not_that_blob(struct blobs *b, const char *path, uint64_t got, uint64_t size)
+{
+	return error_set(
+		b->c->err, TAPE_ERR_DAMAGED, path, 0,
+		"the blob's file has %llu bytes of %llu, or others than its name "
+		"says; restore it from a copy",
+		(unsigned long long)got, (unsigned long long)size);
+}
+
+/* A small one is read whole before anything of it goes into a frame. */
+static int
+add_small(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_t size,
+	  int fd, const char *path)
+{
+	int64_t got = os_pread(fd, b->buf, (size_t)size, 0);
+	struct tape_hash is;
+
+	if (got < 0)
+		return error_io(b->c->err, (int)got, path, "cannot read the blob");
+	is = hash_bytes(b->buf, (size_t)got);
+	if ((uint64_t)got != size || !hash_equal(&is, hash))
+		return not_that_blob(b, path, (uint64_t)got, size);
+	return blobs_add(b, hash, dtype, b->buf, size);
+}
+
+static int
+add_large(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_t size,
+	  int fd, const char *path)
+{
+	struct hash_stream *stream = hash_stream_new();
+	struct blobpack_writer *w;
+	struct tape_hash is;
+	uint64_t at = 0;
+	int64_t got = 1;
+	int r = stream == NULL ? compaction_no_memory(b->c) : open_pack(b, size, &w);
+
+	if (r == 0) {
+		hash_stream_reset(stream);
+		r = blobpack_writer_begin(w, hash, dtype, size, b->c->err);
+	}
+	while (r == 0 && at < size && got > 0) {
+		size_t want = size - at < READ_BYTES ? (size_t)(size - at) : READ_BYTES;
+
+		got = os_pread(fd, b->buf, want, at);
+		if (got < 0)
+			r = error_io(b->c->err, (int)got, path, "cannot read the blob");
+		if (got <= 0)
+			break;
+		hash_stream_add(stream, b->buf, (size_t)got);
+		r = blobpack_writer_write(w, b->buf, (size_t)got, b->c->err);
+		at += (uint64_t)got;
+	}
+	if (r == 0) {
+		is = hash_stream_end(stream);
+		r = at == size && hash_equal(&is, hash)
+			    ? blobpack_writer_end(w, b->c->err)
+			    : not_that_blob(b, path, at, size);
+	}
+	hash_stream_free(stream);
+	if (r != 0)
+		return r;
+	b->bytes += size;
+	b->c->manifest.blobs++;
+	b->c->manifest.blob_bytes += size;
+	return remember(b, hash);
+}
+
+int
+blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
+		uint64_t size)
+{
+	char path[PATH_BLOB_TEXT];
+	struct os_stat st;
+	int fd = -1, r;
+
+	path_blob(hash, path);
+	r = os_open_read(b->c->reader->dir.fd, path, &fd);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return TAPE_ERR_NOT_FOUND;
+	if (r == 0)
+		r = os_fstat(fd, &st);
+	if (r != 0)
+		r = error_io(b->c->err, r, path, "cannot open the blob");
+	else if (st.size != size)
+		r = not_that_blob(b, path, st.size, size);
+	else if (size <= READ_BYTES)
+		r = add_small(b, hash, dtype, size, fd, path);
+	else
+		r = add_large(b, hash, dtype, size, fd, path);
+	os_close(&fd);
+	return r;
+}
+
+/* ---- packs of generations that are merged ---- */
+
+static int
+copy_file(struct compaction *c, const char *from, const char *to, uint64_t size)
+{
+	uint8_t *buf = malloc(READ_BYTES);
+	int in = -1, out = -1, r = buf == NULL ? -ENOMEM : 0;
+	uint64_t at = 0;
+
+	if (r == 0)
+		r = os_open_read(c->reader->dir.fd, from, &in);
+	if (r == 0)
+		r = os_create(c->work_fd, to, &out);
+	while (r == 0 && at < size) {
+		int64_t got = os_pread(in, buf, READ_BYTES, at);
+
+		if (got <= 0)
+			r = got < 0 ? (int)got : -EIO;
+		else
+			r = os_write_all(out, buf, (size_t)got, NULL);
+		at += got > 0 ? (uint64_t)got : 0;
+	}
+	if (r == 0)
+		r = os_fsync(out);
+	os_close(&in);
+	os_close(&out);
+	free(buf);
+	return r;
+}
+
+static int
+carry_file(struct blobs *b, const struct generation *from,
+	   const struct generation_file *f)
+{
+	struct compaction *c = b->c;
+	char path[GENERATION_NAME + 64], name[48];
+	unsigned n = 0, k = 0;
+	int r;
+
+	if (sscanf(f->name, "blobs-%u-%u.pack", &n, &k) != 2 || n >= BUCKETS)
+		return 0;
+	(void)snprintf(path, sizeof path, "%s/%s", from->path, f->name);
+	(void)snprintf(name, sizeof name, "blobs-%u-%u.pack", n, b->buckets[n].next++);
+	/* The same bytes under another name, without copying them where that can be. */
+	r = os_link(c->reader->dir.fd, path, c->work_fd, name);
+	if (r != 0)
+		r = copy_file(c, path, name, f->size);
+	if (r != 0)
+		return error_io(c->err, r, path, "cannot take over a pack of blobs");
+	return publish_add_file(c, name, f->size, &f->hash);
+}
+
+int
+blobs_carry(struct blobs *b, const struct generation *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < from->manifest.file_count && r == 0; i++)
+		r = carry_file(b, from, &from->manifest.files[i]);
+	b->c->manifest.blobs += from->manifest.blobs;
+	b->c->manifest.blob_bytes += from->manifest.blob_bytes;
+	b->c->manifest.raw_blob_bytes += from->manifest.raw_blob_bytes;
+	return r;
+}
+
+int
+blobs_finish(struct blobs *b)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < BUCKETS && r == 0; i++)
+		if (b->buckets[i].writer != NULL)
+			r = finish_pack(b, &b->buckets[i]);
+	b->c->manifest.raw_blob_bytes += b->bytes;
+	return r;
+}
+
+uint64_t
+blobs_bytes(const struct blobs *b)
+{
+	return b->bytes;
+}
+
+uint64_t
+blobs_written(const struct blobs *b)
+{
+	uint64_t open = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		if (b->buckets[i].writer != NULL)
+			open += blobpack_writer_bytes(b->buckets[i].writer);
+	return b->written + open;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blobs on their way into the packs of their buckets. */
+#ifndef TAPE_COMPACTOR_BLOBS_H
+#define TAPE_COMPACTOR_BLOBS_H
+
+#include "compactor/compaction.h"
+#include "format/blobpack.h"
+
+struct blobs;
+int blobs_new(struct compaction *c, struct blobs **out);
+void blobs_free(struct blobs *b); /* NULL is fine; unfinished packs are dropped */
+/* Is it packed already, in this run or in a generation that goes on? */
+bool blobs_known(const struct blobs *b, const struct tape_hash *hash);
+/* Bytes at hand, verified by whoever has them. */
+int blobs_add(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
+	      const void *data, uint64_t size);
+/*
+ * The loose file of that name, read in pieces and verified. TAPE_ERR_NOT_FOUND:
+ * there is none. TAPE_ERR_DAMAGED: it is not that blob; the pack being written
+ * is spoilt then, so the run has to start again.
+ */
+int blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
+		    uint64_t size);
+/* Notes a blob of a generation that is merged: its packs come along as they are. */
+int blobs_carry(struct blobs *b, const struct generation *from);
+/* Finishes the packs and lists them in the manifest. */
+int blobs_finish(struct blobs *b);
+uint64_t blobs_bytes(const struct blobs *b); /* as recorded, packed in this run */
+uint64_t blobs_written(const struct blobs *b);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tape_compact: plan, pack, verify, publish, clean. */
+#include "tape/compact.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compactor/compaction.h"
+#include "format/error.h"
+
+#define DEFAULT_LEVEL 3
+#define DEFAULT_MEMORY (UINT64_C(256) << 20)
+#define MOST_JOBS 64u
+
+int
+compaction_no_memory(struct compaction *c)
+{
+	return error_set(c->err, TAPE_ERR_NOMEM, NULL, 0,
+			 "no memory to compact the tape");
+}
+
+void
+compaction_event(struct compaction *c, const char *what, uint64_t bytes,
+		 const char *format, ...)
+{
+	char why[512];
+	struct tape_compact_event event = { what, why, bytes };
+	va_list ap;
+
+	if (c->options.on_event == NULL)
+		return;
+	va_start(ap, format);
+	(void)vsnprintf(why, sizeof why, format, ap);
+	va_end(ap);
+	c->options.on_event(c->options.user, &event);
+}
+
+int
+compaction_progress(struct compaction *c, int stage, uint64_t done, uint64_t total,
+		    uint64_t bytes_in, uint64_t bytes_out)
+{
+	struct tape_compact_progress p = { stage, done, total, bytes_in, bytes_out };
+
+	if (c->options.on_progress == NULL ||
+	    c->options.on_progress(c->options.user, &p) == 0)
+		return 0;
+	return error_set(c->err, TAPE_ERR_STOPPED, NULL, 0,
+			 "stopped; the tape is as it was before");
+}
+
+/* ---- one attempt ---- */
+
+static void
+forget(struct compaction *c)
+{
+	publish_abandon(c);
+	generation_manifest_release(&c->manifest);
+	memset(c->filter, 0, sizeof c->filter);
+	plan_release(c);
+}
+
+static void
+say_plan(struct compaction *c)
+{
+	for (size_t i = 0; i < c->part_count; i++) {
+		const struct part *p = &c->parts[i];
+		char text[TAPE_SESSION_TEXT];
+
+		tape_session_text(p->input.session, text);
+		if (p->raw)
+			compaction_event(c, text, p->input.bytes,
+					 "%u segments would be compacted%s",
+					 (unsigned)p->input.log_count,
+					 p->complete ? "" : "; it goes on");
+	}
+	for (size_t i = c->keep; i < c->snapshot->generations->count; i++)
+		compaction_event(c, c->snapshot->generations->items[i].path, 0,
+				 "would be merged");
+}
+
+static void
+count_result(struct compaction *c)
+{
+	struct tape_compact_result *r = c->result;
+
+	r->scopes = c->manifest.scopes;
+	r->contents = c->manifest.contents;
+	r->links = c->manifest.links;
+	r->projections = c->manifest.projections;
+	r->bookmarks = c->manifest.bookmarks;
+	r->blobs = c->manifest.blobs;
+	r->blob_bytes = c->manifest.blob_bytes;
+	r->bytes_in = c->bytes_in;
+	for (size_t i = 0; i < c->part_count; i++)
+		r->sessions += c->parts[i].raw;
+	for (size_t i = 0; i < c->manifest.file_count; i++)
+		r->bytes_out += c->manifest.files[i].size;
+	r->generations = c->snapshot->generations->count - c->keep;
+}
+
+static int
+attempt(struct compaction *c)
+{
+	int r;
+
+	c->result->left_raw = 0;
+	r = plan_make(c);
+	if (r != 0)
+		return r;
+	if ((c->options.flags & TAPE_COMPACT_DRY_RUN) != 0) {
+		say_plan(c);
+		return 0;
+	}
+	if (c->part_count == 0) {
+		publish_clean(c);
+		return 0;
+	}
+	r = publish_begin(c);
+	if (r == 0)
+		r = pack_all(c);
+	if (r == 0)
+		r = compaction_progress(c, TAPE_COMPACT_PUBLISH, 0, 0, c->bytes_in, 0);
+	if (r == 0)
+		r = publish(c);
+	if (r != 0)
+		return r;
+	count_result(c);
+	publish_clean(c);
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static void
+take_options(struct compaction *c, const struct tape_compact_options *options)
+{
+	if (options != NULL && options->size >= sizeof *options)
+		c->options = *options;
+	if (c->options.level <= 0)
+		c->options.level = DEFAULT_LEVEL;
+	if (c->options.level > 19)
+		c->options.level = 19;
+	if (c->options.jobs == 0)
+		c->options.jobs = os_processors();
+	if (c->options.jobs > MOST_JOBS)
+		c->options.jobs = MOST_JOBS;
+	if (c->options.memory == 0)
+		c->options.memory = DEFAULT_MEMORY;
+}
+
+static void
+on_report(void *user, const struct tape_report *report)
+{
+	struct compaction *c = user;
+
+	if (c->options.on_report != NULL)
+		c->options.on_report(c->options.user, report);
+}
+
+/* A session that turns out damaged is left out, and everything begins again. */
+static int
+attempts(struct compaction *c)
+{
+	size_t refused;
+	int r;
+
+	do {
+		refused = c->refused_count;
+		r = attempt(c);
+		forget(c);
+	} while (r != 0 && c->refused_count > refused);
+	c->result->left_raw += c->refused_count;
+	return r;
+}
+
+int
+tape_compact(const char *dir, const struct tape_compact_options *options,
+	     struct tape_compact_result *result, struct tape_error *err)
+{
+	struct tape_compact_result none;
+	struct tape_error why;
+	struct compaction c = { .work_fd = -1,
+				.err = err == NULL ? &why : err,
+				.result = result == NULL ? &none : result };
+	struct tape_reader_options reading = { sizeof reading, on_report, &c };
+	struct lock lock = { -1 };
+	int r;
+
+	memset(c.result, 0, sizeof *c.result);
+	take_options(&c, options);
+	r = tape_reader_open(dir, &reading, &c.reader, c.err);
+	if (r != 0)
+		return r;
+	if ((c.options.flags & TAPE_COMPACT_DRY_RUN) == 0)
+		r = lock_take(&c, &lock);
+	if (r == 0)
+		r = attempts(&c);
+	c.result->damage = tape_reader_damage(c.reader);
+	lock_release(&lock);
+	free(c.refused);
+	tape_reader_close(c.reader);
+	return r;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of the compactor, and what its parts offer each other. */
+#ifndef TAPE_COMPACTOR_COMPACTION_H
+#define TAPE_COMPACTOR_COMPACTION_H
+
+#include "format/generation.h"
+#include "format/os.h"
+#include "format/pack.h"
+#include "format/scopepack.h"
+#include "search/content.h"
+#include "search/reader.h"
+#include "search/snapshot.h"
+#include "tape/compact.h"
+
+/* A raw file as it was when the run began: it is removed only if it still is. */
+struct frozen {
+	char path[384]; /* relative to the tape */
+	struct os_stat st;
+};
+struct frozen_list {
+	struct frozen *items;
+	size_t count, cap;
+};
+
+/* A session that takes part, and what of it. */
+struct part {
+	size_t index; /* in the snapshot */
+	uint64_t lo;  /* first seq of what is taken */
+	bool raw;     /* raw segments are taken: `input` says which */
+	bool complete;
+	bool refused; /* something is wrong with it: it stays raw */
+	struct generation_input input;
+};
+
+struct compaction {
+	struct tape_reader *reader;
+	struct tape_compact_options options;
+	struct tape_compact_result *result;
+	struct tape_error *err;
+
+	struct snapshot *snapshot;
+	struct part *parts; /* in tape order */
+	size_t part_count;
+	size_t keep; /* so many generations stay; those behind them are merged */
+	uint64_t (*refused)[2]; /* sessions found damaged in this run */
+	size_t refused_count;
+	struct frozen_list frozen;
+
+	uint8_t uid[16];
+	char work[192]; /* "gen/tmp-..." */
+	int work_fd;
+	struct generation_manifest manifest;
+	uint8_t filter[128];
+	uint64_t bytes_in;
+	int64_t told; /* when progress was told last */
+};
+
+/* ---- compact.c ---- */
+/* Tells progress; TAPE_ERR_STOPPED where the caller wants that. */
+int compaction_progress(struct compaction *c, int stage, uint64_t done, uint64_t total,
+			uint64_t bytes_in, uint64_t bytes_out);
+void compaction_event(struct compaction *c, const char *what, uint64_t bytes,
+		      const char *format, ...) __attribute__((format(printf, 4, 5)));
+int compaction_no_memory(struct compaction *c);
+
+/* ---- plan.c ---- */
+/* Fills parts, keep, frozen, uid. Nothing to do: part_count 0. */
+int plan_make(struct compaction *c);
+void plan_release(struct compaction *c);
+/* Notes how a raw file is now. */
+int plan_freeze(struct compaction *c, const char *path);
+
+/* ---- lock.c ---- */
+struct lock {
+	int fd;
+};
+/* 0, TAPE_ERR_BUSY. Where the file system refuses locks it is said as an event, and that is all. */
+int lock_take(struct compaction *c, struct lock *out);
+void lock_release(struct lock *lock);
+
+/* ---- pack.c ---- */
+/* Writes scopes.pack and the blob packs of all parts into the work directory. */
+int pack_all(struct compaction *c);
+
+/* ---- verify.c ---- */
+/* Reads everything that was written and compares. */
+struct verify_block {
+	struct tape_hash digest; /* of rows and contents, before they were encoded */
+};
+struct tape_hash verify_digest(const struct block_row *rows, uint32_t row_count,
+			       const struct block_content *contents,
+			       uint32_t content_count);
+int verify_all(struct compaction *c, const struct verify_block *blocks, size_t count);
+
+/* ---- publish.c ---- */
+int publish_begin(struct compaction *c); /* the work directory */
+/* MANIFEST, rename, live list. TAPE_ERR_BUSY: somebody else was faster. */
+int publish(struct compaction *c);
+/* Removes the work directory of a run that failed. */
+void publish_abandon(struct compaction *c);
+/* What is replaced goes. Never fails: what cannot go now goes the next time. */
+void publish_clean(struct compaction *c);
+/* The file of that name in the work directory, into c->manifest. */
+int publish_add_file(struct compaction *c, const char *name, uint64_t size,
+		     const struct tape_hash *hash);
+
+#endif

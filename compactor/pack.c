@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that takes part, walked once in tape order, goes into packs. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compactor/blobs.h"
+#include "compactor/blocks.h"
+#include "compactor/dedup.h"
+#include "format/error.h"
+#include "format/hash.h"
+#include "format/limits.h"
+#include "format/path.h"
+
+#define PROGRESS_ROWS 65536u
+
+struct packing {
+	struct compaction *c;
+	struct pack_writer *writer;
+	struct pack_codec *codec;
+	struct forms forms;
+	struct blocks *blocks;
+	struct blobs *blobs;
+	struct dedup dedup;
+	struct scopepack_session *sessions;
+	uint32_t session_count;
+	uint8_t (*foreign)[16];
+	uint32_t foreign_count;
+	uint64_t rows;
+	/* the session at hand */
+	struct part *part;
+	struct source *source;
+	struct scopepack_session *session;
+	bool excused; /* session->excused_from is known */
+	bool no_memory;
+	struct tape_value *values;
+	struct body_hint *hints;
+	size_t value_cap;
+};
+
+/* ---- forms and notes of a session ---- */
+
+/* The number of a form in the new generation is kept where cursors keep their plans. */
+static bool
+number_form(void *user, struct source_form *form)
+{
+	struct packing *p = user;
+	uint32_t number = forms_number(&p->forms, &form->form);
+
+	if (number == 0)
+		p->no_memory = true;
+	form->plan = (void *)(uintptr_t)number;
+	return true;
+}
+
+static void
+forget_form(void *plan)
+{
+	(void)plan;
+}
+
+static bool
+key_is(const struct scopepack_note *n, const char *key, size_t len)
+{
+	return n->key_len == len && memcmp(n->key, key, len) == 0;
+}
+
+/* Facts stand in every segment: the first of each is kept. */
+static bool
+note_wanted(const struct scopepack_session *s, const char *key, size_t len)
+{
+	if ((len >= 5 && memcmp(key, "user.", 5) == 0) ||
+	    (len == 7 && memcmp(key, "warning", 7) == 0))
+		return true;
+	for (size_t i = 0; i < s->note_count; i++)
+		if (key_is(&s->notes[i], key, len))
+			return false;
+	return true;
+}
+
+static char *
+copy(const char *text, size_t len)
+{
+	char *made = malloc(len + 1);
+
+	if (made != NULL) {
+		if (len != 0)
+			memcpy(made, text, len);
+		made[len] = '\0';
+	}
+	return made;
+}
+
+static void
+take_note(void *user, const char *key, size_t key_len, const char *value,
+	  size_t value_len)
+{
+	struct packing *p = user;
+	struct scopepack_session *s = p->session;
+	struct scopepack_note *notes, *n;
+
+	if (!note_wanted(s, key, key_len))
+		return;
+	notes = realloc(s->notes, (s->note_count + 1) * sizeof *notes);
+	if (notes == NULL) {
+		p->no_memory = true;
+		return;
+	}
+	s->notes = notes;
+	n = &notes[s->note_count++];
+	n->key = copy(key, key_len);
+	n->key_len = (uint32_t)key_len;
+	n->value = copy(value, value_len);
+	n->value_len = (uint32_t)value_len;
+	p->no_memory |= n->key == NULL || n->value == NULL;
+}
+
+/* ---- blobs ---- */
+
+static int
+lost_blob(struct packing *p, const struct source_record *rec,
+	  const struct tape_hash *hash)
+{
+	char text[TAPE_HASH_TEXT];
+
+	if (rec->of->ops->excused(rec->of, &rec->place))
+		return 0; /* it went with a crash, and stays away */
+	tape_hash_text(hash, text);
+	return error_set(p->c->err, TAPE_ERR_DAMAGED,
+			 rec->of->ops->file(rec->of, &rec->place), rec->place.offset,
+			 "blob %s is missing", text);
+}
+
+static int
+take_blob(struct packing *p, const struct source_record *rec, const struct tape_value *v,
+	  const struct body_hint *hint)
+{
+	unsigned dtype = v->type == TAPE_ARRAY_T ? v->dtype : 0;
+	uint8_t *data = NULL;
+	int r;
+
+	if (blobs_known(p->blobs, &v->hash))
+		return 0;
+	if (v->data != NULL) {
+		struct tape_hash is = hash_bytes(v->data, (size_t)v->size);
+
+		if (!hash_equal(&is, &v->hash))
+			return error_set(p->c->err, TAPE_ERR_DAMAGED,
+					 rec->of->ops->file(rec->of, &rec->place),
+					 rec->place.offset,
+					 "the bytes of a value do not match its hash");
+		return blobs_add(p->blobs, &v->hash, dtype, v->data, v->size);
+	}
+	if (hint->segment != BODY_NO_SEGMENT) {
+		r = rec->of->ops->blob(rec->of, hint, &v->hash, v->size, &data,
+				       p->c->err);
+		if (r == 0) {
+			r = blobs_add(p->blobs, &v->hash, dtype, data, v->size);
+			free(data);
+			return r;
+		}
+		if (r == TAPE_ERR_NOMEM)
+			return r;
+	}
+	r = blobs_add_loose(p->blobs, &v->hash, dtype, v->size);
+	return r == TAPE_ERR_NOT_FOUND ? lost_blob(p, rec, &v->hash) : r;
+}
+
+static int
+values_room(struct packing *p, size_t count)
+{
+	if (count <= p->value_cap)
+		return 0;
+	free(p->values);
+	free(p->hints);
+	p->values = malloc(count * 2 * sizeof *p->values);
+	p->hints = malloc(count * 2 * sizeof *p->hints);
+	p->value_cap = p->values == NULL || p->hints == NULL ? 0 : count * 2;
+	return p->value_cap == 0 ? compaction_no_memory(p->c) : 0;
+}
+
+/* Values of more than 64 bytes that a scope brings, wherever their bytes are. */
+static int
+take_blobs(struct packing *p, const struct source_record *rec,
+	   const struct content *content)
+{
+	const struct form *form = content->form;
+	int r;
+
+	if (form->fixed_count == form->var_count ||
+	    content->len == content->canonical_len)
+		return 0;
+	r = values_room(p, form->var_count);
+	if (r != 0)
+		return r;
+	body_values(form, content->body, p->values, p->hints);
+	for (uint32_t i = 0; i < form->var_count && r == 0; i++)
+		if (form->vars[i].type >= TAPE_STR && p->values[i].size > CANON_BYTES &&
+		    form->vars[i].store != TAPE_AS_HASH)
+			r = take_blob(p, rec, &p->values[i], &p->hints[i]);
+	return r;
+}
+
+/* ---- contents ---- */
+
+static int
+foreign_ref(struct packing *p, const uint8_t uid[16], uint64_t ordinal, uint64_t *ref)
+{
+	uint32_t i = 0;
+
+	while (i < p->foreign_count && memcmp(p->foreign[i], uid, 16) != 0)
+		i++;
+	if (i == p->foreign_count) {
+		uint8_t(*more)[16] = realloc(p->foreign, (i + 1) * sizeof *more);
+
+		if (more == NULL)
+			return compaction_no_memory(p->c);
+		p->foreign = more;
+		memcpy(more[p->foreign_count++], uid, 16);
+	}
+	*ref = (uint64_t)(i + 1) << CONTENT_ORDINAL_BITS | ordinal;
+	return 0;
+}
+
+/* 1 = the content of a packed record is in a generation that stays: *ref. */
+static int
+stays(struct packing *p, const struct source_record *rec, uint64_t *ref)
+{
+	struct generations *g = p->c->snapshot->generations;
+	const struct generation *of;
+	const uint8_t *uid;
+	size_t where;
+
+	if (rec->generation == 0 || source_target(rec) == UINT64_MAX ||
+	    rec->content == CONTENT_LOST)
+		return 0;
+	where = rec->generation - 1;
+	of = &g->items[where];
+	uid = of->manifest.uid;
+	if (CONTENT_FOREIGN(rec->content) != 0) {
+		uid = of->scopes.foreign[CONTENT_FOREIGN(rec->content) - 1];
+		for (where = 0; where < g->count; where++)
+			if (memcmp(g->items[where].manifest.uid, uid, 16) == 0)
+				break;
+	}
+	if (where >= p->c->keep)
+		return 0;
+	return foreign_ref(p, uid, CONTENT_ORDINAL(rec->content), ref) == 0
+		       ? 1
+		       : TAPE_ERR_NOMEM;
+}
+
+/* Adds the row with a content whose labels and variables are those of `form`. */
+static int
+add_content(struct packing *p, struct block_row *row, uint32_t form,
+	    const struct content *content)
+{
+	struct tape_hash hash =
+		body_hash(content->form, content->body, content->canonical_len);
+	uint64_t ref = blocks_contents(p->blocks);
+	bool fresh = false;
+
+	if (!dedup_find(&p->dedup, &hash, &ref, &fresh))
+		return compaction_no_memory(p->c);
+	row->content = ref;
+	return blocks_add(p->blocks, row, form, fresh ? content->body : NULL,
+			  content->canonical_len, p->c->err);
+}
+
+static int
+add_lost(struct packing *p, struct block_row *row)
+{
+	row->content = CONTENT_LOST;
+	return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
+}
+
+static int
+add_own(struct packing *p, const struct source_record *rec, struct block_row *row)
+{
+	struct content content;
+	int r = rec->generation == 0
+			? content_get(p->source, rec, &content, p->c->err)
+			: content_get_canonical(p->source, rec, &content, p->c->err);
+
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	if (r == 0 && rec->generation == 0)
+		r = take_blobs(p, rec, &content);
+	return r == 0 ? add_content(p, row, row->form, &content) : r;
+}
+
+static int
+add_link(struct packing *p, const struct source_record *rec, struct block_row *row)
+{
+	struct source_record target;
+	struct content content;
+	int r;
+
+	/* What it repeats may be in a generation that is not touched. */
+	r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
+	if (r == 1 && target.kind != SOURCE_LINK) {
+		r = stays(p, &target, &row->content);
+		if (r == 1)
+			return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
+	}
+	if (r < 0)
+		return r;
+	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	return r == 0 ? add_content(p, row, row->form, &content) : r;
+}
+
+/* A projection takes its values from a scope that may come after it. */
+static int
+add_projection(struct packing *p, const struct source_record *rec, struct block_row *row)
+{
+	struct source_record target;
+	struct content content;
+	uint32_t form;
+	int r = content_get_canonical(p->source, rec, &content, p->c->err);
+
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	if (r == 0)
+		r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
+	if (r == 0)
+		return add_lost(p, row);
+	if (r < 0)
+		return r;
+	r = stays(p, &target, &row->content);
+	if (r == 1)
+		return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
+	if (r < 0)
+		return r;
+	form = forms_number(&p->forms, &target.form->form);
+	if (form == 0)
+		return compaction_no_memory(p->c);
+	/* The lookup has taken back what content borrowed. */
+	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	return r == 0 ? add_content(p, row, form, &content) : r;
+}
+
+static void
+count_row(struct packing *p, const struct source_record *rec, const struct block_row *row)
+{
+	struct scopepack_session *s = p->session;
+	struct generation_manifest *m = &p->c->manifest;
+
+	if (s->rows == 0) {
+		s->first_seq = row->seq;
+		s->first_time = s->last_time = row->time;
+	}
+	s->last_seq = row->seq;
+	s->first_time = row->time < s->first_time ? row->time : s->first_time;
+	s->last_time = row->time > s->last_time ? row->time : s->last_time;
+	s->rows++;
+	s->links += rec->kind == SOURCE_LINK;
+	s->projections += rec->kind == SOURCE_PROJECTION;
+	s->bookmarks += rec->kind == SOURCE_BOOKMARK;
+	if (m->scopes == 0 || row->time < m->first_time)
+		m->first_time = row->time;
+	if (m->scopes == 0 || row->time > m->last_time)
+		m->last_time = row->time;
+	m->scopes++;
+}
+
+/* From which seq on a crash excuses what is missing. */
+static void
+find_excuse(struct packing *p, const struct source_record *rec)
+{
+	if (p->excused || p->session->state == TAPE_CLOSED ||
+	    !rec->of->ops->excused(rec->of, &rec->place))
+		return;
+	p->session->excused_from = rec->seq;
+	p->excused = true;
+}
+
+static int
+add_record(struct packing *p, struct source_record *rec)
+{
+	struct block_row row = { .session = p->session_count,
+				 .form = (uint32_t)(uintptr_t)rec->form->plan,
+				 .seq = rec->seq,
+				 .kind = rec->kind };
+
+	row.time = source_time(rec);
+	row.target = rec->kind >= SOURCE_LINK ? source_target(rec) : 0;
+	if (p->no_memory || row.form == 0)
+		return compaction_no_memory(p->c);
+	count_row(p, rec, &row);
+	find_excuse(p, rec);
+	switch (rec->kind) {
+	case SOURCE_LINK:
+		return add_link(p, rec, &row);
+	case SOURCE_PROJECTION:
+		return add_projection(p, rec, &row);
+	default:
+		return add_own(p, rec, &row);
+	}
+}
+
+/* ---- sessions ---- */
+
+static int
+progress(struct packing *p)
+{
+	if (++p->rows % PROGRESS_ROWS != 0)
+		return 0;
+	return compaction_progress(p->c, TAPE_COMPACT_PACK, p->rows, 0, p->c->bytes_in,
+				   pack_writer_offset(p->writer) +
+					   blobs_written(p->blobs));
+}
+
+static int
+walk(struct packing *p)
+{
+	struct source_iter iter = { .lo = p->part->lo,
+				    .hi = INT64_MAX,
+				    .want = number_form,
+				    .note = take_note,
+				    .user = p };
+	struct source_record rec;
+	int r = p->source->ops->begin(p->source, &iter, p->c->err);
+
+	while (r == 0 && (r = p->source->ops->next(p->source, &rec, p->c->err)) == 1) {
+		r = add_record(p, &rec);
+		if (r == 0)
+			r = progress(p);
+		if (r != 0)
+			return r;
+	}
+	return r < 0 ? r : p->no_memory ? compaction_no_memory(p->c) : 0;
+}
+
+/* manifest.jsonl of a session that is over, as a section. */
+static int
+keep_manifest(struct packing *p, const struct snapshot_session *s)
+{
+	char path[sizeof s->dir.path + 32];
+	struct pack_bytes made = { 0 };
+	struct os_stat st;
+	uint8_t *text = NULL;
+	int64_t got = 0;
+	int fd = -1, r;
+
+	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, s->dir.path);
+	if (!p->part->complete || os_open_read(p->c->reader->dir.fd, path, &fd) != 0)
+		return 0;
+	r = os_fstat(fd, &st);
+	if (r == 0 && st.size <= PACK_SECTION_MAX) {
+		text = malloc((size_t)st.size + 1);
+		got = text == NULL ? -ENOMEM : os_pread(fd, text, (size_t)st.size, 0);
+	}
+	os_close(&fd);
+	if (text != NULL && got > 0) {
+		r = pack_section_make(p->codec, p->c->options.level, SCOPES_MANIFEST,
+				      p->session_count, 0, text, (size_t)got, &made,
+				      p->c->err);
+		if (r == 0)
+			r = pack_writer_add(p->writer, &made, &p->session->manifest,
+					    p->c->err);
+	} else {
+		r = 0;
+	}
+	pack_bytes_release(&made);
+	free(text);
+	return r;
+}
+
+static int
+one_session(struct packing *p, struct part *part)
+{
+	struct snapshot_session *s = &p->c->snapshot->sessions[part->index];
+	int r;
+
+	p->part = part;
+	p->session = &p->sessions[p->session_count];
+	p->excused = false;
+	memcpy(p->session->id, s->id, sizeof s->id);
+	p->session->excused_from = UINT64_MAX;
+	r = snapshot_open(p->c->snapshot, part->index, &p->source, p->c->err);
+	if (r <= 0)
+		return r;
+	p->source->drop_plan = forget_form;
+	p->session->state = (uint8_t)p->source->ops->facts(p->source)->state;
+	p->session->segments = p->source->ops->facts(p->source)->segments;
+	p->session->bytes = p->source->ops->facts(p->source)->bytes;
+	if (!part->complete)
+		p->session->state = TAPE_LIVE;
+	r = walk(p);
+	p->source->ops->close(p->source);
+	p->source = NULL;
+	if (r == 0)
+		r = keep_manifest(p, s);
+	part->input.first_seq = part->input.last_seq = 0;
+	if (r == 0 && p->session->last_seq > s->packed_seq) {
+		part->input.first_seq = s->packed_seq + 1;
+		part->input.last_seq = p->session->last_seq;
+	}
+	p->session_count++;
+	return r;
+}
+
+/* ---- the whole ---- */
+
+/* A session that shows damage stays raw: the run begins again without it. */
+static int
+refuse_session(struct compaction *c, const struct part *part, const char *why)
+{
+	const struct snapshot_session *s = &c->snapshot->sessions[part->index];
+	uint64_t(*more)[2] = realloc(c->refused, (c->refused_count + 1) * sizeof *more);
+	char text[TAPE_SESSION_TEXT];
+
+	if (more == NULL)
+		return compaction_no_memory(c);
+	c->refused = more;
+	memcpy(more[c->refused_count++], s->id, sizeof s->id);
+	tape_session_text(s->id, text);
+	compaction_event(c, text, 0, "stays raw: %s", why);
+	return TAPE_ERR_DAMAGED;
+}
+
+static int
+all_sessions(struct packing *p)
+{
+	struct compaction *c = p->c;
+	int r = 0;
+
+	for (size_t i = 0; i < c->part_count && r == 0; i++) {
+		struct part *part = &c->parts[i];
+		uint64_t before = tape_reader_damage(c->reader);
+
+		r = one_session(p, part);
+		if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_NOT_FOUND) {
+			struct tape_error why = *c->err;
+
+			r = refuse_session(c, part, why.message);
+		} else if (r == 0 && tape_reader_damage(c->reader) != before) {
+			r = refuse_session(c, part, "it is damaged");
+		}
+	}
+	return r;
+}
+
+static int
+finish_scopes(struct packing *p, struct verify_block **digests, uint32_t *count)
+{
+	struct compaction *c = p->c;
+	struct scopepack_tables t = { .form_count = p->forms.count,
+				      .forms = (const struct form *const *)p->forms.forms,
+				      .sessions = p->sessions,
+				      .session_count = p->session_count,
+				      .foreign = (const uint8_t(*)[16])p->foreign,
+				      .foreign_count = p->foreign_count,
+				      .rows = c->manifest.scopes };
+	struct tape_hash hash;
+	uint64_t root, size;
+	int r = blocks_finish(p->blocks, &t.blocks, digests, count, c->err);
+
+	t.block_count = *count;
+	t.contents = c->manifest.contents = blocks_contents(p->blocks);
+	if (r == 0)
+		r = scopepack_write_tables(p->writer, p->codec, c->options.level, &t,
+					   &root, c->err);
+	if (r == 0) {
+		r = pack_writer_finish(p->writer, root, &size, &hash, c->err);
+		p->writer = NULL;
+	}
+	return r == 0 ? publish_add_file(c, "scopes.pack", size, &hash) : r;
+}
+
+static void
+release(struct packing *p)
+{
+	if (p->source != NULL)
+		p->source->ops->close(p->source);
+	blocks_free(p->blocks);
+	blobs_free(p->blobs);
+	pack_writer_drop(p->writer);
+	pack_codec_free(p->codec);
+	forms_release(&p->forms);
+	dedup_release(&p->dedup);
+	for (uint32_t i = 0; p->sessions != NULL && i < p->c->part_count; i++) {
+		for (size_t n = 0; n < p->sessions[i].note_count; n++) {
+			free((void *)(uintptr_t)p->sessions[i].notes[n].key);
+			free((void *)(uintptr_t)p->sessions[i].notes[n].value);
+		}
+		free(p->sessions[i].notes);
+	}
+	free(p->sessions);
+	free(p->foreign);
+	free(p->values);
+	free(p->hints);
+}
+
+static void
+count_labels(struct packing *p)
+{
+	for (uint32_t i = 0; i < p->forms.context_count; i++) {
+		const struct form *f = p->forms.forms[p->forms.context_firsts[i]];
+
+		for (uint32_t l = 0; l < f->label_count; l++)
+			live_filter_add(p->c->filter, f->labels[l]);
+	}
+	for (uint32_t i = 0; i < p->session_count; i++) {
+		p->c->manifest.links += p->sessions[i].links;
+		p->c->manifest.projections += p->sessions[i].projections;
+		p->c->manifest.bookmarks += p->sessions[i].bookmarks;
+	}
+}
+
+static int
+keep_foreign(struct packing *p)
+{
+	size_t bytes = (size_t)p->foreign_count * 16;
+
+	p->c->manifest.foreign = malloc(bytes + 1);
+	if (p->c->manifest.foreign == NULL)
+		return compaction_no_memory(p->c);
+	if (bytes != 0)
+		memcpy(p->c->manifest.foreign, p->foreign, bytes);
+	p->c->manifest.foreign_count = p->foreign_count;
+	return 0;
+}
+
+int
+pack_all(struct compaction *c)
+{
+	struct packing p = { .c = c };
+	struct pack_id id = { .kind = PACK_SCOPES };
+	struct verify_block *digests = NULL;
+	uint32_t count = 0;
+	int r;
+
+	memcpy(id.tape, c->reader->dir.id, sizeof id.tape);
+	memcpy(id.uid, c->uid, sizeof id.uid);
+	p.codec = pack_codec_new();
+	p.sessions = calloc(c->part_count + 1, sizeof *p.sessions);
+	r = p.codec == NULL || p.sessions == NULL ? compaction_no_memory(c) : 0;
+	if (r == 0)
+		r = pack_writer_open(c->work_fd, "scopes.pack", &id, &p.writer, c->err);
+	if (r == 0)
+		r = blocks_new(p.writer, &p.forms, c->options.level, c->options.jobs,
+			       &p.blocks, c->err);
+	if (r == 0)
+		r = blobs_new(c, &p.blobs);
+	for (size_t i = c->keep; r == 0 && i < c->snapshot->generations->count; i++)
+		r = blobs_carry(p.blobs, &c->snapshot->generations->items[i]);
+	if (r == 0)
+		r = all_sessions(&p);
+	if (r == 0)
+		r = finish_scopes(&p, &digests, &count);
+	if (r == 0)
+		r = blobs_finish(p.blobs);
+	if (r == 0) {
+		count_labels(&p);
+		r = keep_foreign(&p);
+	}
+	if (r == 0)
+		r = verify_all(c, digests, count);
+	release(&p);
+	return r;
+}

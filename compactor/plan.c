@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which sessions, segments and generations take part, and the uid that follows from them. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compactor/compaction.h"
+#include "format/error.h"
+#include "format/hash.h"
+#include "format/le.h"
+#include "format/path.h"
+#include "format/segment.h"
+
+#define SMALL_GENERATIONS 8u
+
+/* ---- freezing ---- */
+
+int
+plan_freeze(struct compaction *c, const char *path)
+{
+	struct frozen_list *l = &c->frozen;
+	struct frozen *f;
+	int r;
+
+	if (l->count == l->cap) {
+		size_t cap = l->cap == 0 ? 64 : l->cap * 2;
+		struct frozen *more = realloc(l->items, cap * sizeof *more);
+
+		if (more == NULL)
+			return compaction_no_memory(c);
+		l->items = more;
+		l->cap = cap;
+	}
+	f = &l->items[l->count];
+	memset(f, 0, sizeof *f);
+	(void)snprintf(f->path, sizeof f->path, "%s", path);
+	r = os_stat(c->reader->dir.fd, path, &f->st);
+	if (r != 0)
+		return error_io(c->err, r, path, "cannot look at the segment");
+	l->count++;
+	return 0;
+}
+
+static int
+freeze_segments(struct compaction *c, const struct snapshot_session *s, struct part *part,
+		uint32_t logs)
+{
+	char name[PATH_SEGMENT_TEXT], path[sizeof s->dir.path + PATH_SEGMENT_TEXT + 1];
+	int r = 0;
+
+	part->input.log_first = logs == 0 ? 0 : s->dir.logs[0];
+	part->input.log_count = logs;
+	for (uint32_t i = 0; i < logs && r == 0; i++) {
+		path_segment(s->dir.logs[i], false, name);
+		(void)snprintf(path, sizeof path, "%s/%s", s->dir.path, name);
+		r = plan_freeze(c, path);
+		if (r == 0)
+			part->input.bytes += c->frozen.items[c->frozen.count - 1].st.size;
+	}
+	/* Blob segments go with the last of the session. */
+	for (size_t i = 0; part->complete && i < s->dir.blob_log_count && r == 0; i++) {
+		path_segment(s->dir.blob_logs[i], true, name);
+		(void)snprintf(path, sizeof path, "%s/%s", s->dir.path, name);
+		r = plan_freeze(c, path);
+		if (r == 0)
+			part->input.bytes += c->frozen.items[c->frozen.count - 1].st.size;
+	}
+	if (part->complete && s->dir.blob_log_count != 0) {
+		part->input.blob_first = s->dir.blob_logs[0];
+		part->input.blob_count = s->dir.blob_logs[s->dir.blob_log_count - 1] -
+					 s->dir.blob_logs[0] + 1;
+	}
+	c->bytes_in += part->input.bytes;
+	return r;
+}
+
+/* ---- sessions ---- */
+
+/* Does the segment end with an END frame? */
+static bool
+sealed(struct compaction *c, const struct snapshot_session *s, size_t index)
+{
+	uint8_t header[SEGMENT_HEADER], buf[FRAME_HEADER + END_PAYLOAD];
+	char name[PATH_SEGMENT_TEXT], path[sizeof s->dir.path + PATH_SEGMENT_TEXT + 1];
+	struct segment_key key;
+	struct segment_id id;
+	struct frame frame;
+	struct os_stat st;
+	bool end = false;
+	int fd = -1;
+
+	path_segment(s->dir.logs[index], false, name);
+	(void)snprintf(path, sizeof path, "%s/%s", s->dir.path, name);
+	if (os_open_read(c->reader->dir.fd, path, &fd) != 0)
+		return false;
+	if (os_fstat(fd, &st) == 0 && st.size >= sizeof header + sizeof buf &&
+	    os_pread(fd, header, sizeof header, 0) == (int64_t)sizeof header &&
+	    segment_header_read(header, &id, &key, NULL) == 0 &&
+	    os_pread(fd, buf, sizeof buf, st.size - sizeof buf) == (int64_t)sizeof buf)
+		end = frame_header_read(&key, buf, st.size - sizeof buf, &frame) &&
+		      frame.kind == FRAME_END && frame.payload_bytes == END_PAYLOAD;
+	os_close(&fd);
+	return end;
+}
+
+static bool
+assumed_dead(const struct compaction *c, const uint64_t id[2])
+{
+	char text[TAPE_SESSION_TEXT];
+
+	tape_session_text(id, text);
+	for (size_t i = 0; i < c->options.assume_dead_count; i++) {
+		size_t len = strlen(c->options.assume_dead[i]);
+
+		if (len != 0 && strncmp(text, c->options.assume_dead[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+was_refused(const struct compaction *c, const uint64_t id[2])
+{
+	for (size_t i = 0; i < c->refused_count; i++)
+		if (memcmp(c->refused[i], id, sizeof c->refused[i]) == 0)
+			return true;
+	return false;
+}
+
+/* First seq of a session that is in a generation from `keep` on; 0 = none is. */
+static int
+merged_from(struct compaction *c, const struct snapshot_session *s, uint64_t *seq)
+{
+	struct generations *g = c->snapshot->generations;
+
+	*seq = 0;
+	for (size_t i = 0; i < s->generation_count && *seq == 0; i++) {
+		const struct scopepack *p = &g->items[s->generations[i]].scopes;
+
+		if (s->generations[i] < c->keep)
+			continue;
+		*seq = p->sessions[s->entries[i]].first_seq;
+		if (*seq == 0) /* it has notes only */
+			*seq = s->packed_seq + 1;
+	}
+	return 0;
+}
+
+static int
+session_state(struct compaction *c, size_t index, int *state)
+{
+	struct source *source = NULL;
+	int r = snapshot_open(c->snapshot, index, &source, c->err);
+
+	*state = TAPE_LIVE;
+	if (r == 1) {
+		*state = source->ops->facts(source)->state;
+		source->ops->close(source);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* How many of its logs may be taken, and whether it is over. */
+static int
+takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
+{
+	struct snapshot_session *s = &c->snapshot->sessions[index];
+	char text[TAPE_SESSION_TEXT];
+	int state, r;
+
+	*logs = 0;
+	*complete = false;
+	if (s->dir.log_count == 0 || was_refused(c, s->id))
+		return 0;
+	r = session_state(c, index, &state);
+	if (r != 0)
+		return r;
+	*complete = state != TAPE_LIVE || assumed_dead(c, s->id);
+	while (*logs < s->dir.log_count && (*complete || sealed(c, s, *logs)))
+		++*logs;
+	if (!*complete) {
+		tape_session_text(s->id, text);
+		compaction_event(c, text, 0,
+				 "may still be recorded: %u of its %zu segments are over",
+				 (unsigned)*logs, s->dir.log_count);
+		c->result->left_raw++;
+	}
+	return 0;
+}
+
+static int
+consider(struct compaction *c, size_t index)
+{
+	struct snapshot_session *s = &c->snapshot->sessions[index];
+	struct part *part = &c->parts[c->part_count];
+	uint64_t merged;
+	uint32_t logs;
+	int r = takeable(c, index, &logs, &part->complete);
+
+	if (r == 0)
+		r = merged_from(c, s, &merged);
+	if (r != 0)
+		return r;
+	part->index = index;
+	part->raw = logs != 0;
+	memcpy(part->input.session, s->id, sizeof s->id);
+	part->input.complete = part->complete;
+	part->lo = merged != 0 ? merged : s->packed_seq + 1;
+	if (!part->raw && merged == 0)
+		return 0;
+	if (!part->raw) /* over if what is merged says so */
+		for (size_t i = 0; i < s->input_count; i++)
+			part->complete |= s->inputs[i]->complete;
+	/* What is not taken is not read either. */
+	s->dir.log_count = logs;
+	r = part->raw ? freeze_segments(c, s, part, logs) : 0;
+	c->part_count++;
+	return r;
+}
+
+/* ---- generations ---- */
+
+static size_t
+choose_keep(const struct compaction *c, bool any_raw)
+{
+	size_t count = c->snapshot->generations->count;
+
+	if ((c->options.flags & TAPE_COMPACT_FULL) != 0)
+		return count + any_raw > 1 ? 0 : count;
+	/* Later ones may take contents from earlier ones: those merged are the last. */
+	return count + any_raw > SMALL_GENERATIONS ? 0 : count;
+}
+
+static int
+need_all(struct compaction *c)
+{
+	struct generations *g = c->snapshot->generations;
+	int r = 0;
+
+	for (size_t i = 0; i < g->count && r == 0; i++) {
+		if (g->items[i].lost)
+			return error_set(c->err, TAPE_ERR_DAMAGED, g->items[i].path, 0,
+					 "a generation cannot be read; tape-check says "
+					 "what is wrong with it");
+		r = generation_need(g, i, c->err);
+	}
+	return r;
+}
+
+static void
+make_uid(struct compaction *c)
+{
+	struct hash_stream *h = hash_stream_new();
+	static const char what[] = "tape generation 1";
+	struct tape_hash hash = { { 0 } };
+	uint8_t buf[64];
+
+	if (h == NULL)
+		return;
+	hash_stream_reset(h);
+	hash_stream_add(h, what, sizeof what - 1);
+	hash_stream_add(h, c->reader->dir.id, 16);
+	put_le32(buf, (uint32_t)c->options.level);
+	hash_stream_add(h, buf, 4);
+	for (size_t i = 0; i < c->part_count; i++) {
+		const struct generation_input *in = &c->parts[i].input;
+
+		if (!c->parts[i].raw)
+			continue;
+		put_le64(buf, in->session[0]);
+		put_le64(buf + 8, in->session[1]);
+		put_le64(buf + 16, in->log_first);
+		put_le64(buf + 24, in->log_count);
+		put_le64(buf + 32, in->blob_first);
+		put_le64(buf + 40, in->blob_count);
+		put_le64(buf + 48, in->bytes);
+		hash_stream_add(h, buf, 56);
+	}
+	for (size_t i = c->keep; i < c->snapshot->generations->count; i++)
+		hash_stream_add(h, c->snapshot->generations->items[i].manifest.uid, 16);
+	hash = hash_stream_end(h);
+	hash_stream_free(h);
+	memcpy(c->uid, hash.byte, sizeof c->uid);
+}
+
+/* Is there anything raw that may be taken? */
+static int
+any_takeable(struct compaction *c, bool *any)
+{
+	for (size_t i = 0; i < c->snapshot->count && !*any; i++) {
+		const struct snapshot_session *s = &c->snapshot->sessions[i];
+
+		if (s->dir.log_count != 0 && !was_refused(c, s->id)) {
+			int state, r = session_state(c, i, &state);
+
+			if (r != 0)
+				return r;
+			*any = state != TAPE_LIVE || assumed_dead(c, s->id) ||
+			       sealed(c, s, 0);
+		}
+	}
+	return 0;
+}
+
+int
+plan_make(struct compaction *c)
+{
+	bool any = false;
+	int r = snapshot_take(c->reader, &c->snapshot, c->err);
+
+	if (r == 0)
+		r = need_all(c);
+	if (r == 0)
+		r = any_takeable(c, &any);
+	if (r != 0)
+		return r;
+	c->keep = choose_keep(c, any);
+	c->parts = calloc(c->snapshot->count + 1, sizeof *c->parts);
+	if (c->parts == NULL)
+		return compaction_no_memory(c);
+	for (size_t i = 0; i < c->snapshot->count && r == 0; i++)
+		r = consider(c, i);
+	/* One generation alone is what it was. */
+	if (!any && c->snapshot->generations->count - c->keep <= 1)
+		c->part_count = 0;
+	make_uid(c);
+	return r;
+}
+
+void
+plan_release(struct compaction *c)
+{
+	snapshot_free(c->snapshot);
+	c->snapshot = NULL;
+	free(c->parts);
+	c->parts = NULL;
+	c->part_count = 0;
+	free(c->frozen.items);
+	memset(&c->frozen, 0, sizeof c->frozen);
+	c->bytes_in = 0;
+}

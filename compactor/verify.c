@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was written is read again, from the files, before anything is said about it. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compactor/compaction.h"
+#include "format/blobpack.h"
+#include "format/error.h"
+#include "format/hash.h"
+#include "format/le.h"
+
+#define ROW_BYTES 45u
+
+static size_t
+row_bytes(const struct block_row *row, uint8_t *at)
+{
+	put_le32(at, row->session);
+	put_le32(at + 4, row->form);
+	put_le64(at + 8, row->seq);
+	put_le64(at + 16, row->target);
+	put_le64(at + 24, row->content);
+	put_le64(at + 32, (uint64_t)row->time);
+	put_le32(at + 40, row->kind);
+	return 44;
+}
+
+struct tape_hash
+verify_digest(const struct block_row *rows, uint32_t row_count,
+	      const struct block_content *contents, uint32_t content_count)
+{
+	struct hash_stream *stream = hash_stream_new();
+	struct tape_hash digest = { { 0 } };
+	uint8_t buf[128 * ROW_BYTES];
+	size_t len = 0;
+
+	if (stream == NULL)
+		return digest;
+	hash_stream_reset(stream);
+	for (uint32_t i = 0; i < row_count; i++) {
+		len += row_bytes(&rows[i], buf + len);
+		if (len + ROW_BYTES > sizeof buf || i + 1 == row_count) {
+			hash_stream_add(stream, buf, len);
+			len = 0;
+		}
+	}
+	for (uint32_t i = 0; i < content_count; i++) {
+		put_le32(buf, contents[i].form);
+		put_le32(buf + 4, contents[i].len);
+		hash_stream_add(stream, buf, 8);
+		hash_stream_add(stream, contents[i].canonical, contents[i].len);
+	}
+	digest = hash_stream_end(stream);
+	hash_stream_free(stream);
+	return digest;
+}
+
+/* ---- blocks, by several threads ---- */
+
+struct check {
+	const struct scopepack *pack;
+	const struct verify_block *blocks;
+	_Atomic uint32_t next;
+	_Atomic int status;
+	pthread_mutex_t lock;
+	struct tape_error why;
+};
+
+static void
+check_failed(struct check *k, int status, const struct tape_error *why)
+{
+	pthread_mutex_lock(&k->lock);
+	if (atomic_load(&k->status) == 0)
+		k->why = *why;
+	atomic_store(&k->status, status);
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void *
+check_blocks(void *arg)
+{
+	struct check *k = arg;
+	struct pack_codec *codec = pack_codec_new();
+	struct block_all all = { 0 };
+	struct tape_error why = { 0 };
+	int r = codec == NULL ? error_set(&why, TAPE_ERR_NOMEM, NULL, 0,
+					  "no memory to verify what was written")
+			      : 0;
+
+	while (r == 0 && atomic_load(&k->status) == 0) {
+		uint32_t n = atomic_fetch_add(&k->next, 1);
+		struct tape_hash digest;
+
+		if (n >= k->pack->block_count)
+			break;
+		r = block_decode(k->pack, codec, n, &all, &why);
+		if (r != 0)
+			break;
+		digest = verify_digest(all.rows, all.row_count, all.contents,
+				       all.content_count);
+		if (!hash_equal(&digest, &k->blocks[n].digest))
+			r = error_set(&why, TAPE_ERR_DAMAGED, k->pack->pack.file,
+				      k->pack->blocks[n].start,
+				      "a block does not read back as it was written");
+	}
+	if (r != 0)
+		check_failed(k, r, &why);
+	block_all_release(&all);
+	pack_codec_free(codec);
+	return NULL;
+}
+
+static int
+check_scopes(struct compaction *c, const struct verify_block *blocks, size_t count,
+	     int fd, uint64_t size, const char *path)
+{
+	struct block_source source = block_from_fd(&fd, size);
+	struct pack_id id = { .kind = PACK_SCOPES };
+	struct pack_codec *codec = pack_codec_new();
+	struct scopepack pack;
+	struct check k = { .pack = &pack, .blocks = blocks };
+	pthread_t threads[64];
+	unsigned started = 0;
+	int r;
+
+	if (codec == NULL)
+		return compaction_no_memory(c);
+	memcpy(id.tape, c->reader->dir.id, sizeof id.tape);
+	memcpy(id.uid, c->uid, sizeof id.uid);
+	r = scopepack_open(&source, path, &id, codec, &pack, c->err);
+	pack_codec_free(codec);
+	if (r != 0)
+		return r;
+	if (pack.block_count != count || pack.rows != c->manifest.scopes)
+		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
+			      "the pack does not read back as it was written");
+	pthread_mutex_init(&k.lock, NULL);
+	while (r == 0 && started + 1 < c->options.jobs && started < 64 &&
+	       pthread_create(&threads[started], NULL, check_blocks, &k) == 0)
+		started++;
+	if (r == 0)
+		(void)check_blocks(&k);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	pthread_mutex_destroy(&k.lock);
+	if (r == 0 && (r = atomic_load(&k.status)) != 0)
+		*c->err = k.why;
+	scopepack_close(&pack);
+	return r;
+}
+
+/* ---- blobs ---- */
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct blobpack_entry *const *x = a, *const *y = b;
+
+	if ((*x)->frame != (*y)->frame)
+		return (*x)->frame < (*y)->frame ? -1 : 1;
+	return (*x)->within < (*y)->within ? -1 : (*x)->within > (*y)->within;
+}
+
+static int
+check_blob(struct blobpack *p, const struct blobpack_entry *e, const char *path,
+	   uint8_t *buf, struct hash_stream *stream, struct tape_error *err)
+{
+	struct tape_hash is;
+	int r = 0;
+
+	hash_stream_reset(stream);
+	for (uint64_t at = 0; at < e->size && r == 0; at += 1u << 20) {
+		size_t len = e->size - at < 1u << 20 ? (size_t)(e->size - at) : 1u << 20;
+
+		r = blobpack_read(p, e, buf, at, len, err);
+		if (r == 0)
+			hash_stream_add(stream, buf, len);
+	}
+	if (r != 0)
+		return r;
+	is = hash_stream_end(stream);
+	return hash_equal(&is, &e->hash)
+		       ? 0
+		       : error_set(err, TAPE_ERR_DAMAGED, path, e->frame,
+				   "a blob does not read back as it was written");
+}
+
+static int
+check_blobs(struct compaction *c, int fd, uint64_t size, const char *path)
+{
+	struct block_source source = block_from_fd(&fd, size);
+	struct blobpack *p = NULL;
+	const struct blobpack_entry **order = NULL;
+	struct hash_stream *stream = hash_stream_new();
+	uint8_t *buf = malloc(1u << 20);
+	size_t count = 0;
+	int r = stream == NULL || buf == NULL ? compaction_no_memory(c) : 0;
+
+	if (r == 0)
+		r = blobpack_open(&source, path, c->reader->dir.id, &p, c->err);
+	if (r == 0) {
+		count = blobpack_count(p);
+		order = malloc((count + 1) * sizeof *order);
+		r = order == NULL ? compaction_no_memory(c) : 0;
+	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		order[i] = blobpack_entry_at(p, i);
+	if (r == 0 && count != 0)
+		qsort(order, count, sizeof(*order), by_place);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = check_blob(p, order[i], path, buf, stream, c->err);
+	blobpack_close(p);
+	hash_stream_free(stream);
+	free(order);
+	free(buf);
+	return r;
+}
+
+int
+verify_all(struct compaction *c, const struct verify_block *blocks, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->manifest.file_count && r == 0; i++) {
+		const struct generation_file *f = &c->manifest.files[i];
+		char path[sizeof c->work + sizeof f->name + 1];
+		struct os_stat st;
+		int fd = -1;
+
+		(void)snprintf(path, sizeof path, "%s/%s", c->work, f->name);
+		r = os_open_read(c->work_fd, f->name, &fd);
+		if (r == 0)
+			r = os_fstat(fd, &st);
+		if (r != 0)
+			r = error_io(c->err, r, path,
+				     "cannot read back what was written");
+		else if (st.size != f->size)
+			r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
+				      "the file has another size than was written");
+		else if (strcmp(f->name, "scopes.pack") == 0)
+			r = check_scopes(c, blocks, count, fd, st.size, path);
+		else if (strncmp(f->name, "blobs-", 6) == 0)
+			r = check_blobs(c, fd, st.size, path);
+		os_close(&fd);
+	}
+	return r;
+}
