@@ -116,17 +116,17 @@ packed_now(const struct blobs *b, const struct tape_hash *hash)
 
 /* Generations that stay or come along have their blobs already. */
 static bool
-in_generations(const struct blobs *b, const struct tape_hash *hash)
+in_generations(const struct blobs *b, const struct tape_hash *hash, uint64_t size)
 {
 	struct generations *g = b->c->snapshot->generations;
 
-	return g->count != 0 && generations_blob(g, hash, 0, NULL, NULL) == 0;
+	return g->count != 0 && generations_blob(g, hash, size, NULL, NULL) == 0;
 }
 
 bool
-blobs_known(const struct blobs *b, const struct tape_hash *hash)
+blobs_known(const struct blobs *b, const struct tape_hash *hash, uint64_t size)
 {
-	return packed_now(b, hash) || in_generations(b, hash);
+	return packed_now(b, hash) || in_generations(b, hash, size);
 }
 
 /* ---- packs ---- */

@@ -10,7 +10,7 @@ struct blobs;
 int blobs_new(struct compaction *c, struct blobs **out);
 void blobs_free(struct blobs *b); /* NULL is fine; unfinished packs are dropped */
 /* Is it packed already, in this run or in a generation that goes on? */
-bool blobs_known(const struct blobs *b, const struct tape_hash *hash);
+bool blobs_known(const struct blobs *b, const struct tape_hash *hash, uint64_t size);
 /* Bytes at hand, verified by whoever has them. */
 int blobs_add(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 	      const void *data, uint64_t size);

@@ -140,7 +140,7 @@ take_blob(struct packing *p, const struct source_record *rec, const struct tape_
 	uint8_t *data = NULL;
 	int r;
 
-	if (blobs_known(p->blobs, &v->hash))
+	if (blobs_known(p->blobs, &v->hash, v->size))
 		return 0;
 	if (v->data != NULL) {
 		struct tape_hash is = hash_bytes(v->data, (size_t)v->size);

@@ -472,14 +472,18 @@ static int
 look_at_blob(void *user, const char *name)
 {
 	struct blob_sweep *s = user;
-	char hex[TAPE_HASH_TEXT];
+	char hex[TAPE_HASH_TEXT], path[PATH_BLOB_TEXT];
 	struct tape_hash hash;
+	struct os_stat st;
 
 	if (strlen(name) != 30)
 		return 0;
 	(void)snprintf(hex, sizeof hex, "%s%s", s->prefix, name);
-	if (!path_parse_hash(hex, &hash) ||
-	    generations_blob(s->set, &hash, 0, NULL, NULL) != 0)
+	if (!path_parse_hash(hex, &hash))
+		return 0;
+	path_blob(&hash, path);
+	if (os_stat(s->c->reader->dir.fd, path, &st) != 0 || !st.regular ||
+	    generations_blob(s->set, &hash, st.size, NULL, NULL) != 0)
 		return 0;
 	if (s->count == s->cap) {
 		size_t cap = s->cap == 0 ? 64 : s->cap * 2;

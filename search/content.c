@@ -57,8 +57,8 @@ body_of(const struct source_record *rec, bool tail, struct content *out,
 }
 
 /* A projection lists variables of its target, under the same labels. */
-static bool
-is_subset(const struct form *own, const struct form *of)
+bool
+content_is_subset(const struct form *own, const struct form *of)
 {
 	if (own->label_count != of->label_count || own->var_count > of->var_count)
 		return false;
@@ -88,7 +88,7 @@ project(struct source *source, const struct source_record *rec, uint64_t target_
 	if (r == 0)
 		return missing(rec, target_seq, out);
 	if (target.kind != SOURCE_SCOPE ||
-	    !is_subset(&rec->form->form, &target.form->form))
+	    !content_is_subset(&rec->form->form, &target.form->form))
 		return misfit(rec, out);
 	r = body_of(&target, tail, out, err);
 	out->mapped = true;

@@ -27,6 +27,8 @@ int content_get(struct source *source, const struct source_record *rec,
 /* The same without the bytes of long values, where that is cheaper: they count by their hash. */
 int content_get_canonical(struct source *source, const struct source_record *rec,
 			  struct content *out, struct tape_error *err);
+/* Are the variables of a form among those of another, under the same labels? */
+bool content_is_subset(const struct form *own, const struct form *of);
 /* Checks the body; false: reported, and content->lost is set. */
 bool content_check(struct content *content);
 /* Index in content->form of variable `index` of the scope's own form, or -1. */

@@ -8,20 +8,21 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "search/eval.h"
-#include "search/raw.h"
 #include "search/reader.h"
 #include "search/scope.h"
+#include "search/snapshot.h"
 
 #define MEMO_BYTES (64u << 20)
+#define STALE_MAX 8u /* looks at the tape without getting any further */
 
 struct tape_cursor {
 	struct tape_reader *reader;
 	const struct tape_query *query;
 	struct tape_find_options options;
-	struct tapedir_session *sessions;
-	size_t session_count;
-	uint64_t **sizes;      /* of the logs of each session, as of tape_find */
-	size_t left;	       /* sessions not begun yet */
+	struct snapshot *snapshot; /* as of tape_find, or of the last compaction since */
+	size_t left;		   /* sessions not begun yet */
+	struct tape_pos last;	   /* given; zero = none */
+	unsigned stale;	       /* how often files were gone since something was given */
 	struct source *source; /* NULL: none is open */
 	struct plan_session session;
 	struct eval eval;
@@ -44,45 +45,18 @@ in_bounds(const struct tape_cursor *c, const uint64_t id[2])
 }
 
 static int
-take_sizes(struct tape_cursor *c, size_t index, struct tape_error *err)
-{
-	const struct tapedir_session *dir = &c->sessions[index];
-	char name[PATH_SEGMENT_TEXT];
-	struct os_stat st;
-	int fd = -1, r;
-
-	c->sizes[index] = calloc(dir->log_count + 1, sizeof **c->sizes);
-	if (c->sizes[index] == NULL)
-		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
-	r = os_open_dir(c->reader->dir.fd, dir->path, false, &fd);
-	for (size_t i = 0; i < dir->log_count; i++) {
-		int one = r;
-
-		path_segment(dir->logs[i], false, name);
-		if (r == 0)
-			one = os_stat(fd, name, &st);
-		/* What cannot be looked at cannot be opened either, and is told then. */
-		c->sizes[index][i] = one == 0 ? st.size : one == -ENOENT ? 0 : UINT64_MAX;
-	}
-	os_close(&fd);
-	return 0;
-}
-
-static int
 take_snapshot(struct tape_cursor *c, struct tape_error *err)
 {
-	int r = tapedir_list(&c->reader->dir, &c->sessions, &c->session_count, err);
+	static const uint64_t least[2], most[2] = { UINT64_MAX, UINT64_MAX };
+	const uint64_t *lo = c->options.after.session, *hi = c->options.upto.session;
+	int r;
 
-	if (r != 0)
-		return r;
-	c->sizes = calloc(c->session_count + 1, sizeof *c->sizes);
-	if (c->sizes == NULL)
-		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
-	for (size_t i = 0; i < c->session_count; i++)
-		if (in_bounds(c, c->sessions[i].id) && (r = take_sizes(c, i, err)) != 0)
-			return r;
-	c->left = c->session_count;
-	return 0;
+	r = snapshot_take_between(c->reader, lo[0] == 0 ? least : lo,
+				  c->options.upto.seq == 0 ? most : hi, &c->snapshot,
+				  err);
+	if (r == 0)
+		c->left = c->snapshot->count;
+	return r;
 }
 
 /* ---- one session after the other ---- */
@@ -143,21 +117,21 @@ seq_bounds(const struct tape_cursor *c, struct source_iter *iter)
 static int
 enter_session(struct tape_cursor *c, size_t index, struct tape_error *err)
 {
-	struct tapedir_session *dir = &c->sessions[index];
+	const struct snapshot_session *s = &c->snapshot->sessions[index];
 	struct source_iter iter = {
-		.want = want_form, .user = c, .session = &c->session, .lean = true
+		.want = want_form, .user = c, .lean = true, .session = &c->session
 	};
 	int r;
 
-	if (c->sizes[index] == NULL)
+	if (!in_bounds(c, s->id))
 		return 0;
-	memcpy(c->session.id, dir->id, sizeof dir->id);
-	tape_session_text(dir->id, c->session.text);
-	c->session.from_last = c->session_count - 1 - index;
+	memcpy(c->session.id, s->id, sizeof s->id);
+	tape_session_text(s->id, c->session.text);
+	c->session.from_last = c->snapshot->count - 1 - index;
 	c->session.facts = NULL;
 	if (plan_session_resolve(&c->session) == PLAN_NO)
 		return 0;
-	r = raw_open(c->reader, dir, c->sizes[index], &c->source, err);
+	r = snapshot_open(c->snapshot, index, &c->source, err);
 	if (r != 1)
 		return r;
 	c->source->drop_plan = plan_free;
@@ -179,7 +153,7 @@ next_session(struct tape_cursor *c, struct tape_error *err)
 	while (c->left > 0) {
 		size_t index = (c->options.flags & TAPE_FIND_REVERSE) != 0
 				       ? c->left - 1
-				       : c->session_count - c->left;
+				       : c->snapshot->count - c->left;
 		int r;
 
 		c->left--;
@@ -215,7 +189,7 @@ showable(struct tape_cursor *c)
 
 /* 1 = c->rec matches, 0 = the end. */
 static int
-advance(struct tape_cursor *c, struct tape_error *err)
+step(struct tape_cursor *c, struct tape_error *err)
 {
 	for (;;) {
 		int r = c->source == NULL ? 0
@@ -235,6 +209,64 @@ advance(struct tape_cursor *c, struct tape_error *err)
 		if (r < 0 || (r == 1 && showable(c)))
 			return r;
 	}
+}
+
+/* The greatest position below one. */
+static struct tape_pos
+before(const struct tape_pos *pos)
+{
+	struct tape_pos p = *pos;
+
+	if (--p.seq != 0)
+		return p;
+	p.seq = INT64_MAX;
+	p.session[0] -= p.session[1] == 0;
+	p.session[1] = p.session[1] == 0 ? UINT32_MAX : p.session[1] - 1;
+	return p;
+}
+
+/*
+ * Files were replaced under a walk: the tape is looked at anew, and the walk goes
+ * on behind the last position that it gave. Positions never change.
+ */
+static int
+renew(struct tape_cursor *c, struct tape_error *err)
+{
+	if (++c->stale > STALE_MAX)
+		return TAPE_ERR_NOT_FOUND;
+	leave_session(c);
+	snapshot_free(c->snapshot);
+	c->snapshot = NULL;
+	if (c->last.seq != 0) {
+		if ((c->options.flags & TAPE_FIND_REVERSE) == 0) {
+			c->options.after = c->last;
+		} else {
+			c->options.upto = before(&c->last);
+		}
+	}
+	return take_snapshot(c, err);
+}
+
+static int
+advance(struct tape_cursor *c, struct tape_error *err)
+{
+	struct tape_error why = { 0 };
+	int r;
+
+	while ((r = step(c, &why)) < 0 && snapshot_stale(r, &why)) {
+		int again = renew(c, &why);
+
+		if (again != 0)
+			break;
+	}
+	if (r < 0 && err != NULL)
+		*err = why;
+	if (r == 1) {
+		memcpy(c->last.session, c->session.id, sizeof c->last.session);
+		c->last.seq = c->rec.seq;
+		c->stale = 0;
+	}
+	return r;
 }
 
 /* ---- public ---- */
@@ -312,9 +344,6 @@ tape_cursor_close(struct tape_cursor *c)
 	scope_release(&c->scope);
 	eval_release(&c->eval);
 	free(c->session.answers);
-	for (size_t i = 0; c->sizes != NULL && i < c->session_count; i++)
-		free(c->sizes[i]);
-	free(c->sizes);
-	tapedir_free_sessions(c->sessions, c->session_count);
+	snapshot_free(c->snapshot);
 	free(c);
 }

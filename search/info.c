@@ -13,9 +13,9 @@
 #include "format/path.h"
 #include "search/content.h"
 #include "search/info_table.h"
-#include "search/raw.h"
 #include "search/reader.h"
 #include "search/seqmap.h"
+#include "search/snapshot.h"
 
 #define SIZES_BYTES (64u << 20)
 
@@ -430,6 +430,67 @@ read_manifest(struct build *b, const struct tapedir_session *dir, struct tape_er
 	return 0;
 }
 
+/* The same from a generation, where the directory of the session is gone. */
+static int
+packed_manifest(struct build *b, struct snapshot *snapshot, size_t index,
+		struct tape_error *err)
+{
+	const struct snapshot_session *s = &snapshot->sessions[index];
+	struct generations *g = snapshot->generations;
+	struct pack_bytes raw = { 0 };
+	struct tape_error why = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < s->generation_count && r == 0; i++) {
+		const struct generation *of = &g->items[s->generations[i]];
+		struct block_memory memory;
+		struct block_source source;
+		uint64_t bad = 0;
+
+		r = scopepack_manifest(&of->scopes, generations_codec(g), s->entries[i],
+				       &raw, &why);
+		if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_TOO_NEW) {
+			reader_report(
+				b->reader, TAPE_DAMAGE_MET, why.file, why.offset, 0,
+				"%.300s; what the manifest of a session said is lost",
+				why.message);
+			r = 0;
+			continue;
+		}
+		memory = (struct block_memory){ raw.data, raw.len };
+		source = block_from_memory(&memory);
+		if (r == 0 && raw.len != 0)
+			r = manifest_read(&source, manifest_line, b, &bad, &why);
+	}
+	pack_bytes_release(&raw);
+	if (r != 0 && err != NULL)
+		*err = why;
+	return r;
+}
+
+static void
+count_packed(struct build *b, const struct generations *g)
+{
+	b->info.generations = g->count;
+	for (size_t i = 0; i < g->count; i++) {
+		const struct generation_manifest *m = &g->items[i].manifest;
+
+		b->info.packed_scopes += m->scopes;
+		b->info.packed_contents += m->contents;
+		b->info.packed_blob_bytes += m->raw_blob_bytes;
+		for (size_t k = 0; k < m->file_count; k++) {
+			bool blobs = strncmp(m->files[k].name, "blobs-", 6) == 0;
+			bool index = strncmp(m->files[k].name, "index", 5) == 0;
+
+			*(blobs	  ? &b->info.blob_pack_bytes
+			  : index ? &b->info.index_bytes
+				  : &b->info.scope_pack_bytes) += m->files[k].size;
+		}
+		for (size_t k = 0; k < m->input_count; k++)
+			b->info.replaced_bytes += m->inputs[k].bytes;
+	}
+}
+
 /* ---- sessions ---- */
 
 static int
@@ -480,13 +541,15 @@ add_session(struct build *b)
 }
 
 static int
-one_session(struct build *b, struct tapedir_session *dir, struct tape_error *err)
+one_session(struct build *b, struct snapshot *snapshot, size_t index,
+	    struct tape_error *err)
 {
+	const struct tapedir_session *dir = &snapshot->sessions[index].dir;
 	struct source *source = NULL;
 	int r;
 
 	b->now = &b->sessions[b->info.session_count];
-	memcpy(b->now->id, dir->id, sizeof dir->id);
+	memcpy(b->now->id, snapshot->sessions[index].id, sizeof b->now->id);
 	b->now->name = b->now->host = b->now->job = b->now->library = b->now->sync = "";
 	b->now->argv = b->now->cwd = b->now->git_commit = b->now->user = "";
 	b->now->git_dirty = -1;
@@ -494,7 +557,7 @@ one_session(struct build *b, struct tapedir_session *dir, struct tape_error *err
 	b->now->state = TAPE_LIVE;
 	info_keys_release(&b->notes);
 	seqmap_clear(&b->sizes);
-	r = raw_open(b->reader, dir, NULL, &source, err);
+	r = snapshot_open(snapshot, index, &source, err);
 	if (r < 0)
 		return r;
 	if (r == 1) {
@@ -506,7 +569,9 @@ one_session(struct build *b, struct tapedir_session *dir, struct tape_error *err
 			return r;
 	}
 	/* Of a directory that may not be looked into it is told once. */
-	r = dir->error != 0 ? 0 : read_manifest(b, dir, err);
+	if (dir->error == 0)
+		r = dir->path[0] != '\0' ? read_manifest(b, dir, err)
+					 : packed_manifest(b, snapshot, index, err);
 	if (r == 0)
 		add_session(b);
 	return r;
@@ -552,7 +617,7 @@ finish(struct build *b)
 int
 tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
 {
-	struct tapedir_session *sessions = NULL;
+	struct snapshot *snapshot = NULL;
 	size_t count = 0;
 	struct build *b;
 	int r;
@@ -561,9 +626,10 @@ tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_e
 		return error_set(
 			err, TAPE_ERR_MISUSE, NULL, 0,
 			"tape_info_read needs a reader and a place for the answer");
-	r = tapedir_list(&reader->dir, &sessions, &count, err);
+	r = snapshot_take(reader, &snapshot, err);
 	if (r != 0)
 		return r;
+	count = snapshot->count;
 	b = calloc(1, sizeof *b);
 	if (b != NULL) {
 		b->reader = reader;
@@ -572,12 +638,14 @@ tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_e
 	if (b == NULL || b->sessions == NULL || seqmap_init(&b->sizes, SIZES_BYTES) != 0)
 		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory to count a tape");
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = one_session(b, &sessions[i], err);
+		r = one_session(b, snapshot, i, err);
 		if (r == 0 && b->no_memory)
 			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
 				      "no memory to count a tape");
 	}
-	tapedir_free_sessions(sessions, count);
+	if (r == 0)
+		count_packed(b, snapshot->generations);
+	snapshot_free(snapshot);
 	if (r != 0) {
 		tape_info_free(b == NULL ? NULL : &b->info);
 		return r;

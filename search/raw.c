@@ -34,7 +34,7 @@ static void
 check_gap(struct raw_session *s, size_t index)
 {
 	const struct raw_segment *g = &s->segments[index], *before;
-	uint64_t expected = 1;
+	uint64_t expected = s->rest.seq;
 	bool empty = g->first_seq == UINT64_MAX;
 	/* Without scopes a segment still says which seq was free when it began. */
 	uint64_t begins = empty ? g->head_seq : g->first_seq;
@@ -51,7 +51,7 @@ check_gap(struct raw_session *s, size_t index)
 			break;
 		}
 	}
-	if (s->segments[0].number != 0 && expected == 1)
+	if (s->segments[0].number != s->rest.log && expected == s->rest.seq)
 		return;
 	if (begins > expected)
 		reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path, SEGMENT_HEADER, 0,
@@ -85,12 +85,6 @@ enter_segment(struct raw_session *s, struct tape_error *err)
 	if (!segment_in_reach(s, s->at_segment))
 		return 0;
 	r = raw_segment_load(s, s->at_segment, err);
-	if (r == TAPE_ERR_NOT_FOUND) {
-		reader_report(s->base.reader, TAPE_DAMAGE_MET, g->path, 0, 0,
-			      "the segment was removed while the tape was read");
-		g->bad = true;
-		return 0;
-	}
 	if (r != 0)
 		return r;
 	check_gaps(s);
@@ -237,7 +231,7 @@ raw_begin(struct source *source, const struct source_iter *iter, struct tape_err
 static const struct source_facts *
 raw_get_facts(struct source *source)
 {
-	return &((struct raw_session *)source)->facts;
+	return &((struct raw_session *)source)->about.facts;
 }
 
 static const char *
@@ -286,7 +280,7 @@ raw_close(struct source *source)
 	free(s->segments);
 	free(s->view.buf);
 	free(s->items.items);
-	raw_facts_release(s);
+	facts_release(&s->about);
 	free(s);
 }
 
@@ -325,7 +319,7 @@ add_segment(struct raw_session *s, uint32_t number, uint64_t size)
 static void
 check_numbers(struct raw_session *s)
 {
-	uint32_t expected = 0;
+	uint32_t expected = s->rest.log;
 
 	for (size_t i = 0; i < s->segment_count; i++) {
 		const struct raw_segment *g = &s->segments[i];
@@ -374,19 +368,18 @@ open_segments(struct raw_session *s, const uint64_t *sizes, struct tape_error *e
 
 		if (r != 0)
 			return r;
-		s->facts.bytes += s->segments[i].size;
+		s->about.facts.bytes += s->segments[i].size;
 	}
-	s->facts.segments = s->segment_count;
+	s->about.facts.segments = s->segment_count;
 	cut_segments(s);
 	return raw_facts_state(s, err);
 }
 
 int
 raw_open(struct tape_reader *reader, struct tapedir_session *dir, const uint64_t *sizes,
-	 struct source **out, struct tape_error *err)
+	 const struct raw_rest *rest, struct source **out, struct tape_error *err)
 {
 	struct raw_session *s;
-	struct tape_error why = { 0 };
 	int r;
 
 	if (dir->error != 0)
@@ -402,18 +395,12 @@ raw_open(struct tape_reader *reader, struct tapedir_session *dir, const uint64_t
 	s->base.ops = &raw_ops;
 	s->base.reader = reader;
 	s->dir = dir;
+	s->rest = *rest;
 	s->view.segment = UINT32_MAX;
-	s->facts.name = s->facts.host = s->facts.job = s->facts.library = s->facts.sync =
-		s->facts.uid = "";
-	s->facts.rank = s->facts.pid = -1;
-	memcpy(s->facts.id, dir->id, sizeof dir->id);
-	r = open_segments(s, sizes, &why);
+	facts_init(&s->about, dir->id);
+	r = open_segments(s, sizes, err);
 	if (r != 0) {
 		raw_close(&s->base);
-		if (r == TAPE_ERR_NOT_FOUND) /* removed since it was listed */
-			return 0;
-		if (err != NULL)
-			*err = why;
 		return r;
 	}
 	check_numbers(s);

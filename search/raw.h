@@ -11,7 +11,7 @@
 
 #include "format/segment.h"
 #include "format/tapedir.h"
-#include "search/source.h"
+#include "search/facts.h"
 
 struct raw_frame {
 	uint64_t offset, first_seq;
@@ -86,17 +86,19 @@ struct raw_cached {
 #define RAW_CACHE_SLOTS 8192u
 #define RAW_CACHE_BYTES (48u << 20)
 
+/* Where a session begins whose first segments are in generations. */
+struct raw_rest {
+	uint32_t log; /* the number its first segment should have */
+	uint64_t seq; /* the first seq that should be there; 1 = nothing is before it */
+};
+
 struct raw_session {
 	struct source base;	     /* first */
 	struct tapedir_session *dir; /* borrowed */
 	struct raw_segment *segments;
 	size_t segment_count;
-	struct source_facts facts;
-	char *texts[8]; /* what facts points to */
-	char boot_id[40];
-	uint64_t pid_start;
-	bool have_pid_start;
-	bool no_memory;	     /* a fact is missing for want of it */
+	struct raw_rest rest;
+	struct facts about;
 	bool owner_gone;     /* no session and no segment of it grows any more */
 	uint64_t form_bytes; /* over all segments */
 	bool keep_all;	     /* what is borrowed stays: no segment is dropped */
@@ -122,10 +124,12 @@ struct raw_session {
 
 /*
  * Opens a session as of the given sizes (one per log; NULL = as found). 1 =
- * *out is the caller's, 0 = it is gone, negative = error. dir is borrowed.
+ * *out is the caller's, 0 = there is nothing of it, negative = error;
+ * TAPE_ERR_NOT_FOUND: a segment was removed since it was listed. dir is borrowed.
  */
 int raw_open(struct tape_reader *reader, struct tapedir_session *dir,
-	     const uint64_t *sizes, struct source **out, struct tape_error *err);
+	     const uint64_t *sizes, const struct raw_rest *rest, struct source **out,
+	     struct tape_error *err);
 
 /* ---- raw_segment.c ---- */
 int raw_segment_open(struct raw_session *s, size_t index, struct tape_error *err);
@@ -169,6 +173,5 @@ void raw_facts_note(struct raw_session *s, const struct record *note);
 /* After all segments were probed: closed, live or killed. */
 int raw_facts_state(struct raw_session *s, struct tape_error *err);
 bool raw_facts_excused(struct source *source, const struct source_place *place);
-void raw_facts_release(struct raw_session *s);
 
 #endif

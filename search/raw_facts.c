@@ -13,84 +13,11 @@
 #include "search/raw.h"
 #include "search/reader.h"
 
-enum text { TEXT_NAME, TEXT_HOST, TEXT_JOB, TEXT_LIBRARY, TEXT_SYNC, TEXT_UID };
-
-static void
-set_text(struct raw_session *s, enum text which, const char **fact, const char *value,
-	 size_t len)
-{
-	char *copy;
-
-	if (s->texts[which] != NULL)
-		return;
-	copy = strndup(value, len);
-	if (copy == NULL) {
-		s->no_memory = true;
-		return;
-	}
-	s->texts[which] = copy;
-	*fact = copy;
-}
-
-static bool
-number(const char *text, size_t len, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (len == 0 || len > 19)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		v = v * 10 + (uint64_t)(text[i] - '0');
-	}
-	*out = v;
-	return true;
-}
-
-static bool
-key_is(const char *key, size_t len, const char *name)
-{
-	return strlen(name) == len && memcmp(key, name, len) == 0;
-}
-
-static void
-fact(struct raw_session *s, const char *key, size_t key_len, const char *value,
-     size_t len)
-{
-	uint64_t n;
-
-	if (key_is(key, key_len, "name"))
-		set_text(s, TEXT_NAME, &s->facts.name, value, len);
-	else if (key_is(key, key_len, "host"))
-		set_text(s, TEXT_HOST, &s->facts.host, value, len);
-	else if (key_is(key, key_len, "job"))
-		set_text(s, TEXT_JOB, &s->facts.job, value, len);
-	else if (key_is(key, key_len, "library"))
-		set_text(s, TEXT_LIBRARY, &s->facts.library, value, len);
-	else if (key_is(key, key_len, "sync"))
-		set_text(s, TEXT_SYNC, &s->facts.sync, value, len);
-	else if (key_is(key, key_len, "uid"))
-		set_text(s, TEXT_UID, &s->facts.uid, value, len);
-	else if (key_is(key, key_len, "boot_id") && len < sizeof s->boot_id)
-		(void)snprintf(s->boot_id, sizeof s->boot_id, "%.*s", (int)len, value);
-	else if (!number(value, len, &n) || n > INT64_MAX)
-		return;
-	else if (key_is(key, key_len, "rank"))
-		s->facts.rank = (int64_t)n;
-	else if (key_is(key, key_len, "pid"))
-		s->facts.pid = (int64_t)n;
-	else if (key_is(key, key_len, "pid_start")) {
-		s->pid_start = n;
-		s->have_pid_start = true;
-	}
-}
-
 void
 raw_facts_note(struct raw_session *s, const struct record *note)
 {
-	fact(s, note->note_key, note->note_key_len, (const char *)note->body,
-	     note->body_len);
+	facts_note(&s->about, note->note_key, note->note_key_len,
+		   (const char *)note->body, note->body_len);
 }
 
 /* ---- alive? ---- */
@@ -98,9 +25,11 @@ raw_facts_note(struct raw_session *s, const struct record *note)
 static int
 manifest_fact(void *user, const struct manifest_member *members, size_t count)
 {
+	struct raw_session *s = user;
+
 	for (size_t i = 0; i < count; i++)
-		fact(user, members[i].key, strlen(members[i].key), members[i].value,
-		     strlen(members[i].value));
+		facts_note(&s->about, members[i].key, strlen(members[i].key),
+			   members[i].value, strlen(members[i].value));
 	return 1;
 }
 
@@ -133,16 +62,16 @@ owner_alive(const struct raw_session *s)
 	uint64_t ticks;
 	int r;
 
-	if (s->boot_id[0] == '\0' || reader->boot_id[0] == '\0')
+	if (s->about.boot_id[0] == '\0' || reader->boot_id[0] == '\0')
 		return true; /* nothing is known: it may run */
-	if (strcmp(s->boot_id, reader->boot_id) != 0)
-		return strcmp(s->facts.host, reader->host) != 0;
-	if (s->facts.pid <= 0 || s->facts.pid > UINT32_MAX)
+	if (strcmp(s->about.boot_id, reader->boot_id) != 0)
+		return strcmp(s->about.facts.host, reader->host) != 0;
+	if (s->about.facts.pid <= 0 || s->about.facts.pid > UINT32_MAX)
 		return true;
-	r = os_pid_start((uint32_t)s->facts.pid, &ticks);
+	r = os_pid_start((uint32_t)s->about.facts.pid, &ticks);
 	if (r != 0)
 		return r != -ESRCH && r != -ENOENT;
-	return !s->have_pid_start || ticks == s->pid_start;
+	return !s->about.have_pid_start || ticks == s->about.pid_start;
 }
 
 /* Does the last segment end with an END frame of reason "closed"? */
@@ -205,19 +134,19 @@ raw_facts_state(struct raw_session *s, struct tape_error *err)
 
 	if (r != 0)
 		return r;
-	if (s->boot_id[0] == '\0')
+	if (s->about.boot_id[0] == '\0')
 		r = ask_manifest(s, err);
-	if (r == 0 && s->no_memory)
+	if (r == 0 && s->about.no_memory)
 		r = error_set(err, TAPE_ERR_NOMEM, s->dir->path, 0,
 			      "no memory for the session");
 	if (r != 0)
 		return r;
-	s->facts.state = TAPE_LIVE;
+	s->about.facts.state = TAPE_LIVE;
 	if (closed) {
-		s->facts.state = TAPE_CLOSED;
+		s->about.facts.state = TAPE_CLOSED;
 		s->owner_gone = true;
 	} else if (!owner_alive(s) && !grew(s)) {
-		s->facts.state = TAPE_KILLED;
+		s->about.facts.state = TAPE_KILLED;
 		s->owner_gone = true;
 		reader_report(s->base.reader, TAPE_NOTE_MET, last->path, last->size, 0,
 			      "the session ended without being closed (killed?); it is "
@@ -291,17 +220,10 @@ raw_facts_excused(struct source *source, const struct source_place *place)
 	struct raw_session *s = (struct raw_session *)source;
 	uint32_t number = s->segments[place->part].number;
 
-	if (s->facts.state != TAPE_KILLED)
+	if (s->about.facts.state != TAPE_KILLED)
 		return false;
 	if (!s->mark_known)
 		find_mark(s);
 	return number > s->mark_segment ||
 	       (number == s->mark_segment && place->offset >= s->mark_offset);
-}
-
-void
-raw_facts_release(struct raw_session *s)
-{
-	for (size_t i = 0; i < sizeof s->texts / sizeof s->texts[0]; i++)
-		free(s->texts[i]);
 }

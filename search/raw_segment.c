@@ -398,7 +398,7 @@ scan_begin(struct raw_session *s, size_t index, uint16_t want, struct segment_sc
 	if (r != 0)
 		return r;
 	memcpy(id.tape, s->base.reader->dir.id, sizeof id.tape);
-	memcpy(id.session, s->facts.id, sizeof id.session);
+	memcpy(id.session, s->about.facts.id, sizeof id.session);
 	source = block_from_fd(&g->fd, g->size);
 	r = segment_scan_open(&source, &id, want, scan, &why);
 	if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_TOO_NEW) {

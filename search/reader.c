@@ -10,6 +10,7 @@
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/os.h"
+#include "search/snapshot.h"
 
 /* A tape with more damaged places than this may hear of one twice. */
 #define TOLD_MAX (1u << 20)
@@ -146,6 +147,7 @@ tape_reader_close(struct tape_reader *reader)
 {
 	if (reader == NULL)
 		return;
+	generations_release(reader->generations);
 	tapedir_close(&reader->dir);
 	free(reader->told);
 	free(reader);

@@ -16,6 +16,7 @@ struct tape_reader {
 	size_t told_count, told_cap;
 	/* Of this machine, for telling live sessions from dead ones; "" = unknown. */
 	char boot_id[37], host[256];
+	struct generations *generations; /* the newest that were looked at, or NULL */
 };
 
 /* Tells it unless that place was told before. `kind` is an enum tape_report_kind. */

@@ -13,17 +13,25 @@
 #include "format/tapedir.h"
 #include "search/source.h"
 
+struct packed_cache;
+struct packed_forms;
+struct pack_file;
+struct blob_file;
+
 /* A live generation, its files opened when first needed. One thread at a time. */
 struct generation {
 	char name[GENERATION_NAME];
 	char path[GENERATION_NAME + 8]; /* "gen/<name>" */
 	struct generation_manifest manifest;
+	bool lost; /* it cannot be read, which was told; manifest may be empty */
 	struct scopepack scopes; /* once scopes_ready */
 	bool scopes_ready;
-	struct source_form
-		*forms; /* by number, as sources hand them out; plans are per cursor */
-	void *index;	/* struct index_reader of format/index.h, NULL = none (yet) */
-	void *memory; /* of search/generations.c: descriptors, blob packs, cached columns */
+	void *index; /* struct index_reader of format/index.h, NULL = none (yet) */
+	struct packed_cache *cache; /* decoded columns of scopes */
+	struct packed_forms *forms; /* what is worked out about forms of scopes */
+	struct pack_file *file;	    /* scopes.pack */
+	struct blob_file *blobs;    /* blob packs */
+	size_t blob_count;
 };
 
 struct generations {
@@ -31,7 +39,11 @@ struct generations {
 	struct live_list live;
 	struct generation *items; /* in order of their number */
 	size_t count;
-	unsigned users; /* snapshots */
+	unsigned users; /* snapshots, and the reader for its newest */
+	struct pack_codec *codec;
+	struct pack_file *open; /* those with a descriptor, the last used first */
+	unsigned open_count;
+	uint64_t read_bytes; /* of packs so far */
 };
 
 /* A session of a snapshot. A compactor may shorten `dir.logs` before it opens it. */
@@ -45,6 +57,9 @@ struct snapshot_session {
 	uint32_t *entries; /* its index in the table of sessions of each */
 	size_t generation_count;
 	uint64_t packed_seq; /* highest seq in a generation, 0 = none */
+	const struct generation_input *const
+		*inputs; /* what of it generations replace, in order */
+	size_t input_count;
 };
 
 struct snapshot {
@@ -53,6 +68,7 @@ struct snapshot {
 		generations; /* shared with other snapshots of the reader while they are the same */
 	struct snapshot_session *sessions; /* in tape order */
 	size_t count;
+	const struct generation_input **inputs; /* of all sessions */
 };
 
 /*
@@ -61,7 +77,13 @@ struct snapshot {
  */
 int snapshot_take(struct tape_reader *reader, struct snapshot **out,
 		  struct tape_error *err);
+/* The same where only sessions from lo to hi will be opened. */
+int snapshot_take_between(struct tape_reader *reader, const uint64_t lo[2],
+			  const uint64_t hi[2], struct snapshot **out,
+			  struct tape_error *err);
 void snapshot_free(struct snapshot *s);
+/* Did a call fail because a file was replaced meanwhile? Then a new snapshot may help. */
+bool snapshot_stale(int status, const struct tape_error *err);
 /*
  * One source for the session: its packed parts, then its raw rest. 1 = *out is
  * the caller's to close before the snapshot is freed, 0 = nothing there,
@@ -69,6 +91,13 @@ void snapshot_free(struct snapshot *s);
  */
 int snapshot_open(struct snapshot *s, size_t index, struct source **out,
 		  struct tape_error *err);
+/* ---- generations.c ---- */
+/* Those of the live list, shared as long as it stays the same. The caller's to release. */
+int generations_get(struct tape_reader *reader, struct generations **out,
+		    struct tape_error *err);
+void generations_release(struct generations *g); /* NULL is fine */
+/* True if the tape has another live list than g says. */
+bool generations_changed(const struct generations *g);
 /* Opens a generation's scope pack (tables only) if it is not yet. */
 int generation_need(struct generations *g, size_t index, struct tape_error *err);
 /* A codec for the reader's own thread. */
@@ -79,5 +108,8 @@ struct pack_codec *generations_codec(struct generations *g);
  */
 int generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t size,
 		     uint8_t **data, struct tape_error *err);
+/* The same in the newest generations of the tape. */
+int generations_find_blob(struct tape_reader *reader, const struct tape_hash *hash,
+			  uint64_t size, uint8_t **data, struct tape_error *err);
 
 #endif

@@ -106,7 +106,7 @@ START_TEST(the_time_never_goes_back_when_the_counter_turns_out_to_be_wrong)
 
 		ck_assert_int_ge(now, last);
 		last = now;
-		counter += (clock / (3 * MS) % 2 + 1) * 3 * MS / 50;
+		counter += (uint64_t)((clock / (3 * MS) % 2 + 1) * 3 * MS / 50);
 	}
 	ck_assert(k.off);
 }

@@ -184,6 +184,10 @@ struct tape_info {
 	size_t variable_count;
 	const struct tape_note_info *notes;
 	size_t note_count;
+	/* Of generations. Raw segments that they replace were replaced_bytes long. */
+	uint64_t generations, packed_scopes, packed_contents;
+	uint64_t scope_pack_bytes, blob_pack_bytes, index_bytes, replaced_bytes;
+	uint64_t packed_blob_bytes; /* of the blobs in blob packs, as recorded */
 };
 /* Reads the whole tape once. *out is the caller's to tape_info_free. */
 TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/packed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "format/le.h"
+#include "search/generations.h"
+#include "search/reader.h"
+
+struct source_form *
+packed_form(struct packed *p, uint32_t number)
+{
+	struct source_form *f = p->forms[number];
+
+	if (f != NULL)
+		return f;
+	f = calloc(1, sizeof *f);
+	if (f == NULL)
+		return NULL;
+	f->form = p->of->scopes.forms[number]; /* its memory stays the generation's */
+	p->forms[number] = f;
+	return f;
+}
+
+int
+packed_failed(struct packed *p, uint32_t block, int r, const struct tape_error *why,
+	      const char *lost, struct tape_error *err)
+{
+	const char *file = p->of->file->path;
+	uint64_t offset =
+		why->offset != 0 ? why->offset : p->of->scopes.blocks[block].start;
+
+	if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_TOO_NEW) {
+		reader_report(p->base.reader, TAPE_DAMAGE_MET, file, offset, 0,
+			      "%.200s; %s: restore the file from a copy", why->message,
+			      lost);
+		return 0;
+	}
+	if (r == TAPE_ERR_IO && !snapshot_stale(r, why) &&
+	    reader_unreadable(p->base.reader, file, offset, -why->code, lost))
+		return 0;
+	if (err != NULL)
+		*err = *why;
+	return r;
+}
+
+/* ---- records ---- */
+
+static uint64_t
+cell(const struct column *c, uint32_t row)
+{
+	return get_le64(c->values + 8 * (size_t)row);
+}
+
+static int
+read_parts(struct packed *p, struct source_record *rec, unsigned parts,
+	   struct tape_error *err)
+{
+	uint32_t block = (uint32_t)(rec->row >> 32), row = (uint32_t)rec->row;
+	uint32_t group = row / GROUP_ROWS, at = row % GROUP_ROWS;
+	const struct column *c = NULL;
+	int r = 0;
+
+	if ((parts & PART_TIME) != 0) {
+		r = packed_cache_rows(p->of->cache, block, group, ROWS_TIME, &c, err);
+		if (r == 0)
+			rec->time = (int64_t)cell(c, at);
+	}
+	if ((parts & PART_TARGET) != 0 && r == 0) {
+		r = packed_cache_rows(p->of->cache, block, group, ROWS_CONTENT, &c, err);
+		if (r == 0)
+			rec->content = cell(c, at);
+		if (r == 0 &&
+		    (rec->kind == SOURCE_LINK || rec->kind == SOURCE_PROJECTION)) {
+			r = packed_cache_rows(p->of->cache, block, group, ROWS_TARGET, &c,
+					      err);
+			if (r == 0)
+				rec->target = rec->seq - cell(c, at);
+		}
+	}
+	return r;
+}
+
+static void
+packed_fill(struct source *source, struct source_record *rec, unsigned parts)
+{
+	struct packed *p = (struct packed *)source;
+	struct tape_error why = { 0 };
+	int r;
+
+	parts &= rec->missing;
+	rec->missing &= (uint8_t)~parts;
+	if ((parts & PART_TARGET) != 0)
+		rec->content = CONTENT_LOST;
+	r = read_parts(p, rec, parts, &why);
+	/* Nobody can be told here that there is no memory: it is damage to him too. */
+	if (r != 0 && packed_failed(p, (uint32_t)(rec->row >> 32), r, &why,
+				    "times or targets of scopes are not known", NULL) < 0)
+		source_damaged(source, &rec->place, "cannot be read: %s", why.message);
+}
+
+void
+packed_record(struct packed *p, uint32_t block, const struct packed_row *row,
+	      struct source_record *out)
+{
+	*out = (struct source_record){
+		.of = &p->base,
+		.seq = row->seq,
+		.kind = (uint8_t)row->kind,
+		.form = p->forms[row->form],
+		.generation = p->generation + 1,
+		.missing = PART_TIME | PART_TARGET,
+		.row = (uint64_t)block << 32 | row->row,
+		.place = { p->generation, p->of->scopes.blocks[block].start, row->seq },
+	};
+}
+
+/* ---- walking ---- */
+
+static int
+packed_begin(struct source *source, const struct source_iter *iter,
+	     struct tape_error *err)
+{
+	struct packed *p = (struct packed *)source;
+	uint32_t first, end;
+
+	(void)err;
+	p->iter = *iter;
+	p->in_block = false;
+	packed_blocks(p, iter->lo, iter->hi, &first, &end);
+	p->walking = first < end;
+	p->block = iter->reverse ? end : first;
+	p->block_end = iter->reverse ? first : end;
+	if (iter->note != NULL)
+		for (size_t i = 0; i < p->entry->note_count; i++) {
+			const struct scopepack_note *n = &p->entry->notes[i];
+
+			iter->note(iter->user, n->key, n->key_len, n->value,
+				   n->value_len);
+		}
+	return 0;
+}
+
+/* 1 = p->rows has some of the next block, 0 = none is left. */
+static int
+next_block(struct packed *p, struct tape_error *err)
+{
+	while (p->walking && p->block != p->block_end) {
+		struct tape_error why = { 0 };
+		uint32_t block = p->iter.reverse ? p->block - 1 : p->block;
+		int r = packed_rows_collect(p, block, &why);
+
+		if (r != 0) {
+			r = packed_failed(p, block, r, &why, "scopes of it are not shown",
+					  err);
+			if (r != 0)
+				return r;
+			p->rows.count = 0;
+		}
+		/* What could not be read and was told is not tried again. */
+		p->block = p->iter.reverse ? block : block + 1;
+		p->at = p->iter.reverse ? p->rows.count : 0;
+		if (p->rows.count != 0)
+			return 1;
+	}
+	return 0;
+}
+
+static int
+packed_next(struct source *source, struct source_record *out, struct tape_error *err)
+{
+	struct packed *p = (struct packed *)source;
+	const struct packed_row *row;
+
+	if (!p->in_block || (p->iter.reverse ? p->at == 0 : p->at == p->rows.count)) {
+		int r = next_block(p, err);
+
+		p->in_block = r == 1;
+		if (r != 1)
+			return r;
+	}
+	if (p->iter.reverse)
+		p->at--;
+	row = &p->rows.items[p->at];
+	if (!p->iter.reverse)
+		p->at++;
+	packed_record(p, p->iter.reverse ? p->block : p->block - 1, row, out);
+	if (!p->iter.lean)
+		packed_fill(source, out, PART_TIME | PART_TARGET);
+	return 1;
+}
+
+static int
+packed_lookup(struct source *source, uint64_t seq, struct source_record *out,
+	      struct tape_error *err)
+{
+	struct packed *p = (struct packed *)source;
+	struct tape_error why = { 0 };
+	struct packed_row row;
+	uint32_t block = 0;
+	int r = packed_rows_find(p, seq, &block, &row, &why);
+
+	if (r < 0)
+		return packed_failed(p, block, r, &why, "scopes of it are not shown",
+				     err);
+	if (r == 0)
+		return 0;
+	packed_record(p, block, &row, out);
+	packed_fill(source, out, PART_TIME | PART_TARGET);
+	return 1;
+}
+
+/* ---- the other operations ---- */
+
+static const struct source_facts *
+packed_facts(struct source *source)
+{
+	return &((struct packed *)source)->about.facts;
+}
+
+static int
+packed_blob(struct source *source, const struct body_hint *hint,
+	    const struct tape_hash *hash, uint64_t size, uint8_t **data,
+	    struct tape_error *err)
+{
+	(void)source;
+	(void)hint;
+	(void)hash;
+	(void)size;
+	(void)data;
+	return error_set(err, TAPE_ERR_NOT_FOUND, NULL, 0, "no segment has the blob");
+}
+
+static bool
+packed_excused(struct source *source, const struct source_place *place)
+{
+	return place->seq >= ((struct packed *)source)->entry->excused_from;
+}
+
+static const char *
+packed_file(struct source *source, const struct source_place *place)
+{
+	struct packed *p = (struct packed *)source;
+
+	return p->set->items[place->part].file->path;
+}
+
+static void
+packed_close(struct source *source)
+{
+	struct packed *p = (struct packed *)source;
+	uint32_t count = p->of->scopes.form_count;
+
+	for (uint32_t i = 0; p->forms != NULL && i <= count; i++) {
+		if (p->forms[i] == NULL)
+			continue;
+		if (p->forms[i]->plan != NULL && p->base.drop_plan != NULL)
+			p->base.drop_plan(p->forms[i]->plan);
+		free(p->forms[i]);
+	}
+	free(p->forms);
+	free(p->contexts);
+	free(p->rows.items);
+	free(p->sorted.items);
+	free(p->places);
+	packed_content_release(p);
+	facts_release(&p->about);
+	free(p);
+}
+
+static const struct source_ops packed_ops = {
+	.facts = packed_facts,
+	.begin = packed_begin,
+	.next = packed_next,
+	.lookup = packed_lookup,
+	.fill = packed_fill,
+	.content = packed_content,
+	.value = packed_value,
+	.blob = packed_blob,
+	.excused = packed_excused,
+	.file = packed_file,
+	.close = packed_close,
+};
+
+/* ---- opening ---- */
+
+static void
+read_facts(struct packed *p)
+{
+	const struct scopepack_session *e = p->entry;
+
+	facts_init(&p->about, e->id);
+	for (size_t i = 0; i < e->note_count; i++)
+		facts_note(&p->about, e->notes[i].key, e->notes[i].key_len,
+			   e->notes[i].value, e->notes[i].value_len);
+	p->about.facts.state = e->state;
+	p->about.facts.segments = e->segments;
+	p->about.facts.bytes = e->bytes;
+}
+
+int
+packed_open(struct generations *set, uint32_t generation, uint32_t session,
+	    struct source **out, struct tape_error *err)
+{
+	struct generation *of = &set->items[generation];
+	struct packed *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, of->path, 0,
+				 "no memory for a session");
+	p->base.ops = &packed_ops;
+	p->base.reader = set->reader;
+	p->set = set;
+	p->of = of;
+	p->generation = generation;
+	p->session = session;
+	p->entry = &of->scopes.sessions[session];
+	p->whole = &p->base;
+	p->forms = calloc(of->scopes.form_count + 1u, sizeof *p->forms);
+	p->contexts = calloc(of->scopes.context_count + 1u, 1);
+	read_facts(p);
+	if (p->forms == NULL || p->contexts == NULL || p->about.no_memory) {
+		packed_close(&p->base);
+		return error_set(err, TAPE_ERR_NOMEM, of->path, 0,
+				 "no memory for a session");
+	}
+	*out = &p->base;
+	return 0;
+}
+
+void
+packed_part_of(struct source *packed, struct source *whole)
+{
+	((struct packed *)packed)->whole = whole;
+}
