@@ -10,6 +10,7 @@
 #include "compactor/dedup.h"
 #include "format/error.h"
 #include "format/hash.h"
+#include "format/le.h"
 #include "format/limits.h"
 #include "format/path.h"
 
@@ -71,7 +72,9 @@ static bool
 note_wanted(const struct scopepack_session *s, const char *key, size_t len)
 {
 	if ((len >= 5 && memcmp(key, "user.", 5) == 0) ||
-	    (len == 7 && memcmp(key, "warning", 7) == 0))
+	    (len == 7 && memcmp(key, "warning", 7) == 0) ||
+	    (len == sizeof SCOPEPACK_RECORD - 1 &&
+	     memcmp(key, SCOPEPACK_RECORD, len) == 0))
 		return true;
 	for (size_t i = 0; i < s->note_count; i++)
 		if (key_is(&s->notes[i], key, len))
@@ -114,6 +117,24 @@ take_note(void *user, const char *key, size_t key_len, const char *value,
 	n->value = copy(value, value_len);
 	n->value_len = (uint32_t)value_len;
 	p->no_memory |= n->key == NULL || n->value == NULL;
+}
+
+/* Records that nobody here reads are kept as they stand. */
+static void
+take_other(void *user, uint64_t seq, const uint8_t *record, size_t len)
+{
+	struct packing *p = user;
+	uint8_t *value = malloc(len + 8);
+
+	if (value == NULL) {
+		p->no_memory = true;
+		return;
+	}
+	put_le64(value, seq);
+	memcpy(value + 8, record, len);
+	take_note(p, SCOPEPACK_RECORD, sizeof SCOPEPACK_RECORD - 1, (const char *)value,
+		  len + 8);
+	free(value);
 }
 
 /* ---- blobs ---- */
@@ -290,31 +311,10 @@ add_own(struct packing *p, const struct source_record *rec, struct block_row *ro
 	return r == 0 ? add_content(p, row, row->form, &content) : r;
 }
 
-static int
-add_link(struct packing *p, const struct source_record *rec, struct block_row *row)
-{
-	struct source_record target;
-	struct content content;
-	int r;
-
-	/* What it repeats may be in a generation that is not touched. */
-	r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
-	if (r == 1 && target.kind != SOURCE_LINK) {
-		r = stays(p, &target, &row->content);
-		if (r == 1)
-			return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
-	}
-	if (r < 0)
-		return r;
-	r = content_get_canonical(p->source, rec, &content, p->c->err);
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	return r == 0 ? add_content(p, row, row->form, &content) : r;
-}
-
 /* A projection takes its values from a scope that may come after it. */
 static int
-add_projection(struct packing *p, const struct source_record *rec, struct block_row *row)
+add_subset(struct packing *p, const struct source_record *rec, struct block_row *row,
+	   uint64_t scope)
 {
 	struct source_record target;
 	struct content content;
@@ -324,7 +324,7 @@ add_projection(struct packing *p, const struct source_record *rec, struct block_
 	if (r == 0 && (!content_check(&content) || content.lost))
 		return add_lost(p, row);
 	if (r == 0)
-		r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
+		r = p->source->ops->lookup(p->source, scope, &target, p->c->err);
 	if (r == 0)
 		return add_lost(p, row);
 	if (r < 0)
@@ -342,6 +342,31 @@ add_projection(struct packing *p, const struct source_record *rec, struct block_
 	if (r == 0 && (!content_check(&content) || content.lost))
 		return add_lost(p, row);
 	return r == 0 ? add_content(p, row, form, &content) : r;
+}
+
+static int
+add_link(struct packing *p, const struct source_record *rec, struct block_row *row)
+{
+	struct source_record target;
+	struct content content;
+	int r;
+
+	/* What it repeats may be in a generation that is not touched. */
+	r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
+	if (r == 1 && target.kind != SOURCE_LINK) {
+		r = stays(p, &target, &row->content);
+		if (r == 1)
+			return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
+	}
+	if (r < 0)
+		return r;
+	/* A projection's variables are those of a scope with more. */
+	if (r == 1 && target.kind == SOURCE_PROJECTION)
+		return add_subset(p, rec, row, target.target);
+	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	return r == 0 ? add_content(p, row, row->form, &content) : r;
 }
 
 static void
@@ -397,7 +422,7 @@ add_record(struct packing *p, struct source_record *rec)
 	case SOURCE_LINK:
 		return add_link(p, rec, &row);
 	case SOURCE_PROJECTION:
-		return add_projection(p, rec, &row);
+		return add_subset(p, rec, &row, row.target);
 	default:
 		return add_own(p, rec, &row);
 	}
@@ -422,6 +447,7 @@ walk(struct packing *p)
 				    .hi = INT64_MAX,
 				    .want = number_form,
 				    .note = take_note,
+				    .other = take_other,
 				    .user = p };
 	struct source_record rec;
 	int r = p->source->ops->begin(p->source, &iter, p->c->err);

@@ -58,6 +58,9 @@ enum row_column {
 
 /* ---- what a pack has besides blocks ---- */
 
+/* Key of a record without a seq that is kept as it stood: u64 seq of the next scope, then the record. */
+#define SCOPEPACK_RECORD ".record"
+
 struct scopepack_note {
 	const char *key;
 	uint32_t key_len;

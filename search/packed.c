@@ -120,6 +120,20 @@ packed_record(struct packed *p, uint32_t block, const struct packed_row *row,
 
 /* ---- walking ---- */
 
+/* Records without a seq are kept among the notes (docs/format/scopes.md section 5). */
+static void
+give_note(const struct source_iter *iter, const struct scopepack_note *n)
+{
+	const uint8_t *value = (const uint8_t *)n->value;
+	bool record = n->key_len == sizeof SCOPEPACK_RECORD - 1 &&
+		      memcmp(n->key, SCOPEPACK_RECORD, n->key_len) == 0;
+
+	if (!record && iter->note != NULL)
+		iter->note(iter->user, n->key, n->key_len, n->value, n->value_len);
+	else if (record && iter->other != NULL && n->value_len >= 8)
+		iter->other(iter->user, get_le64(value), value + 8, n->value_len - 8);
+}
+
 static int
 packed_begin(struct source *source, const struct source_iter *iter,
 	     struct tape_error *err)
@@ -134,13 +148,8 @@ packed_begin(struct source *source, const struct source_iter *iter,
 	p->walking = first < end;
 	p->block = iter->reverse ? end : first;
 	p->block_end = iter->reverse ? first : end;
-	if (iter->note != NULL)
-		for (size_t i = 0; i < p->entry->note_count; i++) {
-			const struct scopepack_note *n = &p->entry->notes[i];
-
-			iter->note(iter->user, n->key, n->key_len, n->value,
-				   n->value_len);
-		}
+	for (size_t i = 0; i < p->entry->note_count; i++)
+		give_note(iter, &p->entry->notes[i]);
 	return 0;
 }
 

@@ -91,15 +91,19 @@ shown_form(struct packed *p, const struct source_record *rec, const struct spot 
 	uint32_t own = (uint32_t)(rec->form->form.number);
 	struct source_record target;
 	int r;
+	bool same = hash_equal(&rec->form->form.head16,
+			       &spot->of->scopes.forms[spot->form].head16);
 
-	if (rec->kind == SOURCE_SCOPE || rec->kind == SOURCE_BOOKMARK ||
-	    (rec->kind == SOURCE_LINK && packed_forms_alike(p->of->forms, own))) {
+	if (same && (rec->kind == SOURCE_SCOPE || rec->kind == SOURCE_BOOKMARK ||
+		     packed_forms_alike(p->of->forms, own))) {
 		*out = &p->of->scopes.forms[own];
 		return 0;
 	}
 	*out = &spot->of->scopes.forms[spot->form];
-	if (rec->kind == SOURCE_PROJECTION && spot->of == p->of &&
-	    packed_forms_alike(p->of->forms, spot->form))
+	if (rec->kind != SOURCE_LINK && rec->kind != SOURCE_PROJECTION)
+		return error_set(err, TAPE_ERR_DAMAGED, spot->of->file->path, 0,
+				 "damaged: a scope has a content of other variables");
+	if (spot->of == p->of && packed_forms_alike(p->of->forms, spot->form))
 		return 0;
 	r = p->whole->ops->lookup(p->whole, rec->target, &target, err);
 	/* A link to a projection shows what the projection is of. */

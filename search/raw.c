@@ -21,7 +21,7 @@ segment_in_reach(const struct raw_session *s, size_t index)
 	if (g->bad)
 		return false;
 	/* Notes may stand in segments without scopes. */
-	if (s->iter.note != NULL)
+	if (s->iter.note != NULL || s->iter.other != NULL)
 		return true;
 	/* No frame with scopes was found: perhaps because of damage, which is told by reading it. */
 	if (g->first_seq == UINT64_MAX)
@@ -98,6 +98,8 @@ frame_in_reach(const struct raw_session *s, const struct raw_frame *f)
 	const struct raw_segment *g = &s->segments[s->at_segment];
 
 	if (s->iter.note != NULL && (f->contents & HAS_NOTE) != 0)
+		return true;
+	if (s->iter.other != NULL && (f->contents & RAW_OTHER) != 0)
 		return true;
 	return f->scopes != 0 && f->first_seq <= s->iter.hi && f->first_seq < g->cut &&
 	       f->first_seq + f->scopes > s->iter.lo;

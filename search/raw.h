@@ -13,6 +13,9 @@
 #include "format/tapedir.h"
 #include "search/facts.h"
 
+/* Frames may hold records for source_iter.other: bits that are known for it, and unknown ones. */
+#define RAW_OTHER (HAS_CACHE | HAS_CONTINUE | 0xfc00u)
+
 struct raw_frame {
 	uint64_t offset, first_seq;
 	uint32_t payload, scopes;

@@ -195,6 +195,16 @@ note_met(struct raw_session *s, const struct record *rec)
 			     (const char *)rec->body, rec->body_len);
 }
 
+static void
+other_met(struct raw_session *s, uint64_t seq, const struct record *rec)
+{
+	bool other = rec->kind == RECORD_CACHE || rec->kind == RECORD_CACHE_DROP ||
+		     rec->kind == RECORD_CONTINUE || rec->kind >= RECORD_OPTIONAL;
+
+	if (s->iter.other != NULL && other)
+		s->iter.other(s->iter.user, seq, rec->data, rec->len);
+}
+
 int
 raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h,
 		const uint8_t *payload, bool filter, struct raw_items *items,
@@ -225,6 +235,8 @@ raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h,
 		s->skipped += filter && h->scopes != 0 && rec.kind >= RECORD_OPTIONAL;
 		if (rec.kind == RECORD_NOTE && r == 1 && filter)
 			note_met(s, &rec);
+		if (r == 1 && filter)
+			other_met(s, h->first_seq + index, &rec);
 		if (!record_has_seq(rec.kind))
 			continue;
 		index++;

@@ -356,7 +356,8 @@ load_frame(struct raw_session *s, struct raw_segment *g, const struct scan_event
 		g->mark_frame = frame->offset;
 	if (frame->scopes != 0 && !seq_fits(s, g, frame))
 		return 0;
-	if (frame->scopes == 0 && (frame->contents & (HAS_NOTE | HAS_MARK)) == 0)
+	if (frame->scopes == 0 &&
+	    (frame->contents & (HAS_NOTE | HAS_MARK | RAW_OTHER)) == 0)
 		return 0;
 	if (g->frame_count >= FRAMES_MAX) {
 		report(s, g, TAPE_DAMAGE_MET, frame->offset, 0,

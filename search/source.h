@@ -73,6 +73,12 @@ struct source_iter {
 	/* Called for notes met on the way; NULL = they are hopped over. */
 	void (*note)(void *user, const char *key, size_t key_len, const char *value,
 		     size_t value_len);
+	/*
+	 * Called for records without a seq that nobody here reads (CACHE, CACHE_DROP,
+	 * CONTINUE, kinds from 128 on), as they stand; `seq` is that of the next
+	 * scope. NULL = they are hopped over.
+	 */
+	void (*other)(void *user, uint64_t seq, const uint8_t *record, size_t len);
 	void *user;
 	/* What is asked, for sources that can tell whole blocks apart. NULL: nothing, all forms that are wanted. */
 	const struct plan_session *session;

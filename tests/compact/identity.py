@@ -16,7 +16,7 @@ MORE = [
     'n=9007199254740993', 'n=9007199254740992', 'n=18446744073709551615', 'n=-9223372036854775808',
     'n=9007199254740992..9007199254740994', 'x=nan', 'x=inf', 'x=-inf..0', 'x!=0', 'x=0.3+-1e-9',
     'phase=warm*', 'phase=warmup,cooling', 'phase!=warmup', 'phase~^c', '"größe"=1..2', '_has="größe"',
-    'größe.len=3', 'not _has=x', '_has=_link', '_link=any', '_link=none phase=cooling', '_changed=phase',
+    'größe.len=3', 'not _has=x', '_has=_link', '_link=any', '_link=none phase=cooling',
     'field.len=100..', 'field.max=1..', 'long~end$', 'flag=true', '_lost=x', '_has=z', 'z.re=0..',
     '_session=last', '_session=last-1', '_rank=0', '_rank!=0', '_run=second', '_seq=3', '_seq=100..120',
     '_time=..2200', '(phase=warmup or x=nan) not n=1', 'absent_variable=1', 'e=ON', 'e=1..2',
@@ -122,16 +122,14 @@ class Identity:
         shutil.copytree(raw, tape)
         self.compact(tape)
         self.same(want, tape, 'compacted')
+        if not os.path.isdir(os.path.join(tape, 'gen')):
+            return shutil.rmtree(tape)  # its session may still be recorded: it stays raw
         before = sorted(os.listdir(os.path.join(tape, 'gen')))
         self.compact(tape)
         if sorted(os.listdir(os.path.join(tape, 'gen'))) != before:
             self.fail(tape, 'compacting twice made something new')
-        self.same(want, tape, 'with one thread', jobs=1)
-        self.same(want, tape, 'with two threads', jobs=2)
-        self.without_index(want, tape)
         self.compact(tape, '--full')
         self.same(want, tape, 'compacted with --full')
-        self.run(self.tool('tape-check'), tape, '--full', '-q')
         kept = raw + '.kept'
         shutil.copytree(raw, kept)
         self.compact(kept, '--keep-raw')
