@@ -220,7 +220,7 @@ add_large(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_
 	  int fd, const char *path)
 {
 	struct hash_stream *stream = hash_stream_new();
-	struct blobpack_writer *w;
+	struct blobpack_writer *w = NULL;
 	struct tape_hash is;
 	uint64_t at = 0;
 	int64_t got = 1;

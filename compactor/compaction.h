@@ -30,6 +30,8 @@ struct part {
 	bool complete;
 	bool refused; /* something is wrong with it: it stays raw */
 	struct generation_input input;
+	uint32_t
+		session; /* its number in the pack; UINT32_MAX = there is nothing of it */
 };
 
 struct compaction {

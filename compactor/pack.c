@@ -464,8 +464,9 @@ walk(struct packing *p)
 
 /* manifest.jsonl of a session that is over, as a section. */
 static int
-keep_manifest(struct packing *p, const struct snapshot_session *s)
+keep_manifest(struct packing *p, const struct part *part)
 {
+	const struct snapshot_session *s = &p->c->snapshot->sessions[part->index];
 	char path[sizeof s->dir.path + 32];
 	struct pack_bytes made = { 0 };
 	struct os_stat st;
@@ -474,7 +475,8 @@ keep_manifest(struct packing *p, const struct snapshot_session *s)
 	int fd = -1, r;
 
 	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, s->dir.path);
-	if (!p->part->complete || os_open_read(p->c->reader->dir.fd, path, &fd) != 0)
+	if (!part->complete || part->session == UINT32_MAX ||
+	    os_open_read(p->c->reader->dir.fd, path, &fd) != 0)
 		return 0;
 	r = os_fstat(fd, &st);
 	if (r == 0 && st.size <= PACK_SECTION_MAX) {
@@ -484,10 +486,11 @@ keep_manifest(struct packing *p, const struct snapshot_session *s)
 	os_close(&fd);
 	if (text != NULL && got > 0) {
 		r = pack_section_make(p->codec, p->c->options.level, SCOPES_MANIFEST,
-				      p->session_count, 0, text, (size_t)got, &made,
+				      part->session, 0, text, (size_t)got, &made,
 				      p->c->err);
 		if (r == 0)
-			r = pack_writer_add(p->writer, &made, &p->session->manifest,
+			r = pack_writer_add(p->writer, &made,
+					    &p->sessions[part->session].manifest,
 					    p->c->err);
 	} else {
 		r = 0;
@@ -503,6 +506,7 @@ one_session(struct packing *p, struct part *part)
 	struct snapshot_session *s = &p->c->snapshot->sessions[part->index];
 	int r;
 
+	part->session = UINT32_MAX;
 	p->part = part;
 	p->session = &p->sessions[p->session_count];
 	p->excused = false;
@@ -520,14 +524,12 @@ one_session(struct packing *p, struct part *part)
 	r = walk(p);
 	p->source->ops->close(p->source);
 	p->source = NULL;
-	if (r == 0)
-		r = keep_manifest(p, s);
 	part->input.first_seq = part->input.last_seq = 0;
 	if (r == 0 && p->session->last_seq > s->packed_seq) {
 		part->input.first_seq = s->packed_seq + 1;
 		part->input.last_seq = p->session->last_seq;
 	}
-	p->session_count++;
+	part->session = p->session_count++;
 	return r;
 }
 
@@ -587,6 +589,9 @@ finish_scopes(struct packing *p, struct verify_block **digests, uint32_t *count)
 	uint64_t root, size;
 	int r = blocks_finish(p->blocks, &t.blocks, digests, count, c->err);
 
+	/* Behind the blocks: where those end up does not depend on who encodes them. */
+	for (size_t i = 0; i < c->part_count && r == 0; i++)
+		r = keep_manifest(p, &c->parts[i]);
 	t.block_count = *count;
 	t.contents = c->manifest.contents = blocks_contents(p->blocks);
 	if (r == 0)

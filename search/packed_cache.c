@@ -7,7 +7,7 @@
 #include "format/error.h"
 #include "search/snapshot.h"
 
-#define CACHE_BYTES (64u << 20)
+#define CACHE_BYTES ((size_t)160 << 20)
 #define SLOTS 16384u /* a power of two */
 /* So many of those used last stay whatever their size: reading one takes others. */
 #define KEPT 4u
@@ -265,6 +265,10 @@ add(struct packed_cache *c, uint64_t place, uint64_t what, struct packed_cached 
 			*err = why;
 		return status;
 	}
+	/* What decoding needed is not needed any more. */
+	for (size_t i = 0; i < sizeof e->memory.scratch / sizeof e->memory.scratch[0];
+	     i++)
+		pack_bytes_release(&e->memory.scratch[i]);
 	e->bytes = bytes_of(e);
 	while (c->count > KEPT && c->bytes + e->bytes > CACHE_BYTES)
 		drop_oldest(c);
