@@ -12,7 +12,11 @@
 #include "format/blobpack.h"
 #include "format/scopepack.h"
 
+#define INDEX_PACK "index.pack"
+#define INDEX_DIRECTORY_FILE "index.mdb"
 #define FINGERPRINT_BYTES 10u /* the first bytes of a content hash */
+#define INDEX_VALUES_MAX 256u /* distinct values of a column in a block */
+#define INDEX_LABELS_MAX 10000u
 
 enum index_section {
 	INDEX_ROOT = 1,
@@ -21,9 +25,9 @@ enum index_section {
 	INDEX_REFERRERS =
 		4, /* sorted (first 10 bytes of a blob's hash, content ordinal) */
 	INDEX_VALUES =
-		5, /* number = block: values of columns with at most 256 of them, rows of each */
+		5, /* number = block: values of columns with few of them, rows of each */
 	INDEX_LABELS = 6,    /* label -> blocks that have rows of it, how many */
-	INDEX_BOOKMARKS = 7, /* name -> positions */
+	INDEX_DIRECTORY = 7, /* what index.mdb holds, for those who cannot trust it */
 };
 
 /* ---- reading; one thread at a time ---- */
@@ -32,21 +36,43 @@ struct index_reader;
 /*
  * Opens the index in a generation's directory. `trusted`: index.mdb is read
  * once into private memory, its hash compared with `directory_hash`, and opened
- * from there; else (a hostile author could make a hash fit) the directory is
- * made anew in private memory from the sections of index.pack.
- * TAPE_ERR_NOT_FOUND: there is none. TAPE_ERR_DAMAGED: rebuild it.
+ * from there; else (a hostile author could make a hash fit), and where it is
+ * missing or damaged, the directory is made anew in private memory from the
+ * sections of index.pack. generation_path is copied, for errors only;
+ * generation_fd may be closed afterwards.
+ * TAPE_ERR_NOT_FOUND: there is no index. TAPE_ERR_DAMAGED, TOO_NEW: go without it.
  */
 int index_open(int generation_fd, const char *generation_path, const struct pack_id *id,
 	       const struct tape_hash *directory_hash, uint64_t directory_size,
 	       bool trusted, struct index_reader **out, struct tape_error *err);
-void index_close(struct index_reader *x);
+void index_close(struct index_reader *x); /* NULL is fine */
+/* Why index.mdb could not be used although it was trusted; NULL = it is, or was not to be. */
+const char *index_directory_trouble(const struct index_reader *x);
+/* Bytes read from index.pack so far, opening included. */
+uint64_t index_read_bytes(const struct index_reader *x);
 
-/* Calls fn for each content whose hash begins with `bits` bits of prefix; stops when it returns non-zero, and returns that. */
+/* What it was made of: to be compared with the packs at hand. */
+struct index_counts {
+	uint64_t rows, contents, blobs, referrers;
+	uint32_t blocks, labels;
+	bool labels_left_out; /* there are labels beyond the 10,000 commonest */
+};
+void index_counts(const struct index_reader *x, struct index_counts *out);
+
+/*
+ * All functions below: TAPE_ERR_DAMAGED, TOO_NEW = go on without the index.
+ *
+ * Calls fn for each content whose hash begins with `bits` bits of prefix; stops
+ * when it returns non-zero, and returns that. Of a prefix longer than 80 bits
+ * the first 80 count: whoever has more compares what is found. The hash is that
+ * of contents: scopes, bookmarks and links have it too, a projection has
+ * another one, which is not in the index.
+ */
 typedef int index_content_fn(void *user, const uint8_t fingerprint[FINGERPRINT_BYTES],
 			     uint64_t ordinal);
 int index_find_content(struct index_reader *x, const uint8_t prefix[16], unsigned bits,
 		       index_content_fn *fn, void *user, struct tape_error *err);
-/* All of them in order of fingerprint, from `from` on (NULL = all): for dedup. */
+/* All of them in order of fingerprint, from `from` (10 bytes) on (NULL = all): for dedup. */
 int index_each_content(struct index_reader *x, const uint8_t *from, index_content_fn *fn,
 		       void *user, struct tape_error *err);
 /* Contents that refer to blobs whose hash begins so. fingerprint is the blob's. */
@@ -61,7 +87,7 @@ struct index_blob {
 int index_find_blob(struct index_reader *x, const struct tape_hash *hash,
 		    struct index_blob *out, struct tape_error *err);
 
-/* Values of a column in a block: at most 256, each with the content rows of the block that have it. */
+/* Values of a column in a block: at most 256, each with the content rows of the block that have it (exactly those). */
 struct index_values {
 	uint32_t count;
 	struct column values; /* as scopepack_chunk_read gives them: fixed or entries */
@@ -70,34 +96,44 @@ struct index_values {
 	uint32_t cap;
 };
 void index_values_release(struct index_values *v); /* all zero is fine */
-/* 0, TAPE_ERR_NOT_FOUND: the column has more values there (or is not in the block). */
+/* 0, TAPE_ERR_NOT_FOUND: the column has more values there, too scattered ones, or is not in the block. */
 int index_values_read(struct index_reader *x, uint32_t block, uint32_t column,
 		      struct index_values *out, uint64_t *read_bytes,
 		      struct tape_error *err);
 /* Blocks with rows under a label (exact): out[] ascending, malloc'd. NOT_FOUND: none. The 10,000 commonest labels only; LIMIT: it may still be anywhere. */
 int index_label_blocks(struct index_reader *x, const char *label, uint32_t **blocks,
 		       size_t *count, struct tape_error *err);
+/* Reads all of it, compares what stands twice. 0 or what is wrong. */
+int index_check(struct index_reader *x, struct tape_error *err);
 
 /* ---- building, from packs alone ---- */
 
 struct index_input {
 	const struct scopepack *scopes;
-	struct blobpack *const *packs; /* with bucket and number of each */
-	const uint32_t (*pack_names)[2];
-	size_t pack_count;
+	const uint32_t (
+		*blob_packs)[2]; /* bucket and number, in the generation's directory */
+	size_t blob_pack_count;
+	/* Called for every block as it was decoded, by any thread, in any order; may be NULL. */
+	int (*block)(void *user, uint32_t number, const struct block_all *all,
+		     struct tape_error *err);
+	/* Called by the calling thread, rows done so far; non-zero stops and is returned. May be NULL. */
+	int (*progress)(void *user, uint64_t rows);
+	void *user;
 };
 struct index_output {
 	uint64_t pack_size, directory_size;
 	struct tape_hash pack_hash, directory_hash; /* of the whole files */
 };
 /*
- * Writes index.pack and index.mdb into the directory (they must not exist):
- * the same bytes for the same packs, whatever `jobs`. Reads every block, so it
- * is a check of the scope pack as well. memory bounds what is held (about).
+ * Writes the two files under these names into the generation's directory (they
+ * must not exist): the same bytes for the same packs, whatever `jobs` and
+ * `memory`. Reads every block, so it is a check of the scope pack as well.
+ * memory bounds what is held (about); what does not fit goes to a file without
+ * a name in that directory. After an error the files may be there, incomplete.
  */
-int index_build(int generation_fd, const struct pack_id *id, const struct index_input *in,
-		int level, unsigned jobs, uint64_t memory, struct index_output *out,
-		int (*progress)(void *user, uint64_t rows), void *user,
+int index_build(int generation_fd, const char *pack_name, const char *directory_name,
+		const struct pack_id *id, const struct index_input *in, int level,
+		unsigned jobs, uint64_t memory, struct index_output *out,
 		struct tape_error *err);
 
 #endif
