@@ -10,6 +10,7 @@
 #include "format/path.h"
 #include "search/reader.h"
 #include "search/scope.h"
+#include "search/snapshot.h"
 
 #define VERIFY_CHUNK 262144u
 
@@ -126,36 +127,58 @@ from_loose(struct tape_reader *reader, const struct tape_value *v, struct tape_b
 	return verify_file(blob, &v->hash, err);
 }
 
+/* Where several places failed, the one that says most about why. */
+static int
+worst_of(const struct tape_error *hinted, int from_hint, const struct tape_error *packed,
+	 int from_pack, struct tape_error *err)
+{
+	if (from_pack != TAPE_ERR_NOT_FOUND) {
+		*err = *packed;
+		return from_pack;
+	}
+	/* Where a hint was given, what is wrong there says more than "no loose file". */
+	if (from_hint == TAPE_ERR_IO && hinted->code != ENOENT) {
+		*err = *hinted;
+		return TAPE_ERR_IO;
+	}
+	if (from_hint == TAPE_ERR_DAMAGED)
+		return error_set(err, TAPE_ERR_DAMAGED, hinted->file, hinted->offset,
+				 "a blob in a segment is damaged: %.300s",
+				 hinted->message);
+	return TAPE_ERR_NOT_FOUND;
+}
+
 static int
 from_store(const struct tape_scope *scope, const struct tape_value *v,
 	   const struct body_hint *hint, struct tape_blob *blob, struct tape_error *err)
 {
 	struct source *source = scope->content.of;
-	struct tape_error hinted = { 0 };
-	int r, from_hint = 0;
+	struct tape_reader *reader = source->reader;
+	struct tape_error hinted = { 0 }, packed = { 0 };
+	int r, from_hint = 0, from_pack;
 
 	if (hint->segment != BODY_NO_SEGMENT) {
 		from_hint = source->ops->blob(source, hint, &v->hash, v->size,
 					      &blob->data, &hinted);
 		if (from_hint == 0 || from_hint == TAPE_ERR_NOMEM) {
-			if (from_hint != 0 && err != NULL)
-				*err = hinted;
+			*err = hinted;
 			return from_hint;
 		}
 	}
-	r = from_loose(source->reader, v, blob, err);
-	/* Where a hint was given, what is wrong there says more than "no loose file". */
-	if (r == TAPE_ERR_NOT_FOUND && from_hint == TAPE_ERR_IO &&
-	    hinted.code != ENOENT) {
-		if (err != NULL)
-			*err = hinted;
-		return TAPE_ERR_IO;
+	from_pack =
+		generations_find_blob(reader, &v->hash, v->size, &blob->data, &packed);
+	if (from_pack == 0 || from_pack == TAPE_ERR_NOMEM) {
+		*err = packed;
+		return from_pack;
 	}
-	if (r == TAPE_ERR_NOT_FOUND && from_hint == TAPE_ERR_DAMAGED) {
-		r = error_set(err, TAPE_ERR_DAMAGED, hinted.file, hinted.offset,
-			      "a blob in a segment is damaged: %.300s", hinted.message);
-	}
-	return r;
+	r = from_loose(reader, v, blob, err);
+	if (r != TAPE_ERR_NOT_FOUND)
+		return r;
+	/* It may have been packed between the two looks. */
+	if (from_pack == TAPE_ERR_NOT_FOUND)
+		from_pack = generations_find_blob(reader, &v->hash, v->size, &blob->data,
+						  &packed);
+	return from_pack == 0 ? 0 : worst_of(&hinted, from_hint, &packed, from_pack, err);
 }
 
 static void
