@@ -232,11 +232,23 @@ choose_keep(const struct compaction *c, bool any_raw)
 	return count + any_raw > SMALL_GENERATIONS ? 0 : count;
 }
 
+/* Readers show what they can; a new list on top of one that was not read would forget all of it. */
+static int
+need_list(struct compaction *c)
+{
+	if (!c->snapshot->generations->list_lost)
+		return 0;
+	return error_set(
+		c->err, TAPE_ERR_DAMAGED, PATH_LIVE, 0,
+		"the list of generations cannot be read, so nothing is compacted; "
+		"tape-check says what is wrong with it");
+}
+
 static int
 need_all(struct compaction *c)
 {
 	struct generations *g = c->snapshot->generations;
-	int r = 0;
+	int r = need_list(c);
 
 	for (size_t i = 0; i < g->count && r == 0; i++) {
 		if (g->items[i].lost)

@@ -300,6 +300,8 @@ link_live(struct compaction *c, const char *text, size_t len, uint64_t number)
 				 "removed");
 	if (r != 0)
 		return error_io(c->err, r, path, "cannot publish the live list");
+	/* From here on readers count on the generation, whatever else fails. */
+	c->work[0] = '\0';
 	r = os_fsync_dir(dir, PATH_LIVE);
 	return r == 0 ? 0
 		      : error_io(c->err, r, PATH_LIVE,
@@ -343,7 +345,6 @@ publish(struct compaction *c)
 		r = write_live(c, &hash, name);
 	if (r != 0)
 		return r;
-	c->work[0] = '\0'; /* it is the tape's from here on */
 	(void)snprintf(c->result->generation, sizeof c->result->generation, "%s", name);
 	return 0;
 }

@@ -373,6 +373,7 @@ static int
 without_list(struct generations *g)
 {
 	memset(&g->live, 0, sizeof g->live);
+	g->list_lost = true;
 	(void)live_list_number(g->reader->dir.fd, &g->live.number, NULL);
 	return 0;
 }

@@ -44,6 +44,7 @@ struct generations {
 	struct pack_file *open; /* those with a descriptor, the last used first */
 	unsigned open_count;
 	uint64_t read_bytes; /* of packs so far */
+	bool list_lost;	     /* the live list could not be read: it looks empty */
 };
 
 /* A session of a snapshot. A compactor may shorten `dir.logs` before it opens it. */

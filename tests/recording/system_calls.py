@@ -33,9 +33,10 @@ class Sweep:
         self.blobs = os.path.join(self.work, "blobs")
         self.ack = os.path.join(self.work, "ack")
         self.checker = acked.Checker(options.tape_find)
-        acked.write_blobs(self.blobs)
-        acked.write_lines(self.lines, 0, options.lines, self.blobs)
-        self.runs = self.struck = 0
+        if getattr(options, "lines", 0):
+            acked.write_blobs(self.blobs)
+            acked.write_lines(self.lines, 0, options.lines, self.blobs)
+        self.runs = self.struck = self.failed = 0
 
     def trace(self, command, strace):
         with open(self.ack, "w") as out:
@@ -77,8 +78,12 @@ class Sweep:
                 raise acked.Failed("death by signal %d" % -done.returncode)
             self.subject.check(done, action)
         except acked.Failed as failure:
-            raise acked.Failed("%s: %s: %s\n%s" % (self.subject.name, action, failure,
-                                                  done.stderr.decode()[-500:]))
+            failure = acked.Failed("%s: %s: %s\n%s" % (self.subject.name, action, failure,
+                                                       done.stderr.decode()[-500:]))
+            if not getattr(self.options, "go_on", False):
+                raise failure
+            print("FAILED: %s" % failure, flush=True)
+            self.failed += 1
         return struck
 
     def sweep(self, what, action, ever):
@@ -156,6 +161,13 @@ def strike(sweep, options):
             sweep.sweep("error", "error=" + error, True)
 
 
+def need_strace():
+    if not shutil.which("strace"):
+        acked.skip("strace is not installed")
+    if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode:
+        acked.skip("strace may not trace here")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tape-record", required=True)
@@ -168,10 +180,7 @@ def main():
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--errors", default="", help="names, as ENOSPC,EIO")
     options = acked.absolute(parser.parse_args())
-    if not shutil.which("strace"):
-        acked.skip("strace is not installed")
-    if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode:
-        acked.skip("strace may not trace here")
+    need_strace()
     sweep = Sweep(options)
     try:
         for sweep.subject in readings(sweep) if options.read else [Recording(sweep)]:
