@@ -24,15 +24,15 @@ pc=$(dirname "$(find "$root" -name librecord.pc)")
 libdir=$(dirname "$pc")
 prefix=$(sed -n 's/^prefix=//p' "$pc/librecord.pc")
 
-for name in record.h search.h value.h; do
+for name in compact.h record.h search.h value.h; do
 	[ -e "$root$prefix/include/tape/$name" ] || say "$name is not installed"
 done
 inside=$(find "$root$prefix/include" -type f | grep -v '/include/tape/' || true)
 [ -z "$inside" ] || say "installed, but not ours to give: $inside"
-for library in librecord libtapesearch; do
+for library in librecord libtapesearch libtapecompact; do
 	[[ -L $libdir/$library.so && -e $libdir/$library.so.0 ]] || say "$library has no .so or .so.0"
 done
-for tool in tape tape-find tape-info tape-record; do
+for tool in tape tape-compact tape-find tape-info tape-record; do
 	[ -x "$root$prefix/bin/$tool" ] || say "$tool is not installed"
 	[ -e "$root$prefix/share/man/man1/$tool.1" ] || say "$tool has no man page installed"
 done
@@ -61,5 +61,20 @@ export LD_LIBRARY_PATH=$libdir
 		"$root/growth" "$root/run.tape" &&
 		[ "$("$root$prefix/bin/tape-find" "$root/run.tape" iter step=3.. --count)" = 7 ]
 } || say "a program built through pkg-config does not record what tape-find finds"
+cat >"$root/compact.c" <<'END'
+#include <tape/compact.h>
+
+int
+main(int argc, char **argv)
+{
+	return tape_compact(argv[argc - 1], NULL, NULL, NULL) != 0;
+}
+END
+# shellcheck disable=SC2046 # flags are meant to be split
+{
+	gcc -Wall -Werror -o "$root/compact" "$root/compact.c" $(pkg-config --cflags --libs tapecompact) &&
+		"$root/compact" "$root/run.tape" && ls "$root/run.tape/gen" >/dev/null &&
+		[ "$("$root$prefix/bin/tape-find" "$root/run.tape" iter step=3.. --count)" = 7 ]
+} || say "a program built through pkg-config does not compact"
 pkg-config --exists tapesearch || say "tapesearch has no pkg-config file"
 exit $failed

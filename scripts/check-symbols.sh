@@ -13,7 +13,8 @@ say()
 	failed=1
 }
 
-for library in "$build"/search/libtapesearch.so "$build"/librecord/librecord.so; do
+for library in "$build"/search/libtapesearch.so "$build"/librecord/librecord.so \
+	"$build"/compactor/libtapecompact.so; do
 	[ -e "$library" ] || { say "$library was not built"; continue; }
 	seen=$((seen + 1))
 	readelf -d "$library" | grep -q 'SONAME.*\.so\.0\]' || say "$library: its soname is not .so.0"
