@@ -37,6 +37,38 @@ compaction_event(struct compaction *c, const char *what, uint64_t bytes,
 	c->options.on_event(c->options.user, &event);
 }
 
+bool
+compaction_refused(const struct compaction *c, const uint64_t session[2])
+{
+	for (size_t i = 0; i < c->refused_count; i++)
+		if (memcmp(c->refused[i], session, sizeof c->refused[i]) == 0)
+			return true;
+	return false;
+}
+
+int
+compaction_refuse(struct compaction *c, const uint64_t session[2], const char *why)
+{
+	char text[TAPE_SESSION_TEXT];
+	uint64_t(*more)[2];
+
+	tape_session_text(session, text);
+	if (compaction_refused(c, session)) { /* then it is not what is raw of it */
+		c->merge_none = true;
+		return error_set(c->err, TAPE_ERR_DAMAGED, text, 0,
+				 "what generations hold of the session is damaged (%s): "
+				 "tape-check says where",
+				 why);
+	}
+	more = realloc(c->refused, (c->refused_count + 1) * sizeof *more);
+	if (more == NULL)
+		return compaction_no_memory(c);
+	c->refused = more;
+	memcpy(more[c->refused_count++], session, sizeof *more);
+	compaction_event(c, text, 0, "stays raw: %s", why);
+	return TAPE_ERR_DAMAGED;
+}
+
 int
 compaction_progress(struct compaction *c, int stage, uint64_t done, uint64_t total,
 		    uint64_t bytes_in, uint64_t bytes_out)
@@ -55,7 +87,7 @@ compaction_progress(struct compaction *c, int stage, uint64_t done, uint64_t tot
 static void
 forget(struct compaction *c)
 {
-	publish_abandon(c);
+	clean_abandon(c);
 	generation_manifest_release(&c->manifest);
 	memset(c->filter, 0, sizeof c->filter);
 	plan_release(c);
@@ -114,7 +146,7 @@ attempt(struct compaction *c)
 		return 0;
 	}
 	if (c->part_count == 0) {
-		publish_clean(c);
+		clean_replaced(c);
 		return 0;
 	}
 	r = publish_begin(c);
@@ -127,7 +159,7 @@ attempt(struct compaction *c)
 	if (r != 0)
 		return r;
 	count_result(c);
-	publish_clean(c);
+	clean_replaced(c);
 	return 0;
 }
 
@@ -159,18 +191,23 @@ on_report(void *user, const struct tape_report *report)
 		c->options.on_report(c->options.user, report);
 }
 
-/* A session that turns out damaged is left out, and everything begins again. */
+/*
+ * A session that turns out damaged is left out, and everything begins again;
+ * damage in generations leaves those as they are.
+ */
 static int
 attempts(struct compaction *c)
 {
 	size_t refused;
+	bool merge_none;
 	int r;
 
 	do {
 		refused = c->refused_count;
+		merge_none = c->merge_none;
 		r = attempt(c);
 		forget(c);
-	} while (r != 0 && c->refused_count > refused);
+	} while (r != 0 && (c->refused_count > refused || c->merge_none != merge_none));
 	c->result->left_raw += c->refused_count;
 	return r;
 }

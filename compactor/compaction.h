@@ -28,7 +28,7 @@ struct part {
 	uint64_t lo;  /* first seq of what is taken */
 	bool raw;     /* raw segments are taken: `input` says which */
 	bool complete;
-	bool refused; /* something is wrong with it: it stays raw */
+	bool kept_manifest; /* the generation has its manifest, or there is none */
 	struct generation_input input;
 	uint32_t
 		session; /* its number in the pack; UINT32_MAX = there is nothing of it */
@@ -43,7 +43,9 @@ struct compaction {
 	struct snapshot *snapshot;
 	struct part *parts; /* in tape order */
 	size_t part_count;
-	size_t keep; /* so many generations stay; those behind them are merged */
+	size_t keep;	 /* so many generations stay; those behind them are merged */
+	bool locked;	 /* compact.lock is ours; false: locks are refused */
+	bool merge_none; /* a generation turned out damaged: all of them stay */
 	uint64_t (*refused)[2]; /* sessions found damaged in this run */
 	size_t refused_count;
 	struct frozen_list frozen;
@@ -65,10 +67,16 @@ void compaction_event(struct compaction *c, const char *what, uint64_t bytes,
 		      const char *format, ...) __attribute__((format(printf, 4, 5)));
 int compaction_no_memory(struct compaction *c);
 
+/* A session that shows damage stays raw, in this attempt and the next. TAPE_ERR_DAMAGED or NOMEM. */
+bool compaction_refused(const struct compaction *c, const uint64_t session[2]);
+int compaction_refuse(struct compaction *c, const uint64_t session[2], const char *why);
+
 /* ---- plan.c ---- */
 /* Fills parts, keep, frozen, uid. Nothing to do: part_count 0. */
 int plan_make(struct compaction *c);
 void plan_release(struct compaction *c);
+/* Did the caller say that the session is over? */
+bool plan_assumed_dead(const struct compaction *c, const uint64_t id[2]);
 /* Notes how a raw file is now. */
 int plan_freeze(struct compaction *c, const char *path);
 
@@ -96,14 +104,25 @@ int verify_all(struct compaction *c, const struct verify_block *blocks, size_t c
 
 /* ---- publish.c ---- */
 int publish_begin(struct compaction *c); /* the work directory */
+/* This host as the name of a work directory has it: letters, digits, "." and "_". */
+void publish_host(const struct compaction *c, char host[64]);
 /* MANIFEST, rename, live list. TAPE_ERR_BUSY: somebody else was faster. */
 int publish(struct compaction *c);
-/* Removes the work directory of a run that failed. */
-void publish_abandon(struct compaction *c);
-/* What is replaced goes. Never fails: what cannot go now goes the next time. */
-void publish_clean(struct compaction *c);
+/* The live list again, with other unreferenced blobs. */
+int publish_unreferenced(struct compaction *c, const struct live_blob *blobs,
+			 size_t count);
 /* The file of that name in the work directory, into c->manifest. */
 int publish_add_file(struct compaction *c, const char *name, uint64_t size,
 		     const struct tape_hash *hash);
+
+/* ---- clean.c ---- */
+/* Removes the work directory of a run that failed. */
+void clean_abandon(struct compaction *c);
+/* What is replaced goes. Never fails: what cannot go now goes the next time. */
+void clean_replaced(struct compaction *c);
+
+/* ---- reclaim.c ---- */
+/* Loose blobs that are in a generation, or that nothing refers to, go; so does what recorders left in blobs/tmp. Never fails, as above. */
+void reclaim(struct compaction *c);
 
 #endif

@@ -62,6 +62,7 @@ lock_take(struct compaction *c, struct lock *out)
 		return error_io(c->err, r, PATH_LOCK, "cannot lock the tape");
 	}
 	write_owner(c, fd);
+	c->locked = true;
 	out->fd = fd;
 	return 0;
 }

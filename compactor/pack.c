@@ -462,41 +462,80 @@ walk(struct packing *p)
 	return r < 0 ? r : p->no_memory ? compaction_no_memory(p->c) : 0;
 }
 
-/* manifest.jsonl of a session that is over, as a section. */
+/* The whole file into *raw; 1 = done, 0 = there is none. */
 static int
-keep_manifest(struct packing *p, const struct part *part)
+read_manifest_file(struct packing *p, const char *path, struct pack_bytes *raw)
 {
-	const struct snapshot_session *s = &p->c->snapshot->sessions[part->index];
-	char path[sizeof s->dir.path + 32];
-	struct pack_bytes made = { 0 };
 	struct os_stat st;
-	uint8_t *text = NULL;
 	int64_t got = 0;
-	int fd = -1, r;
+	int fd = -1, r = os_open_read(p->c->reader->dir.fd, path, &fd);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (r == 0)
+		r = os_fstat(fd, &st);
+	if (r == 0 && st.size > PACK_SECTION_MAX)
+		r = -EFBIG;
+	if (r == 0 && pack_bytes_reserve(raw, (size_t)st.size + 1) != 0)
+		r = -ENOMEM;
+	if (r == 0)
+		got = os_pread(fd, raw->data, (size_t)st.size, 0);
+	os_close(&fd);
+	if (r == 0 && got < 0)
+		r = (int)got;
+	raw->len = r == 0 ? (size_t)got : 0;
+	return r == 0 ? 1 : r;
+}
+
+/* manifest.jsonl of a session, from its directory or from a generation that is merged. */
+static int
+find_manifest(struct packing *p, struct part *part, struct pack_bytes *raw)
+{
+	struct compaction *c = p->c;
+	const struct snapshot_session *s = &c->snapshot->sessions[part->index];
+	char path[sizeof s->dir.path + 32], cause[80];
+	int r = 0;
 
 	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, s->dir.path);
-	if (!part->complete || part->session == UINT32_MAX ||
-	    os_open_read(p->c->reader->dir.fd, path, &fd) != 0)
+	part->kept_manifest = true;
+	if (s->dir.path[0] != '\0')
+		r = read_manifest_file(p, path, raw);
+	if (r < 0) {
+		part->kept_manifest = false;
+		compaction_event(c, path, 0, "stays, it cannot be taken over: %s",
+				 os_strerror(r, cause, sizeof cause));
 		return 0;
-	r = os_fstat(fd, &st);
-	if (r == 0 && st.size <= PACK_SECTION_MAX) {
-		text = malloc((size_t)st.size + 1);
-		got = text == NULL ? -ENOMEM : os_pread(fd, text, (size_t)st.size, 0);
 	}
-	os_close(&fd);
-	if (text != NULL && got > 0) {
+	for (size_t i = 0; r == 0 && i < s->generation_count && raw->len == 0; i++)
+		if (s->generations[i] >= c->keep)
+			r = scopepack_manifest(
+				&c->snapshot->generations->items[s->generations[i]]
+					 .scopes,
+				p->codec, s->entries[i], raw, c->err);
+	return r < 0 ? r : 0;
+}
+
+/* manifest.jsonl of a session that is over, as a section. */
+static int
+keep_manifest(struct packing *p, struct part *part)
+{
+	struct pack_bytes raw = { 0 }, made = { 0 };
+	int r;
+
+	if (!part->complete || part->session == UINT32_MAX)
+		return 0;
+	r = find_manifest(p, part, &raw);
+	if (r == 0 && raw.len != 0) {
 		r = pack_section_make(p->codec, p->c->options.level, SCOPES_MANIFEST,
-				      part->session, 0, text, (size_t)got, &made,
+				      part->session, 0, raw.data, raw.len, &made,
 				      p->c->err);
 		if (r == 0)
 			r = pack_writer_add(p->writer, &made,
 					    &p->sessions[part->session].manifest,
 					    p->c->err);
-	} else {
-		r = 0;
 	}
 	pack_bytes_release(&made);
-	free(text);
+	pack_bytes_release(&raw);
 	return r;
 }
 
@@ -537,22 +576,6 @@ one_session(struct packing *p, struct part *part)
 
 /* A session that shows damage stays raw: the run begins again without it. */
 static int
-refuse_session(struct compaction *c, const struct part *part, const char *why)
-{
-	const struct snapshot_session *s = &c->snapshot->sessions[part->index];
-	uint64_t(*more)[2] = realloc(c->refused, (c->refused_count + 1) * sizeof *more);
-	char text[TAPE_SESSION_TEXT];
-
-	if (more == NULL)
-		return compaction_no_memory(c);
-	c->refused = more;
-	memcpy(more[c->refused_count++], s->id, sizeof s->id);
-	tape_session_text(s->id, text);
-	compaction_event(c, text, 0, "stays raw: %s", why);
-	return TAPE_ERR_DAMAGED;
-}
-
-static int
 all_sessions(struct packing *p)
 {
 	struct compaction *c = p->c;
@@ -560,15 +583,16 @@ all_sessions(struct packing *p)
 
 	for (size_t i = 0; i < c->part_count && r == 0; i++) {
 		struct part *part = &c->parts[i];
-		uint64_t before = tape_reader_damage(c->reader);
+		const uint64_t *id = c->snapshot->sessions[part->index].id;
+		uint64_t before = c->reader->met;
 
 		r = one_session(p, part);
 		if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_NOT_FOUND) {
 			struct tape_error why = *c->err;
 
-			r = refuse_session(c, part, why.message);
-		} else if (r == 0 && tape_reader_damage(c->reader) != before) {
-			r = refuse_session(c, part, "it is damaged");
+			r = compaction_refuse(c, id, why.message);
+		} else if (r == 0 && c->reader->met != before) {
+			r = compaction_refuse(c, id, "it is damaged");
 		}
 	}
 	return r;

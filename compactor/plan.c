@@ -104,8 +104,8 @@ sealed(struct compaction *c, const struct snapshot_session *s, size_t index)
 	return end;
 }
 
-static bool
-assumed_dead(const struct compaction *c, const uint64_t id[2])
+bool
+plan_assumed_dead(const struct compaction *c, const uint64_t id[2])
 {
 	char text[TAPE_SESSION_TEXT];
 
@@ -119,13 +119,27 @@ assumed_dead(const struct compaction *c, const uint64_t id[2])
 	return false;
 }
 
-static bool
-was_refused(const struct compaction *c, const uint64_t id[2])
+/* A prefix that names no session, or several, is a mistake with consequences. */
+static int
+check_assumed_dead(struct compaction *c)
 {
-	for (size_t i = 0; i < c->refused_count; i++)
-		if (memcmp(c->refused[i], id, sizeof c->refused[i]) == 0)
-			return true;
-	return false;
+	char text[TAPE_SESSION_TEXT];
+
+	for (size_t i = 0; i < c->options.assume_dead_count; i++) {
+		const char *prefix = c->options.assume_dead[i];
+		size_t named = 0;
+
+		for (size_t k = 0; k < c->snapshot->count; k++) {
+			tape_session_text(c->snapshot->sessions[k].id, text);
+			named += strncmp(text, prefix, strlen(prefix)) == 0;
+		}
+		if (named != 1)
+			return error_set(c->err, TAPE_ERR_MISUSE, NULL, 0,
+					 "'%s' names %zu sessions, but one has to be "
+					 "assumed dead; tape-info lists them",
+					 prefix, named);
+	}
+	return 0;
 }
 
 /* First seq of a session that is in a generation from `keep` on; 0 = none is. */
@@ -151,6 +165,7 @@ static int
 session_state(struct compaction *c, size_t index, int *state)
 {
 	struct source *source = NULL;
+	uint64_t met = c->reader->met;
 	int r = snapshot_open(c->snapshot, index, &source, c->err);
 
 	*state = TAPE_LIVE;
@@ -158,6 +173,9 @@ session_state(struct compaction *c, size_t index, int *state)
 		*state = source->ops->facts(source)->state;
 		source->ops->close(source);
 	}
+	if (r >= 0 && c->reader->met != met)
+		return compaction_refuse(c, c->snapshot->sessions[index].id,
+					 "it is damaged");
 	return r < 0 ? r : 0;
 }
 
@@ -171,12 +189,12 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 
 	*logs = 0;
 	*complete = false;
-	if (s->dir.log_count == 0 || was_refused(c, s->id))
+	if (s->dir.log_count == 0 || compaction_refused(c, s->id))
 		return 0;
 	r = session_state(c, index, &state);
 	if (r != 0)
-		return r;
-	*complete = state != TAPE_LIVE || assumed_dead(c, s->id);
+		return r == TAPE_ERR_DAMAGED && compaction_refused(c, s->id) ? 0 : r;
+	*complete = state != TAPE_LIVE || plan_assumed_dead(c, s->id);
 	while (*logs < s->dir.log_count && (*complete || sealed(c, s, *logs)))
 		++*logs;
 	if (!*complete) {
@@ -221,15 +239,29 @@ consider(struct compaction *c, size_t index)
 
 /* ---- generations ---- */
 
+/*
+ * Later generations may take contents from earlier ones, so those merged are
+ * the last. Half of the places are freed at once, and more where the one
+ * before is not larger than all that it would be merged with: so a scope is
+ * written again only a few times, however often a tape is compacted.
+ */
 static size_t
 choose_keep(const struct compaction *c, bool any_raw)
 {
-	size_t count = c->snapshot->generations->count;
+	const struct live_list *live = &c->snapshot->generations->live;
+	size_t count = c->snapshot->generations->count, keep = count;
+	uint64_t merged = 0;
 
+	if (c->merge_none)
+		return count;
 	if ((c->options.flags & TAPE_COMPACT_FULL) != 0)
 		return count + any_raw > 1 ? 0 : count;
-	/* Later ones may take contents from earlier ones: those merged are the last. */
-	return count + any_raw > SMALL_GENERATIONS ? 0 : count;
+	if (count + any_raw <= SMALL_GENERATIONS)
+		return count;
+	while (keep > 0 && (keep > SMALL_GENERATIONS / 2 ||
+			    live->generations[keep - 1].scopes <= merged))
+		merged += live->generations[--keep].scopes;
+	return keep;
 }
 
 /* Readers show what they can; a new list on top of one that was not read would forget all of it. */
@@ -260,7 +292,7 @@ need_all(struct compaction *c)
 	return r;
 }
 
-static void
+static int
 make_uid(struct compaction *c)
 {
 	struct hash_stream *h = hash_stream_new();
@@ -269,7 +301,7 @@ make_uid(struct compaction *c)
 	uint8_t buf[64];
 
 	if (h == NULL)
-		return;
+		return compaction_no_memory(c);
 	hash_stream_reset(h);
 	hash_stream_add(h, what, sizeof what - 1);
 	hash_stream_add(h, c->reader->dir.id, 16);
@@ -294,6 +326,7 @@ make_uid(struct compaction *c)
 	hash = hash_stream_end(h);
 	hash_stream_free(h);
 	memcpy(c->uid, hash.byte, sizeof c->uid);
+	return 0;
 }
 
 /* Is there anything raw that may be taken? */
@@ -303,12 +336,14 @@ any_takeable(struct compaction *c, bool *any)
 	for (size_t i = 0; i < c->snapshot->count && !*any; i++) {
 		const struct snapshot_session *s = &c->snapshot->sessions[i];
 
-		if (s->dir.log_count != 0 && !was_refused(c, s->id)) {
+		if (s->dir.log_count != 0 && !compaction_refused(c, s->id)) {
 			int state, r = session_state(c, i, &state);
 
+			if (r == TAPE_ERR_DAMAGED && compaction_refused(c, s->id))
+				continue;
 			if (r != 0)
 				return r;
-			*any = state != TAPE_LIVE || assumed_dead(c, s->id) ||
+			*any = state != TAPE_LIVE || plan_assumed_dead(c, s->id) ||
 			       sealed(c, s, 0);
 		}
 	}
@@ -324,6 +359,8 @@ plan_make(struct compaction *c)
 	if (r == 0)
 		r = need_all(c);
 	if (r == 0)
+		r = check_assumed_dead(c);
+	if (r == 0)
 		r = any_takeable(c, &any);
 	if (r != 0)
 		return r;
@@ -336,8 +373,7 @@ plan_make(struct compaction *c)
 	/* One generation alone is what it was. */
 	if (!any && c->snapshot->generations->count - c->keep <= 1)
 		c->part_count = 0;
-	make_uid(c);
-	return r;
+	return r == 0 ? make_uid(c) : r;
 }
 
 void

@@ -22,20 +22,26 @@ make_dir(struct compaction *c, const char *path)
 	return 0;
 }
 
-/* A name may hold anything that a host is called: only letters, digits, "-" and "." stay. */
-static void
-work_name(struct compaction *c)
+void
+publish_host(const struct compaction *c, char host[64])
 {
-	char host[64];
-	uint8_t random[4] = { 0 };
 	size_t n = 0;
 
-	for (const char *p = c->reader->host; *p != '\0' && n < sizeof host - 1; p++)
+	for (const char *p = c->reader->host; *p != '\0' && n < 63; p++)
 		host[n++] = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') ||
 					    (*p >= 'a' && *p <= 'z') || *p == '.'
 				    ? *p
 				    : '_';
 	host[n] = '\0';
+}
+
+static void
+work_name(struct compaction *c)
+{
+	char host[64];
+	uint8_t random[4] = { 0 };
+
+	publish_host(c, host);
 	(void)os_random(random, sizeof random);
 	(void)snprintf(c->work, sizeof c->work, PATH_GEN "/tmp-%s-%u-%02x%02x%02x%02x",
 		       host, (unsigned)os_getpid(), random[0], random[1], random[2],
@@ -317,6 +323,9 @@ write_live(struct compaction *c, const struct tape_hash *hash, const char *name)
 	size_t len = 0;
 	int r;
 
+	/* What was found unreferenced stays so until it is looked at again. */
+	live.unreferenced = old->unreferenced;
+	live.unreferenced_count = old->unreferenced_count;
 	live.generations = calloc(c->keep + 1, sizeof *live.generations);
 	if (live.generations == NULL)
 		return compaction_no_memory(c);
@@ -349,313 +358,24 @@ publish(struct compaction *c)
 	return 0;
 }
 
-/* ---- removing ---- */
-
-struct victim {
-	int dir;
-	const char *path;
-};
-
-static int
-unlink_one(void *user, const char *name)
+int
+publish_unreferenced(struct compaction *c, const struct live_blob *blobs, size_t count)
 {
-	struct victim *v = user;
-	char path[512];
+	struct live_list live = { 0 }, next;
+	char *text = NULL;
+	size_t len = 0;
+	int r = live_list_read(c->reader->dir.fd, &live, c->err);
 
-	(void)snprintf(path, sizeof path, "%s/%s", v->path, name);
-	(void)os_unlink(v->dir, path);
-	return 0;
-}
-
-static void
-remove_dir(struct compaction *c, const char *path)
-{
-	struct victim v = { c->reader->dir.fd, path };
-
-	(void)os_list(v.dir, path, unlink_one, &v);
-	(void)os_rmdir(v.dir, path);
-}
-
-void
-publish_abandon(struct compaction *c)
-{
-	os_close(&c->work_fd);
-	if (c->work[0] != '\0')
-		remove_dir(c, c->work);
-	c->work[0] = '\0';
-}
-
-static bool
-unchanged(const struct compaction *c, const struct frozen *f)
-{
-	struct os_stat now;
-
-	return os_stat(c->reader->dir.fd, f->path, &now) == 0 && now.size == f->st.size &&
-	       now.inode == f->st.inode && now.mtime_ns == f->st.mtime_ns;
-}
-
-/* Raw files of this run. */
-static void
-remove_raw(struct compaction *c)
-{
-	for (size_t i = 0; i < c->frozen.count; i++) {
-		const struct frozen *f = &c->frozen.items[i];
-
-		if (!unchanged(c, f))
-			compaction_event(c, f->path, f->st.size,
-					 "stays: it changed while it was compacted");
-		else if (os_unlink(c->reader->dir.fd, f->path) == 0)
-			c->result->removed_bytes += f->st.size;
-	}
-}
-
-static void
-remove_range(struct compaction *c, const char *dir, uint32_t first, uint32_t count,
-	     bool blob)
-{
-	char name[PATH_SEGMENT_TEXT], path[512];
-
-	for (uint32_t i = first; i < first + count; i++) {
-		struct os_stat st;
-
-		path_segment(i, blob, name);
-		(void)snprintf(path, sizeof path, "%s/%s", dir, name);
-		if (os_stat(c->reader->dir.fd, path, &st) == 0 && st.regular &&
-		    os_unlink(c->reader->dir.fd, path) == 0)
-			c->result->removed_bytes += st.size;
-	}
-}
-
-static void
-remove_session(struct compaction *c, const char *dir)
-{
-	char path[512];
-
-	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, dir);
-	(void)os_unlink(c->reader->dir.fd, path);
-	(void)os_rmdir(c->reader->dir.fd, dir);
-}
-
-/* What earlier generations replace and an earlier run did not get to. */
-static void
-remove_replaced(struct compaction *c)
-{
-	for (size_t i = 0; i < c->snapshot->count; i++) {
-		const struct snapshot_session *s = &c->snapshot->sessions[i];
-		bool complete = false;
-
-		if (s->dir.path[0] == '\0')
-			continue;
-		for (size_t k = 0; k < s->input_count; k++) {
-			const struct generation_input *in = s->inputs[k];
-
-			remove_range(c, s->dir.path, in->log_first, in->log_count, false);
-			remove_range(c, s->dir.path, in->blob_first, in->blob_count,
-				     true);
-			complete |= in->complete;
-		}
-		if (complete)
-			remove_session(c, s->dir.path);
-	}
-}
-
-/* ---- loose blobs ---- */
-
-struct blob_sweep {
-	struct compaction *c;
-	struct generations *set;
-	char prefix[3];
-	struct tape_hash *found;
-	size_t count, cap;
-};
-
-static int
-look_at_blob(void *user, const char *name)
-{
-	struct blob_sweep *s = user;
-	char hex[TAPE_HASH_TEXT], path[PATH_BLOB_TEXT];
-	struct tape_hash hash;
-	struct os_stat st;
-
-	if (strlen(name) != 30)
-		return 0;
-	(void)snprintf(hex, sizeof hex, "%s%s", s->prefix, name);
-	if (!path_parse_hash(hex, &hash))
-		return 0;
-	path_blob(&hash, path);
-	if (os_stat(s->c->reader->dir.fd, path, &st) != 0 || !st.regular ||
-	    generations_blob(s->set, &hash, st.size, NULL, NULL) != 0)
-		return 0;
-	if (s->count == s->cap) {
-		size_t cap = s->cap == 0 ? 64 : s->cap * 2;
-		struct tape_hash *more = realloc(s->found, cap * sizeof *more);
-
-		if (more == NULL)
-			return 0;
-		s->found = more;
-		s->cap = cap;
-	}
-	s->found[s->count++] = hash;
-	return 0;
-}
-
-/*
- * A loose blob whose bytes are in a live generation goes: readers look there
- * first, and a recorder that counts on the file finds its blob there too.
- */
-static void
-remove_blobs(struct compaction *c)
-{
-	struct blob_sweep s = { .c = c };
-	char path[PATH_BLOB_TEXT];
-
-	if (generations_get(c->reader, &s.set, NULL) != 0)
-		return;
-	for (unsigned i = 0; i < 256 && s.set->count != 0; i++) {
-		char dir[16];
-
-		(void)snprintf(s.prefix, sizeof s.prefix, "%02x", i);
-		(void)snprintf(dir, sizeof dir, PATH_BLOBS "/%02x", i);
-		s.count = 0;
-		(void)os_list(c->reader->dir.fd, dir, look_at_blob, &s);
-		for (size_t k = 0; k < s.count; k++) {
-			struct os_stat st;
-
-			path_blob(&s.found[k], path);
-			if (os_stat(c->reader->dir.fd, path, &st) == 0 &&
-			    os_unlink(c->reader->dir.fd, path) == 0)
-				c->result->removed_bytes += st.size;
-		}
-		if (s.count != 0)
-			(void)os_rmdir(c->reader->dir.fd, dir);
-	}
-	free(s.found);
-	generations_release(s.set);
-}
-
-/* The manifest of a session that is over is in the generation: its directory is empty then. */
-static void
-remove_sessions(struct compaction *c)
-{
-	for (size_t i = 0; i < c->part_count; i++) {
-		const struct snapshot_session *s =
-			&c->snapshot->sessions[c->parts[i].index];
-
-		if (c->parts[i].raw && c->parts[i].complete && s->dir.path[0] != '\0')
-			remove_session(c, s->dir.path);
-	}
-}
-
-struct sweep {
-	struct compaction *c;
-	const struct live_list *live;
-	char names[256][64];
-	size_t count;
-};
-
-/* Is the process that made "tmp-HOST-PID-RANDOM" gone for certain? */
-static bool
-left_over(struct compaction *c, const char *name)
-{
-	const char *dash = strrchr(name, '-');
-	uint64_t start;
-	unsigned pid = 0;
-	size_t len;
-
-	if (dash == NULL || strncmp(name, "tmp-", 4) != 0)
-		return false;
-	for (len = (size_t)(dash - name); len > 4 && name[len - 1] != '-'; len--)
-		;
-	if (sscanf(name + len, "%u", &pid) != 1 || pid == os_getpid())
-		return false;
-	if (len < 5 || strncmp(name + 4, c->reader->host, len - 5) != 0)
-		return false;
-	return os_pid_start(pid, &start) == -ESRCH ||
-	       os_pid_start(pid, &start) == -ENOENT;
-}
-
-static int
-look_at_generation(void *user, const char *name)
-{
-	struct sweep *s = user;
-	uint64_t number;
-	uint32_t hash;
-	bool listed = false;
-
-	if (s->count == sizeof s->names / sizeof s->names[0] || strlen(name) >= 64)
-		return 0;
-	if (strncmp(name, "tmp-", 4) == 0) {
-		if (!left_over(s->c, name))
-			return 0;
-	} else {
-		if (!generation_parse_name(name, &number, &hash))
-			return 0;
-		for (size_t i = 0; i < s->live->count; i++)
-			listed |= strcmp(s->live->generations[i].name, name) == 0;
-		if (listed)
-			return 0;
-	}
-	(void)snprintf(s->names[s->count++], 64, "%s", name);
-	return 0;
-}
-
-static int
-look_at_live(void *user, const char *name)
-{
-	struct sweep *s = user;
-	char *end;
-	unsigned long long number;
-
-	if (s->count == sizeof s->names / sizeof s->names[0] || strlen(name) >= 64)
-		return 0;
-	if (strncmp(name, "tmp-", 4) != 0) {
-		number = strtoull(name, &end, 10);
-		if (*end != '\0' || number == 0 || number >= s->live->number)
-			return 0;
-	}
-	(void)snprintf(s->names[s->count++], 64, "%s", name);
-	return 0;
-}
-
-/* Only under the lock, and only by a list that was just read: if that fails nothing goes. */
-static void
-remove_generations(struct compaction *c)
-{
-	struct sweep *s = calloc(1, sizeof *s);
-	struct live_list live = { 0 };
-	char path[128];
-
-	if (s == NULL || live_list_read(c->reader->dir.fd, &live, NULL) != 0 ||
-	    live.number == 0)
-		goto out;
-	s->c = c;
-	s->live = &live;
-	if (os_list(c->reader->dir.fd, PATH_GEN, look_at_generation, s) != 0)
-		s->count = 0;
-	for (size_t i = 0; i < s->count; i++) {
-		(void)snprintf(path, sizeof path, PATH_GEN "/%s", s->names[i]);
-		remove_dir(c, path);
-	}
-	s->count = 0;
-	if (os_list(c->reader->dir.fd, PATH_LIVE, look_at_live, s) != 0)
-		s->count = 0;
-	for (size_t i = 0; i < s->count; i++) {
-		(void)snprintf(path, sizeof path, PATH_LIVE "/%s", s->names[i]);
-		(void)os_unlink(c->reader->dir.fd, path);
-	}
-out:
+	if (r != 0 || live.number == 0)
+		return r;
+	next = live;
+	next.number++;
+	next.unreferenced = (struct live_blob *)(uintptr_t)blobs;
+	next.unreferenced_count = count;
+	r = live_list_write(&next, &text, &len, c->err);
+	if (r == 0)
+		r = link_live(c, text, len, next.number);
+	free(text);
 	live_list_release(&live);
-	free(s);
-}
-
-void
-publish_clean(struct compaction *c)
-{
-	if ((c->options.flags & TAPE_COMPACT_KEEP_RAW) == 0) {
-		remove_raw(c);
-		remove_sessions(c);
-		remove_replaced(c);
-		remove_blobs(c);
-	}
-	remove_generations(c);
+	return r;
 }

@@ -72,13 +72,17 @@ struct live_generation {
 	uint64_t bytes;		   /* of all its files */
 	uint8_t label_filter[128]; /* Bloom: 3 bits of 1024 per label; docs say how */
 };
+/* A loose blob that nothing referred to, and when that was first found. */
+struct live_blob {
+	struct tape_hash hash;
+	int64_t since_ns; /* by the clock of the file system, since 1970 UTC */
+};
 struct live_list {
 	uint64_t number; /* of the live file; 0 = there is none: the tape is raw */
 	struct live_generation *generations; /* in order of their number */
 	size_t count;
-	struct tape_hash *unreferenced; /* blobs found unreferenced, sorted */
+	struct live_blob *unreferenced; /* sorted by hash */
 	size_t unreferenced_count;
-	int64_t mtime_ns; /* of the file: their time; reading only */
 };
 void live_list_release(struct live_list *l);
 void live_filter_add(uint8_t filter[128], const char *label);

@@ -95,7 +95,8 @@ live_list_write(const struct live_list *l, char **text, size_t *len,
 		good = put_generation(&bytes, &line, &l->generations[i]);
 	for (size_t i = 0; i < l->unreferenced_count && good; i++) {
 		json_line_begin(&line);
-		text_hex(&line, "unreferenced", l->unreferenced[i].byte, 16);
+		text_hex(&line, "unreferenced", l->unreferenced[i].hash.byte, 16);
+		json_line_int(&line, "since", l->unreferenced[i].since_ns);
 		good = text_add_line(&bytes, &line);
 	}
 	if (good)
@@ -179,19 +180,20 @@ take_generation(struct parsing *p, const struct manifest_member *l, size_t n)
 static int
 take_unreferenced(struct parsing *p, const struct manifest_member *l, size_t n)
 {
-	struct tape_hash *list =
+	struct live_blob *list =
 		text_grow(p->l->unreferenced, p->l->unreferenced_count, sizeof *list);
-	struct tape_hash *h;
+	struct live_blob *b;
 	bool bad = false;
 
 	if (list == NULL)
 		return error_set(p->err, TAPE_ERR_NOMEM, p->file, 0,
 				 "no memory for the live list");
 	p->l->unreferenced = list;
-	h = &list[p->l->unreferenced_count];
-	text_bytes(l, n, "unreferenced", h->byte, sizeof h->byte, &bad);
+	b = &list[p->l->unreferenced_count];
+	text_bytes(l, n, "unreferenced", b->hash.byte, sizeof b->hash.byte, &bad);
+	b->since_ns = text_signed(l, n, "since", &bad);
 	if (bad || (p->l->unreferenced_count > 0 &&
-		    memcmp(h[-1].byte, h->byte, sizeof h->byte) >= 0))
+		    memcmp(b[-1].hash.byte, b->hash.byte, sizeof b->hash.byte) >= 0))
 		return bad_line(p);
 	p->l->unreferenced_count++;
 	return 0;
@@ -285,7 +287,6 @@ read_number(int tape_dir, uint64_t number, struct live_list *out, struct tape_er
 	free(text);
 	if (r != 0)
 		return r;
-	out->mtime_ns = st.mtime_ns;
 	if (out->number == number)
 		return 1;
 	live_list_release(out);

@@ -75,6 +75,7 @@ reader_report(struct tape_reader *reader, int kind, const char *file, uint64_t o
 				      .message = message };
 	va_list ap;
 
+	reader->met += kind == TAPE_DAMAGE_MET;
 	if (!first_time(reader, file, offset, kind))
 		return;
 	if (kind == TAPE_DAMAGE_MET)

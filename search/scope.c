@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/hash.h"
+#include "search/snapshot.h"
 
 /*
  * The public functions take a const scope: what they lay out on demand is a
@@ -95,6 +96,8 @@ blob_is_there(const struct tape_scope *scope, const struct tape_value *v,
 
 	if (hint->segment != BODY_NO_SEGMENT &&
 	    source->ops->blob(source, hint, &v->hash, v->size, NULL, NULL) == 0)
+		return true;
+	if (generations_find_blob(source->reader, &v->hash, v->size, NULL, NULL) == 0)
 		return true;
 	return blob_loose_fits(source->reader, &v->hash, v->size) != 0;
 }

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compacting in process: what may go when, and that a failing call, whichever,
+ * changes no answer and keeps no later run from finishing.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "format/generation.h"
+#include "format/os.h"
+#include "format/path.h"
+#include "tape/compact.h"
+#include "tests/support/recording.h"
+#include "tests/support/suite.h"
+
+#define HOUR_NS (INT64_C(3600) * 1000000000)
+
+/* ---- a small tape ---- */
+
+static void
+record(int64_t from, int64_t count)
+{
+	struct tape *t = recording_open("sync=none embed_max=4096");
+
+	for (int64_t i = from; i < from + count; i++)
+		ck_assert_int_eq(i % 4 == 0 ? recording_put_blob(t, i, (unsigned)i % 7,
+								 i % 8 ? 6000 : 3000)
+					    : recording_put(t, i),
+				 0);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+static int
+compact_with(uint32_t flags, int64_t grace_ns, const char *dead,
+	     struct tape_compact_result *result, struct tape_error *err)
+{
+	struct tape_compact_options o = { .size = sizeof o,
+					  .flags = flags,
+					  .jobs = 1,
+					  .grace_ns = grace_ns,
+					  .assume_dead = &dead,
+					  .assume_dead_count = dead != NULL };
+
+	return tape_compact(recording_dir, &o, result, err);
+}
+
+static void
+compact(uint32_t flags)
+{
+	struct tape_error err = { 0 };
+	int r = compact_with(flags, 0, NULL, NULL, &err);
+
+	ck_assert_msg(r == 0, "%s %s", err.file, err.message);
+}
+
+/* Numbers 0 to count - 1 are there, each once, with their blobs, and no damage. */
+static void
+check_answers(int64_t count, const char *when)
+{
+	struct recording read = recording_read();
+
+	ck_assert_msg(
+		read.count == (size_t)count && read.damage == 0 && read.bad_blobs == 0,
+		"%s: %zu of %lld scopes, %u damaged, %zu blobs wrong: %s", when,
+		read.count, (long long)count, read.damage, read.bad_blobs, read.report);
+	for (int64_t i = 0; i < count; i++)
+		ck_assert_msg(read.numbers[i] == i, "%s: scope %lld", when, (long long)i);
+	recording_release(&read);
+}
+
+static unsigned
+entries(const char *dir)
+{
+	char path[300];
+	struct dirent *e;
+	unsigned n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof path, "%s/%s", recording_dir, dir);
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+static struct live_list
+live_list(void)
+{
+	struct live_list live;
+	int fd = open(recording_dir, O_RDONLY | O_DIRECTORY);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(live_list_read(fd, &live, NULL), 0);
+	close(fd);
+	return live;
+}
+
+/* ---- calls that fail ---- */
+
+static struct {
+	long n, seen;
+	bool for_ever, fired;
+	int error;
+} fault;
+
+static int
+strike(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)call;
+	(void)path;
+	(void)limit;
+	fault.seen++;
+	if (fault.for_ever ? fault.seen < fault.n : fault.seen != fault.n)
+		return 0;
+	fault.fired = true;
+	return fault.error;
+}
+
+static void
+make_template(int state)
+{
+	record(0, 20);
+	if (state >= 1) {
+		compact(0);
+		record(20, 20);
+	}
+	if (state >= 2)
+		compact(0);
+	ck_assert_int_eq(rename("run.tape", "template"), 0);
+}
+
+static void
+fresh_tape(void)
+{
+	ck_assert_int_eq(system("rm -rf run.tape && cp -a template run.tape"), 0);
+}
+
+/* 0: nothing is compacted; 1: there is a generation and something new; 2: two are merged. */
+static void
+fail_each_call(int state, int error, bool for_ever)
+{
+	int64_t count = state == 0 ? 20 : 40;
+	uint32_t flags = state == 2 ? TAPE_COMPACT_FULL : 0;
+	long n = 0;
+
+	make_template(state);
+	do {
+		struct tape_error err = { 0 };
+		char when[120];
+		int r;
+
+		fresh_tape();
+		fault.n = ++n;
+		fault.seen = 0;
+		fault.error = error;
+		fault.for_ever = for_ever;
+		fault.fired = false;
+		os_fault_set(strike, NULL);
+		r = compact_with(flags, 0, NULL, NULL, &err);
+		os_fault_set(NULL, NULL);
+		snprintf(when, sizeof when, "state %d, error %d at call %ld%s: %d %.60s",
+			 state, error, n, for_ever ? " and on" : "", r, err.message);
+		check_answers(count, when);
+		ck_assert_msg(r == 0 || err.message[0] != '\0', "%s", when);
+		compact(flags);
+		check_answers(count, when);
+		if (getenv("TEST_SHOW_FILES") != NULL)
+			ck_assert_int_eq(system("find run.tape | sort"), 0);
+		/* A manifest that could not be read stays where it is. */
+		ck_assert_msg(recording_files("sessions") <= (error == EIO) &&
+				      entries("live") == 1 &&
+				      entries("gen") == (state == 1 ? 2 : 1) &&
+				      recording_files("blobs") == 0,
+			      "%s: something is left over", when);
+	} while (fault.fired);
+	ck_assert_int_gt(n, 50);
+}
+
+START_TEST(a_call_that_fails_changes_no_answer)
+{
+	fail_each_call(_i, EIO, false);
+}
+END_TEST
+
+START_TEST(calls_that_fail_from_some_moment_on_change_no_answer)
+{
+	fail_each_call(_i, ENOSPC, true);
+}
+END_TEST
+
+/* ---- what stays and what goes ---- */
+
+static int
+refuse_live(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	bool *linked = user;
+
+	(void)limit;
+	(void)path;
+	if (call == OS_LINK)
+		*linked = true;
+	return *linked && call == OS_FSYNC ? EIO : 0;
+}
+
+START_TEST(a_generation_that_was_linked_stays_when_the_disk_refuses_the_list)
+{
+	struct tape_error err;
+	bool linked = false;
+
+	record(0, 20);
+	os_fault_set(refuse_live, &linked);
+	ck_assert_int_eq(compact_with(0, 0, NULL, NULL, &err), TAPE_ERR_IO);
+	os_fault_set(NULL, NULL);
+	ck_assert_uint_eq(entries("gen"), 1);
+	ck_assert_uint_gt(entries("sessions"), 0);
+	check_answers(20, "after the failure");
+	compact(0);
+	check_answers(20, "after the next run");
+	ck_assert_uint_eq(entries("sessions"), 0);
+}
+END_TEST
+
+START_TEST(a_damaged_live_list_stops_the_compactor)
+{
+	struct tape_error err;
+
+	record(0, 20);
+	compact(0);
+	record(20, 20);
+	ck_assert_int_eq(truncate("run.tape/live/1", 40), 0);
+	ck_assert_int_eq(compact_with(0, 0, NULL, NULL, &err), TAPE_ERR_DAMAGED);
+	ck_assert_uint_eq(entries("gen"), 1);
+	ck_assert_uint_eq(entries("live"), 1);
+}
+END_TEST
+
+static void
+argv_of_first(char *text, size_t cap)
+{
+	struct tape_reader *reader;
+	struct tape_info *info;
+
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, NULL), 0);
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	ck_assert_uint_gt(info->session_count, 0);
+	snprintf(text, cap, "%s|%s|%zu", info->sessions[0].argv, info->sessions[0].cwd,
+		 info->note_count);
+	tape_info_free(info);
+	tape_reader_close(reader);
+}
+
+START_TEST(manifests_survive_every_merge)
+{
+	char raw[500], packed[500];
+
+	record(0, 8);
+	argv_of_first(raw, sizeof raw);
+	ck_assert_ptr_nonnull(strstr(raw, "compact"));
+	compact(0);
+	argv_of_first(packed, sizeof packed);
+	ck_assert_str_eq(raw, packed);
+	record(8, 8);
+	compact(0);
+	compact(TAPE_COMPACT_FULL);
+	argv_of_first(packed, sizeof packed);
+	ck_assert_str_eq(raw, packed);
+}
+END_TEST
+
+START_TEST(a_manifest_that_cannot_be_taken_over_stays)
+{
+	char path[330], dir[300], command[800];
+	FILE *f;
+
+	record(0, 8);
+	f = popen("ls -d run.tape/sessions/*", "r");
+	ck_assert_ptr_nonnull(fgets(dir, sizeof dir, f));
+	pclose(f);
+	dir[strcspn(dir, "\n")] = '\0';
+	snprintf(path, sizeof path, "%s/manifest.jsonl", dir);
+	/* Not a regular file: nobody can say what is in it. */
+	snprintf(command, sizeof command, "mv %s kept && ln -s ../../../kept %s", path,
+		 path);
+	ck_assert_int_eq(system(command), 0);
+	for (int i = 0; i < 2; i++) {
+		struct recording read;
+
+		compact(0);
+		read = recording_read();
+		ck_assert_uint_eq(read.count, 8);
+		recording_release(&read);
+		ck_assert_int_eq(access(path, F_OK), 0);
+	}
+}
+END_TEST
+
+START_TEST(generations_stay_few_and_large_ones_are_left_alone)
+{
+	char first[GENERATION_NAME];
+	struct live_list live;
+	int64_t at = 0;
+
+	record(at, 400);
+	at += 400;
+	compact(0);
+	live = live_list();
+	snprintf(first, sizeof first, "%s", live.generations[0].name);
+	live_list_release(&live);
+	for (int i = 0; i < 24; i++, at += 4) {
+		record(at, 4);
+		compact(0);
+		ck_assert_uint_le(entries("gen"), 8);
+	}
+	live = live_list();
+	ck_assert_str_eq(first, live.generations[0].name);
+	live_list_release(&live);
+	check_answers(at, "after many compactions");
+}
+END_TEST
+
+START_TEST(a_generation_that_is_about_to_be_published_stays)
+{
+	record(0, 8);
+	ck_assert_int_eq(mkdir("run.tape/gen", 0777), 0);
+	ck_assert_int_eq(mkdir("run.tape/gen/1-00000001", 0777), 0);
+	compact(0); /* 2-... */
+	ck_assert_uint_eq(entries("gen"), 1);
+	ck_assert_int_eq(mkdir("run.tape/gen/7-00000001", 0777), 0);
+	record(8, 8);
+	ck_assert_int_eq(compact_with(TAPE_COMPACT_DRY_RUN, 0, NULL, NULL, NULL), 0);
+	compact(0); /* 8-...: 7 was nobody's, or its maker will find that it was too late */
+	ck_assert_uint_eq(entries("gen"), 2);
+	ck_assert_int_eq(mkdir("run.tape/gen/9-00000001", 0777), 0);
+	compact(0);
+	ck_assert_int_eq(access("run.tape/gen/9-00000001", F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_session_with_a_damaged_segment_stays_raw)
+{
+	struct tape_compact_result result;
+	struct recording before, after;
+
+	record(0, 20);
+	ck_assert_int_eq(system("f=$(ls run.tape/sessions/*/000000.log) && printf X | "
+				"dd of=$f bs=1 seek=20 conv=notrunc status=none"),
+			 0);
+	before = recording_read();
+	ck_assert_uint_gt(before.damage, 0);
+	ck_assert_int_eq(compact_with(0, 0, NULL, &result, NULL), 0);
+	ck_assert_uint_gt(result.left_raw, 0);
+	ck_assert_uint_eq(entries("sessions"), 1);
+	after = recording_read();
+	ck_assert_uint_eq(before.count, after.count);
+	recording_release(&before);
+	recording_release(&after);
+}
+END_TEST
+
+START_TEST(a_prefix_of_several_sessions_is_not_assumed_dead)
+{
+	struct tape_error err;
+
+	record(0, 4);
+	record(4, 4);
+	ck_assert_int_eq(compact_with(0, 0, "20", NULL, &err), TAPE_ERR_MISUSE);
+	ck_assert_int_eq(compact_with(0, 0, "1999", NULL, &err), TAPE_ERR_MISUSE);
+	ck_assert_uint_eq(entries("gen"), 0);
+}
+END_TEST
+
+/* ---- blobs that nothing refers to ---- */
+
+/* One that was recorded and then discarded; with two scopes that stay. */
+static void
+record_orphan(int64_t from)
+{
+	struct tape *t = recording_open("sync=none commit=manual embed_max=0");
+
+	ck_assert_int_eq(recording_put(t, from), 0);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert_int_eq(recording_put_blob(t, 1000, 99, 5000), 0);
+	ck_assert_int_eq(tape_discard(t), 0);
+	ck_assert_int_eq(recording_put(t, from + 1), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	unsetenv("TAPE_COMMIT");
+	unsetenv("TAPE_EMBED_MAX");
+}
+
+static void
+compact_after(int64_t grace_ns)
+{
+	struct tape_error err = { 0 };
+
+	ck_assert_msg(compact_with(0, grace_ns, NULL, NULL, &err) == 0, "%s",
+		      err.message);
+}
+
+START_TEST(an_unreferenced_blob_goes_at_the_second_compaction)
+{
+	struct live_list live;
+
+	record_orphan(0);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	compact_after(1);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	live = live_list();
+	ck_assert_uint_eq(live.unreferenced_count, 1);
+	live_list_release(&live);
+	compact_after(1);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+	check_answers(2, "without the blob");
+}
+END_TEST
+
+START_TEST(an_unreferenced_blob_stays_for_the_grace_period)
+{
+	struct live_list first, later;
+
+	record_orphan(0);
+	compact_after(HOUR_NS);
+	first = live_list();
+	record(2, 4);
+	compact_after(HOUR_NS);
+	compact_after(HOUR_NS);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	later = live_list();
+	ck_assert_uint_gt(later.number, first.number);
+	ck_assert_uint_eq(later.unreferenced_count, 1);
+	ck_assert_int_eq(first.unreferenced[0].since_ns, later.unreferenced[0].since_ns);
+	live_list_release(&first);
+	live_list_release(&later);
+}
+END_TEST
+
+START_TEST(an_unreferenced_blob_stays_while_a_session_lives_that_was_there_before)
+{
+	struct tape *alive = recording_open("sync=none commit=manual embed_max=0");
+
+	ck_assert_int_eq(recording_put(alive, 2), 0);
+	record_orphan(0);
+	setenv("TAPE_COMMIT", "manual", 1);
+	for (int i = 0; i < 3; i++) {
+		compact_after(1);
+		ck_assert_uint_eq(recording_files("blobs"), 1);
+	}
+	ck_assert_int_eq(tape_close(alive), 0);
+	unsetenv("TAPE_COMMIT");
+	compact_after(1);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+}
+END_TEST
+
+START_TEST(a_blob_that_only_a_raw_session_refers_to_stays)
+{
+	struct tape *alive;
+
+	record_orphan(0);
+	compact_after(1);
+	setenv("TAPE_COMMIT", "auto", 1);
+	alive = recording_open("sync=none commit=auto embed_max=0");
+	ck_assert_int_eq(recording_put_blob(alive, 2, 99, 5000), 0);
+	ck_assert_int_eq(tape_commit(alive), 0);
+	for (int i = 0; i < 2; i++) {
+		compact_after(1);
+		ck_assert_uint_eq(recording_files("blobs"), 1);
+		check_answers(3, "with a session that records");
+	}
+	ck_assert_int_eq(tape_close(alive), 0);
+	compact_after(1);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+	check_answers(3, "in the end");
+}
+END_TEST
+
+START_TEST(nothing_is_reclaimed_while_something_is_damaged)
+{
+	record_orphan(0);
+	compact_after(1);
+	record(2, 8);
+	ck_assert_int_eq(system("f=$(ls run.tape/sessions/*/000000.log) && printf X | "
+				"dd of=$f bs=1 seek=200 conv=notrunc status=none"),
+			 0);
+	for (int i = 0; i < 2; i++)
+		(void)compact_with(0, 1, NULL, NULL, NULL);
+	ck_assert_uint_ge(recording_files("blobs"), 1);
+}
+END_TEST
+
+START_TEST(what_a_killed_recorder_left_in_the_temporary_directory_goes)
+{
+	record(0, 8);
+	compact_after(HOUR_NS);
+	ck_assert_int_eq(system("mkdir -p run.tape/blobs/tmp && "
+				"echo half > run.tape/blobs/tmp/0123456789abcdef"),
+			 0);
+	compact_after(HOUR_NS);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	compact_after(1);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("compact");
+	TCase *tc = tcase_create("all");
+
+	tcase_set_timeout(tc, 240);
+	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
+	tcase_add_loop_test(tc, a_call_that_fails_changes_no_answer, 0, 3);
+	tcase_add_loop_test(tc, calls_that_fail_from_some_moment_on_change_no_answer, 0,
+			    3);
+	tcase_add_test(tc,
+		       a_generation_that_was_linked_stays_when_the_disk_refuses_the_list);
+	tcase_add_test(tc, a_damaged_live_list_stops_the_compactor);
+	tcase_add_test(tc, manifests_survive_every_merge);
+	tcase_add_test(tc, a_manifest_that_cannot_be_taken_over_stays);
+	tcase_add_test(tc, generations_stay_few_and_large_ones_are_left_alone);
+	tcase_add_test(tc, a_generation_that_is_about_to_be_published_stays);
+	tcase_add_test(tc, a_session_with_a_damaged_segment_stays_raw);
+	tcase_add_test(tc, a_prefix_of_several_sessions_is_not_assumed_dead);
+	tcase_add_test(tc, an_unreferenced_blob_goes_at_the_second_compaction);
+	tcase_add_test(tc, an_unreferenced_blob_stays_for_the_grace_period);
+	tcase_add_test(
+		tc,
+		an_unreferenced_blob_stays_while_a_session_lives_that_was_there_before);
+	tcase_add_test(tc, a_blob_that_only_a_raw_session_refers_to_stays);
+	tcase_add_test(tc, nothing_is_reclaimed_while_something_is_damaged);
+	tcase_add_test(tc, what_a_killed_recorder_left_in_the_temporary_directory_goes);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
