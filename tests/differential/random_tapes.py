@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random tapes, random queries: tape-find and the Python reference must print the same bytes.
 
-    random_tapes.py --tape-find PROGRAM --tape-record PROGRAM [--seed N] [--pairs N] [--per-tape N]
+    random_tapes.py --tape-find PROGRAM --tape-record PROGRAM [--tape-compact PROGRAM] [--seed N] [--pairs N] [--per-tape N]
 
 Half of the tapes are JSON lines through tape-record, half are raw segments made byte
-by byte, with every type and record that JSON lines cannot say. A difference leaves its
-tape behind and prints the command; the seed is printed always."""
+by byte, with every type and record that JSON lines cannot say. With --tape-compact the
+same is asked of the tape half compacted and whole. A difference leaves its tapes behind
+and prints the command; the seed is printed always."""
 import argparse, datetime, math, os, random, shutil, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -185,6 +186,35 @@ class Run:
             if done.returncode not in (0, 3):
                 raise SystemExit('tape-record: exit %d: %s' % (done.returncode, done.stderr.decode()))
 
+    def compact(self, rng, tape, *more):
+        """Whoever recorded it is gone, on whatever host."""
+        names = sorted(os.listdir(os.path.join(tape, 'sessions')))
+        done = subprocess.run([self.o.tape_compact, tape, '-j%d' % rng.randrange(1, 3), *more,
+                               *('--assume-dead=' + name for name in names)], capture_output=True, check=False)
+        left = [f for _, _, files in os.walk(os.path.join(tape, 'sessions')) for f in files]
+        if done.returncode != 0 or left:
+            self.differ(None, tape, '', 'tape-compact: exit %d, %s stay raw: %s' % (
+                done.returncode, left, done.stderr.decode()))
+
+    def compacted(self, rng, raw):
+        """The tape with one half of its sessions compacted, and with all of them."""
+        names = sorted(os.listdir(os.path.join(raw, 'sessions')))
+        aside = rng.sample(names, len(names) // 2)
+        half, full = raw + '.half', raw + '.full'
+        shutil.copytree(raw, half)
+        for name in aside:
+            os.rename(os.path.join(half, 'sessions', name), os.path.join(half, name))
+        self.compact(rng, half)
+        os.makedirs(os.path.join(half, 'sessions'), exist_ok=True)
+        for name in aside:
+            os.rename(os.path.join(half, name), os.path.join(half, 'sessions', name))
+        if rng.random() < 0.5:
+            shutil.copytree(raw, full)
+        else:  # the second generation takes contents from the first
+            shutil.copytree(half, full)
+        self.compact(rng, full, *rng.choice([[], ['--full']]))
+        return [half, full]
+
     def pairs(self, seed, count):
         rng = random.Random(seed)
         directory = tempfile.mkdtemp(prefix='tape-differential-')
@@ -195,21 +225,29 @@ class Run:
         if any(r[0] == 'damage' for r in tape.reports):
             self.differ(seed, directory, '', 'the decoder met damage: %s' % list(tape.reports)[:2])
         maker = Maker(rng, everything)
+        forms = [directory]
+        if self.o.tape_compact:
+            forms += self.compacted(random.Random(seed), directory)
         for n in range(count):
             text = maker.query() if n and everything else ''
             all = rng.random() < 0.2
-            self.pair(seed, directory, tape, everything, text, all)
+            self.pair(seed, forms, tape, everything, text, all)
         if self.wrong == kept:
-            shutil.rmtree(directory)
+            for form in forms:
+                shutil.rmtree(form)
 
-    def pair(self, seed, directory, tape, everything, text, all):
+    def pair(self, seed, forms, tape, everything, text, all):
         try:
             want = ''.join(x + '\n' for x in reference.find(tape, text, all, everything)).encode()
         except decoder.Bad as e:
-            return self.differ(seed, directory, text, 'the reference cannot read it: %s' % e)
+            return self.differ(seed, forms[0], text, 'the reference cannot read it: %s' % e)
+        self.answers += bool(want)
+        for form in forms:
+            self.form(seed, form, text, all, want)
+
+    def form(self, seed, directory, text, all, want):
         done = subprocess.run([self.o.tape_find, directory, '-o', 'jsonl', *(['--all'] if all else []), '--', text],
                               capture_output=True, check=False)
-        self.answers += bool(want)
         if done.stdout != want or done.returncode != (0 if want else 1):
             got, want = done.stdout.splitlines(), want.splitlines()
             at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
@@ -220,13 +258,14 @@ class Run:
     def differ(self, seed, directory, text, why):
         self.wrong += 1
         if self.wrong <= 20:
-            print('DIFFERS: seed %d, tape %s, query: %s\n  %s' % (seed, directory, text, why), file=sys.stderr)
+            print('DIFFERS: seed %s, tape %s, query: %s\n  %s' % (seed, directory, text, why), file=sys.stderr)
 
 
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--tape-find', required=True)
     p.add_argument('--tape-record', required=True)
+    p.add_argument('--tape-compact')
     p.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(4), 'little'))
     p.add_argument('--pairs', type=int, default=500)
     p.add_argument('--per-tape', type=int, default=50)
