@@ -79,27 +79,51 @@ put_bits(const struct bitmap *set, uint32_t rows, struct pack_bytes *out)
 	return 0;
 }
 
+/* The shortest form of a set; *bytes what it takes, *items of a list or of runs. */
+static enum form
+choose(uint32_t bits, uint32_t runs, uint32_t rows, uint32_t *bytes, uint32_t *items)
+{
+	uint32_t list = 2 + 2 * bits, run = 2 + 4 * runs, all = (rows + 7) / 8;
+
+	*bytes = 1;
+	*items = 0;
+	if (bits == 0)
+		return FORM_NONE;
+	if (bits == rows)
+		return FORM_ALL;
+	if (list <= run && list <= all) {
+		*bytes = 1 + list;
+		*items = bits;
+		return FORM_LIST;
+	}
+	if (run <= all) {
+		*bytes = 1 + run;
+		*items = runs;
+		return FORM_RUNS;
+	}
+	*bytes = 1 + all;
+	return FORM_BITS;
+}
+
+static int
+put_head(enum form form, uint32_t items, struct pack_bytes *out)
+{
+	uint8_t byte = (uint8_t)form;
+	int r = pack_bytes_add(out, &byte, 1);
+
+	return r == 0 && items != 0 ? put16(out, items - 1) : r;
+}
+
 int
 bitmap_encode(const struct bitmap *set, uint32_t rows, struct pack_bytes *out)
 {
-	uint32_t bits, runs, list, run, all = (rows + 7) / 8;
-	uint8_t form;
+	uint32_t bits, runs, bytes, items;
+	enum form form;
 	int r;
 
 	count_rows(set, rows, &bits, &runs);
-	list = 2 + 2 * bits;
-	run = 2 + 4 * runs;
-	if (bits == 0)
-		form = FORM_NONE;
-	else if (bits == rows)
-		form = FORM_ALL;
-	else if (list <= run && list <= all)
-		form = FORM_LIST;
-	else
-		form = run <= all ? FORM_RUNS : FORM_BITS;
-	r = pack_bytes_add(out, &form, 1);
-	if (r == 0 && (form == FORM_LIST || form == FORM_RUNS))
-		r = put16(out, (form == FORM_LIST ? bits : runs) - 1);
+	form = choose(bits, runs, rows, &bytes, &items);
+	r = put_head(form, items, out);
 	if (r != 0 || form < FORM_LIST)
 		return r;
 	if (form == FORM_LIST)
@@ -107,11 +131,79 @@ bitmap_encode(const struct bitmap *set, uint32_t rows, struct pack_bytes *out)
 	return form == FORM_RUNS ? put_runs(set, rows, out) : put_bits(set, rows, out);
 }
 
+/* ---- from lists of rows ---- */
+
+static uint32_t
+runs_of(const uint16_t *list, uint32_t count)
+{
+	uint32_t runs = count != 0;
+
+	for (uint32_t i = 1; i < count; i++)
+		runs += list[i] != list[i - 1] + 1;
+	return runs;
+}
+
+size_t
+bitmap_list_bytes(const uint16_t *list, uint32_t count, uint32_t rows)
+{
+	uint32_t bytes, items;
+
+	(void)choose(count, runs_of(list, count), rows, &bytes, &items);
+	return bytes;
+}
+
+static void
+write_runs(const uint16_t *list, uint32_t count, uint8_t *at)
+{
+	for (uint32_t i = 0, first; i < count; at += 4) {
+		first = i;
+		while (++i < count && list[i] == list[i - 1] + 1)
+			;
+		put_le16(at, list[first]);
+		put_le16(at + 2, (uint16_t)(i - 1 - first));
+	}
+}
+
+int
+bitmap_encode_list(const uint16_t *list, uint32_t count, uint32_t rows,
+		   struct pack_bytes *out)
+{
+	uint32_t bytes, items;
+	enum form form = choose(count, runs_of(list, count), rows, &bytes, &items);
+	uint8_t *at;
+
+	if (pack_bytes_reserve(out, bytes) != 0 || put_head(form, items, out) != 0)
+		return TAPE_ERR_NOMEM;
+	at = out->data + out->len;
+	if (form == FORM_LIST) {
+		for (uint32_t i = 0; i < count; i++)
+			put_le16(at + 2 * (size_t)i, list[i]);
+		out->len += 2 * (size_t)count;
+	} else if (form == FORM_RUNS) {
+		write_runs(list, count, at);
+		out->len += 4 * (size_t)items;
+	} else if (form == FORM_BITS) {
+		memset(at, 0, bytes - 1);
+		for (uint32_t i = 0; i < count; i++)
+			at[list[i] / 8] |= (uint8_t)(1u << list[i] % 8);
+		out->len += bytes - 1;
+	}
+	return 0;
+}
+
+/* ---- reading ---- */
+
 static void
 set_range(struct bitmap *out, uint32_t first, uint32_t count)
 {
-	for (uint32_t i = first; i < first + count; i++)
-		bitmap_set(out, i);
+	uint32_t end = first + count;
+
+	for (; first < end && first % 64 != 0; first++)
+		bitmap_set(out, first);
+	for (; end - first >= 64; first += 64)
+		out->words[first / 64] = UINT64_MAX;
+	for (; first < end; first++)
+		bitmap_set(out, first);
 }
 
 static int

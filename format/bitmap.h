@@ -18,6 +18,10 @@ struct bitmap {
 };
 /* Appends the set (bits below `rows`) to *out in its smallest form. */
 int bitmap_encode(const struct bitmap *set, uint32_t rows, struct pack_bytes *out);
+/* The same from the rows of the set, ascending, each below `rows`; and the bytes that it takes. */
+int bitmap_encode_list(const uint16_t *list, uint32_t count, uint32_t rows,
+		       struct pack_bytes *out);
+size_t bitmap_list_bytes(const uint16_t *list, uint32_t count, uint32_t rows);
 /* Reads one at data[*at], moves *at behind it. TAPE_ERR_DAMAGED. */
 int bitmap_decode(const uint8_t *data, size_t len, size_t *at, uint32_t rows,
 		  struct bitmap *out);

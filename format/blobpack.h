@@ -50,7 +50,13 @@ struct blobpack;
 /* Opens a pack and reads its table. `file` is copied. source->user must outlive it. */
 int blobpack_open(const struct block_source *source, const char *file,
 		  const uint8_t tape[16], struct blobpack **out, struct tape_error *err);
+/* The same without its table, for those who know entries: it finds nothing. */
+int blobpack_open_frames(const struct block_source *source, const char *file,
+			 const uint8_t tape[16], struct blobpack **out,
+			 struct tape_error *err);
 void blobpack_close(struct blobpack *p);
+/* Can there be such an entry? What it names is checked when it is read. */
+bool blobpack_entry_sound(const struct blobpack_entry *e);
 size_t blobpack_count(const struct blobpack *p);
 const struct blobpack_entry *blobpack_entry_at(const struct blobpack *p, size_t index);
 /* NULL: not in this pack. */

@@ -26,6 +26,19 @@ damaged(const struct blobpack *p, uint64_t offset, struct tape_error *err)
 			 "restore the file from a copy");
 }
 
+/* Only one that has frames of its own may be larger than a frame. */
+bool
+blobpack_entry_sound(const struct blobpack_entry *e)
+{
+	if (e->frames <= 1)
+		return e->size <= BLOBS_FRAME_BYTES &&
+		       e->within <= BLOBS_FRAME_BYTES - e->size &&
+		       (e->frames == 1 || e->size == 0);
+	return e->within == 0 &&
+	       e->size > (uint64_t)(e->frames - 1) * BLOBS_FRAME_BYTES &&
+	       e->size <= (uint64_t)e->frames * BLOBS_FRAME_BYTES;
+}
+
 static bool
 entry_read(const struct blobpack *p, const uint8_t *at, struct blobpack_entry *e)
 {
@@ -35,14 +48,8 @@ entry_read(const struct blobpack *p, const uint8_t *at, struct blobpack_entry *e
 	e->within = get_le32(at + 32);
 	e->frames = get_le32(at + 36);
 	e->dtype = at[40];
-	/* Only one that has frames of its own may be larger than a frame. */
-	if (e->frames <= 1)
-		return e->size <= BLOBS_FRAME_BYTES &&
-		       e->within <= BLOBS_FRAME_BYTES - e->size &&
-		       (e->frames == 1 || e->size == 0);
-	return e->within == 0 && e->frame < p->pack.source.size &&
-	       e->size > (uint64_t)(e->frames - 1) * BLOBS_FRAME_BYTES &&
-	       e->size <= (uint64_t)e->frames * BLOBS_FRAME_BYTES;
+	return blobpack_entry_sound(e) &&
+	       (e->frames <= 1 || e->frame < p->pack.source.size);
 }
 
 static int
@@ -100,9 +107,9 @@ read_tables(struct blobpack *p, struct tape_error *err)
 	return r;
 }
 
-int
-blobpack_open(const struct block_source *source, const char *file, const uint8_t tape[16],
-	      struct blobpack **out, struct tape_error *err)
+static int
+open_pack(const struct block_source *source, const char *file, const uint8_t tape[16],
+	  bool table, struct blobpack **out, struct tape_error *err)
 {
 	struct blobpack *p = calloc(1, sizeof *p);
 	struct pack_id expect = { .kind = PACK_BLOBS };
@@ -118,7 +125,7 @@ blobpack_open(const struct block_source *source, const char *file, const uint8_t
 			      "no memory for a pack of blobs");
 	if (r == 0)
 		r = pack_reader_open(source, p->file, &expect, &p->pack, err);
-	if (r == 0)
+	if (r == 0 && table)
 		r = read_tables(p, err);
 	if (r != 0) {
 		blobpack_close(p);
@@ -126,6 +133,21 @@ blobpack_open(const struct block_source *source, const char *file, const uint8_t
 	}
 	*out = p;
 	return 0;
+}
+
+int
+blobpack_open(const struct block_source *source, const char *file, const uint8_t tape[16],
+	      struct blobpack **out, struct tape_error *err)
+{
+	return open_pack(source, file, tape, true, out, err);
+}
+
+int
+blobpack_open_frames(const struct block_source *source, const char *file,
+		     const uint8_t tape[16], struct blobpack **out,
+		     struct tape_error *err)
+{
+	return open_pack(source, file, tape, false, out, err);
 }
 
 void

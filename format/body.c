@@ -173,6 +173,19 @@ body_check(const struct form *form, const uint8_t *body, size_t len,
 	return 0;
 }
 
+int
+body_canonical_entry(const struct form_var *var, const uint8_t *at, const uint8_t *end,
+		     struct body_entry *out)
+{
+	struct body_entry e;
+
+	if (at > end || check_entry(var, at, end, &e.size, &e.next) != NULL)
+		return TAPE_ERR_DAMAGED;
+	e.content = e.next - content_bytes(e.size);
+	*out = e;
+	return 0;
+}
+
 /* ---- reading ---- */
 
 static double

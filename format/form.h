@@ -96,6 +96,14 @@ void body_values(const struct form *form, const uint8_t *body, struct tape_value
 void body_values_subset(const struct form *form, const uint8_t *body,
 			const struct form *own, struct tape_value *out,
 			struct body_hint *hints);
+/* A variable-width entry of a canonical part: size of the value, its bytes if at most 64, else its hash. */
+struct body_entry {
+	uint64_t size;
+	const uint8_t *content, *next;
+};
+/* The entry of `var` at `at`, checked. TAPE_ERR_DAMAGED. */
+int body_canonical_entry(const struct form_var *var, const uint8_t *at,
+			 const uint8_t *end, struct body_entry *out);
 /* XXH3-128(head16 || canonical). */
 struct tape_hash body_hash(const struct form *form, const uint8_t *body,
 			   size_t canonical_len);

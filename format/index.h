@@ -58,9 +58,17 @@ struct index_counts {
 	bool labels_left_out; /* there are labels beyond the 10,000 commonest */
 };
 void index_counts(const struct index_reader *x, struct index_counts *out);
+/*
+ * From now on answers are held against that pack, which outlives x: columns have
+ * the width of their type, blocks their contents. TAPE_ERR_DAMAGED: the index is
+ * of another one.
+ */
+int index_use(struct index_reader *x, const struct scopepack *scopes,
+	      struct tape_error *err);
 
 /*
  * All functions below: TAPE_ERR_DAMAGED, TOO_NEW = go on without the index.
+ * What they call must not use x.
  *
  * Calls fn for each content whose hash begins with `bits` bits of prefix; stops
  * when it returns non-zero, and returns that. Of a prefix longer than 80 bits

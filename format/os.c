@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -542,6 +543,21 @@ int
 os_rmdir(int dir, const char *path)
 {
 	return remove_at(dir, path, AT_REMOVEDIR);
+}
+
+int
+os_memory_file(const char *name, int *fd_out)
+{
+	int fd = os_fault(OS_OPEN, name);
+
+	if (fd == 0) {
+		fd = memfd_create(name, MFD_CLOEXEC);
+		fd = fd < 0 ? -errno : os_fd_apart(fd);
+	}
+	if (fd < 0)
+		return fd;
+	*fd_out = fd;
+	return 0;
 }
 
 int

@@ -86,6 +86,8 @@ int os_link(int from_dir, const char *from, int to_dir,
 int os_unlink(int dir, const char *path);
 int os_rmdir(int dir, const char *path);
 int os_touch(int fd); /* mtime = now */
+/* A file in memory that only this process has, to read and write. */
+int os_memory_file(const char *name, int *fd_out);
 
 struct os_stat {
 	uint64_t size;
@@ -109,6 +111,7 @@ int os_random(void *buf, size_t len);
 uint32_t os_getpid(void);
 unsigned os_processors(void); /* that this process may use, at least 1 */
 uint32_t os_getuid(void);
+uint32_t os_geteuid(void);
 /* Field 22 of /proc/PID/stat; -ESRCH if there is no such process. */
 int os_pid_start(uint32_t pid, uint64_t *ticks);
 /* /proc/sys/kernel/random/boot_id, 36 characters and NUL. */

@@ -70,6 +70,12 @@ os_getuid(void)
 	return (uint32_t)getuid();
 }
 
+uint32_t
+os_geteuid(void)
+{
+	return (uint32_t)geteuid();
+}
+
 /* A whole small file of /proc; NUL-terminated. The length, or a negative errno. */
 static int64_t
 slurp(const char *path, char *buf, size_t cap)
