@@ -8,6 +8,7 @@
 #include "format/blobpack_io.h"
 #include "format/error.h"
 #include "format/le.h"
+#include "format/shuffle.h"
 
 #define DTYPES 16u
 #define TABLE_ENTRIES 20000u
@@ -105,26 +106,12 @@ blobpack_writer_open(int dir, const char *name, const uint8_t tape[16],
 /* ---- frames ---- */
 
 static void
-shuffle(const uint8_t *in, size_t len, unsigned width, bool xor, uint8_t *out)
+shuffle(const uint8_t *in, size_t len, unsigned width, bool chain, uint8_t *out)
 {
-	size_t count = len / width;
+	size_t whole = len / width * width;
 
-	for (unsigned b = 0; b < width; b++) {
-		const uint8_t *from = in + b;
-		uint8_t *to = out + b * count, before = 0;
-
-		if (!xor) {
-			for (size_t i = 0; i < count; i++)
-				to[i] = from[i * width];
-			continue;
-		}
-		for (size_t i = 0; i < count; i++) {
-			to[i] = from[i * width] ^ before;
-			before = from[i * width];
-		}
-	}
-	if (len % width != 0)
-		memcpy(out + count * width, in + count * width, len % width);
+	shuffle_apart(in, len / width, width, chain, out);
+	memcpy(out + whole, in + whole, len - whole);
 }
 
 /* The transform under which a stretch from the middle compresses best; *level 0: none does. */

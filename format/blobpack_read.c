@@ -6,6 +6,7 @@
 #include "format/blobpack_io.h"
 #include "format/error.h"
 #include "format/le.h"
+#include "format/shuffle.h"
 
 struct blobpack {
 	struct pack_reader pack;
@@ -197,21 +198,12 @@ blobpack_find(const struct blobpack *p, const struct tape_hash *hash)
 /* ---- frames ---- */
 
 static void
-unshuffle(const uint8_t *in, size_t len, unsigned width, bool xor, uint8_t *out)
+unshuffle(const uint8_t *in, size_t len, unsigned width, bool chain, uint8_t *out)
 {
-	size_t count = len / width;
+	size_t whole = len / width * width;
 
-	for (unsigned b = 0; b < width; b++) {
-		const uint8_t *from = in + b * count;
-		uint8_t *to = out + b, before = 0;
-
-		for (size_t i = 0; i < count; i++) {
-			before = xor? (uint8_t)(from[i] ^ before) : from[i];
-			to[i * width] = before;
-		}
-	}
-	if (len % width != 0)
-		memcpy(out + count * width, in + count * width, len % width);
+	shuffle_together(in, len / width, width, chain, out);
+	memcpy(out + whole, in + whole, len - whole);
 }
 
 static int

@@ -5,6 +5,7 @@
 
 #include "format/column_io.h"
 #include "format/error.h"
+#include "format/shuffle.h"
 
 #define SAMPLE 512u /* values in each of two stretches */
 
@@ -118,14 +119,6 @@ put_plain(const struct column *in, struct pack_bytes *out)
 	return pack_bytes_add(out, in->values, (size_t)in->count * in->width);
 }
 
-static void
-shuffle(const uint8_t *in, size_t count, unsigned width, uint8_t *out)
-{
-	for (unsigned b = 0; b < width; b++)
-		for (size_t i = 0; i < count; i++)
-			*out++ = in[i * width + b];
-}
-
 static int
 put_shuffle(const struct column *in, unsigned codec, struct pack_bytes *out)
 {
@@ -138,22 +131,18 @@ put_shuffle(const struct column *in, unsigned codec, struct pack_bytes *out)
 	to = append(out, len);
 	if (to == NULL)
 		return TAPE_ERR_NOMEM;
-	if (codec != COLUMN_SHUFFLE && len != 0) {
+	if (codec == COLUMN_DELTA_SHUFFLE && len != 0) {
 		copy = malloc(len);
 		if (copy == NULL)
 			return TAPE_ERR_NOMEM;
 		memcpy(copy, from, in->width);
-		if (codec == COLUMN_XOR_SHUFFLE)
-			for (size_t i = in->width; i < len; i++)
-				copy[i] = from[i] ^ from[i - in->width];
-		else
-			for (size_t i = in->width; i < len; i += in->width)
-				store(copy + i, in->width,
-				      load(from + i, in->width) -
-					      load(from + i - in->width, in->width));
+		for (size_t i = in->width; i < len; i += in->width)
+			store(copy + i, in->width,
+			      load(from + i, in->width) -
+				      load(from + i - in->width, in->width));
 		from = copy;
 	}
-	shuffle(from, in->count, in->width, to);
+	shuffle_apart(from, in->count, in->width, codec == COLUMN_XOR_SHUFFLE, to);
 	free(copy);
 	return 0;
 }

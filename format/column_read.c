@@ -5,6 +5,7 @@
 
 #include "format/column_io.h"
 #include "format/error.h"
+#include "format/shuffle.h"
 
 struct input {
 	const uint8_t *data;
@@ -209,18 +210,6 @@ get_dictionary(const struct input *in, uint32_t count, unsigned width, uint8_t *
 	return 0;
 }
 
-static void
-unshuffle8(const uint8_t *in, size_t count, uint8_t *out)
-{
-	for (size_t i = 0; i < count; i++) {
-		uint64_t v = 0;
-
-		for (unsigned b = 0; b < 8; b++)
-			v |= (uint64_t)in[b * count + i] << 8 * b;
-		put_le64(out + 8 * i, v);
-	}
-}
-
 static int
 get_shuffle(const struct input *in, unsigned codec, uint32_t count, unsigned width,
 	    uint8_t *out)
@@ -230,23 +219,8 @@ get_shuffle(const struct input *in, unsigned codec, uint32_t count, unsigned wid
 	if (in->len != len ||
 	    (codec == COLUMN_DELTA_SHUFFLE && (width == 1 || width > 8)))
 		return TAPE_ERR_DAMAGED;
-	if (width == 8)
-		unshuffle8(in->data, count, out);
-	else
-		for (unsigned b = 0; b < width; b++)
-			for (size_t i = 0; i < count; i++)
-				out[i * width + b] = in->data[b * count + i];
-	if (codec == COLUMN_XOR_SHUFFLE && width == 8) {
-		uint64_t v = 0;
-
-		for (size_t i = 0; i < len; i += 8) {
-			v ^= get_le64(out + i);
-			put_le64(out + i, v);
-		}
-	} else if (codec == COLUMN_XOR_SHUFFLE) {
-		for (size_t i = width; i < len; i++)
-			out[i] ^= out[i - width];
-	} else if (codec == COLUMN_DELTA_SHUFFLE) {
+	shuffle_together(in->data, count, width, codec == COLUMN_XOR_SHUFFLE, out);
+	if (codec == COLUMN_DELTA_SHUFFLE) {
 		uint64_t v = 0;
 
 		for (size_t i = 0; i < len; i += width) {
