@@ -207,8 +207,8 @@ main(int argc, char **argv)
 	errno = 0;
 	if (argc == 3)
 		count = strtoul(argv[2], &end, 10);
-	if (argc < 2 || argc > 3 || errno != 0 || (end != NULL && *end != '\0') || count == 0 ||
-	    count > 10000000)
+	if (argc < 2 || argc > 3 || errno != 0 || (end != NULL && *end != '\0') ||
+	    count == 0 || count > 10000000)
 		die("usage: blob_generate DIR [BLOBS]");
 	make_all(argv[1], count);
 	return 0;

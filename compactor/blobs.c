@@ -12,7 +12,7 @@
 #include "format/path.h"
 
 #define BUCKETS 27u
-#define PACK_BYTES (UINT64_C(1) << 30) /* from here on the next pack is begun */
+#define PACK_BYTES (UINT64_C(1) << 30) /* of blobs; from here on the next pack is begun */
 #define READ_BYTES (1u << 20)
 
 struct bucket {
@@ -23,6 +23,7 @@ struct bucket {
 
 struct blobs {
 	struct compaction *c;
+	struct blobpack_pool *pool;
 	struct bucket buckets[BUCKETS];
 	/* Hashes that are packed: open addressing, all zero = free. */
 	struct tape_hash *known;
@@ -43,7 +44,8 @@ blobs_new(struct compaction *c, struct blobs **out)
 	b->mask = 1023;
 	b->known = calloc(b->mask + 1, sizeof *b->known);
 	b->buf = malloc(READ_BYTES);
-	if (b->known == NULL || b->buf == NULL) {
+	b->pool = blobpack_pool_new(c->options.level, c->options.jobs);
+	if (b->known == NULL || b->buf == NULL || b->pool == NULL) {
 		blobs_free(b);
 		return compaction_no_memory(c);
 	}
@@ -58,6 +60,7 @@ blobs_free(struct blobs *b)
 		return;
 	for (unsigned i = 0; i < BUCKETS; i++)
 		blobpack_writer_drop(b->buckets[i].writer);
+	blobpack_pool_free(b->pool);
 	free(b->known);
 	free(b->buf);
 	free(b);
@@ -159,7 +162,7 @@ open_pack(struct blobs *b, uint64_t size, struct blobpack_writer **out)
 	if (r == 0 && k->writer == NULL) {
 		(void)snprintf(k->name, sizeof k->name, "blobs-%u-%u.pack", n, k->next++);
 		r = blobpack_writer_open(c->work_fd, k->name, c->reader->dir.id, c->uid,
-					 c->options.level, &k->writer, c->err);
+					 b->pool, &k->writer, c->err);
 	}
 	*out = k->writer;
 	return r;
@@ -373,6 +376,6 @@ blobs_written(const struct blobs *b)
 
 	for (unsigned i = 0; i < BUCKETS; i++)
 		if (b->buckets[i].writer != NULL)
-			open += blobpack_writer_bytes(b->buckets[i].writer);
+			open += blobpack_writer_written(b->buckets[i].writer);
 	return b->written + open;
 }

@@ -8,11 +8,9 @@
 #include "format/blobpack_io.h"
 #include "format/error.h"
 #include "format/le.h"
-#include "format/shuffle.h"
 
 #define DTYPES 16u
 #define TABLE_ENTRIES 20000u
-#define TRIAL_BYTES 32768u
 
 unsigned
 blobpack_bucket(uint64_t size)
@@ -27,26 +25,21 @@ blobpack_bucket(uint64_t size)
 /* A frame of one dtype that is being filled. */
 struct filling {
 	struct pack_bytes raw;
-};
-
-struct waiting { /* an entry whose frame is not written yet */
-	size_t entry;
-	uint8_t dtype;
+	struct blobpack_firsts firsts;
 };
 
 struct blobpack_writer {
 	struct pack_writer *pack;
 	struct pack_codec *codec;
-	int level;
+	struct blobpack_pool *pool;
 	uint32_t frames;
 	struct filling filling[DTYPES];
 	struct blobpack_entry *entries;
 	size_t count, cap;
-	struct waiting *waiting;
-	size_t waiting_count, waiting_cap;
-	struct pack_bytes made, shuffled, large;
-	size_t large_entry; /* of the one that comes in pieces */
-	uint64_t bytes;	    /* of blobs */
+	struct pack_bytes made, table;
+	struct filling large; /* of the one that comes in pieces */
+	size_t large_entry;
+	uint64_t bytes; /* of blobs */
 };
 
 static int
@@ -80,8 +73,8 @@ blobpack_element(unsigned dtype)
 
 int
 blobpack_writer_open(int dir, const char *name, const uint8_t tape[16],
-		     const uint8_t uid[16], int level, struct blobpack_writer **out,
-		     struct tape_error *err)
+		     const uint8_t uid[16], struct blobpack_pool *pool,
+		     struct blobpack_writer **out, struct tape_error *err)
 {
 	struct blobpack_writer *w = calloc(1, sizeof *w);
 	struct pack_id id = { .kind = PACK_BLOBS };
@@ -91,7 +84,7 @@ blobpack_writer_open(int dir, const char *name, const uint8_t tape[16],
 		return no_memory(err);
 	memcpy(id.tape, tape, sizeof id.tape);
 	memcpy(id.uid, uid, sizeof id.uid);
-	w->level = level;
+	w->pool = pool;
 	w->codec = pack_codec_new();
 	r = w->codec == NULL ? no_memory(err)
 			     : pack_writer_open(dir, name, &id, &w->pack, err);
@@ -105,86 +98,41 @@ blobpack_writer_open(int dir, const char *name, const uint8_t tape[16],
 
 /* ---- frames ---- */
 
-static void
-shuffle(const uint8_t *in, size_t len, unsigned width, bool chain, uint8_t *out)
-{
-	size_t whole = len / width * width;
-
-	shuffle_apart(in, len / width, width, chain, out);
-	memcpy(out + whole, in + whole, len - whole);
-}
-
-/* The transform under which a stretch from the middle compresses best; *level 0: none does. */
+/* What was filled goes to whoever compresses, for buffers that are free again. */
 static int
-choose(struct blobpack_writer *w, const uint8_t *raw, size_t len, unsigned width,
-       unsigned *transform, int *level)
+send(struct blobpack_writer *w, struct filling *from, unsigned dtype,
+     struct tape_error *err)
 {
-	size_t trial = len < TRIAL_BYTES ? len : TRIAL_BYTES, least;
-	const uint8_t *from = raw + (len - trial) / 2 / 16 * 16;
-
-	w->shuffled.len = 0;
-	if (pack_bytes_reserve(&w->shuffled, len + 1) != 0)
-		return TAPE_ERR_NOMEM;
-	*transform = 1;
-	least = pack_codec_guess(w->codec, from, trial);
-	for (unsigned x = 0; x < 2 && width > 1; x++) {
-		size_t got;
-
-		shuffle(from, trial, width, x == 1, w->shuffled.data);
-		got = pack_codec_guess(w->codec, w->shuffled.data, trial);
-		if (got < least) {
-			least = got;
-			*transform = width | x << 8;
-		}
-	}
-	*level = len > TRIAL_BYTES && least > trial - trial / 32 ? 0 : w->level;
-	return 0;
-}
-
-static int
-put_frame(struct blobpack_writer *w, const uint8_t *raw, size_t len, unsigned dtype,
-	  uint64_t *offset, struct tape_error *err)
-{
-	unsigned transform;
-	int level, r;
-
-	if (choose(w, raw, len, blobpack_element(dtype), &transform, &level) != 0)
-		return no_memory(err);
-	if (level == 0)
-		transform = 1;
-	if (transform != 1) {
-		shuffle(raw, len, transform & 0xff, transform >> 8 != 0,
-			w->shuffled.data);
-		raw = w->shuffled.data;
-	}
-	w->made.len = 0;
-	r = pack_section_make(w->codec, level, BLOBS_FRAME, w->frames++, transform, raw,
-			      len, &w->made, err);
-	return r == 0 ? pack_writer_add(w->pack, &w->made, offset, err) : r;
-}
-
-static int
-flush(struct blobpack_writer *w, unsigned dtype, struct tape_error *err)
-{
-	struct pack_bytes *raw = &w->filling[dtype].raw;
-	size_t left = 0;
-	uint64_t offset;
+	struct blobpack_frame *f;
+	struct filling empty;
 	int r;
 
-	if (raw->len == 0)
+	if (from->raw.len == 0)
 		return 0;
-	r = put_frame(w, raw->data, raw->len, dtype, &offset, err);
+	r = blobpack_pool_room(w->pool, &f, err);
 	if (r != 0)
 		return r;
-	for (size_t i = 0; i < w->waiting_count; i++) {
-		if (w->waiting[i].dtype == dtype)
-			w->entries[w->waiting[i].entry].frame = offset;
-		else
-			w->waiting[left++] = w->waiting[i];
-	}
-	w->waiting_count = left;
-	raw->len = 0;
+	empty = (struct filling){ f->raw, f->firsts };
+	f->writer = w;
+	f->dtype = dtype;
+	f->number = w->frames++;
+	f->raw = from->raw;
+	f->firsts = from->firsts;
+	*from = empty;
+	blobpack_pool_send(w->pool, f);
 	return 0;
+}
+
+int
+blobpack_frame_write(struct blobpack_frame *f, struct tape_error *err)
+{
+	struct blobpack_writer *w = f->writer;
+	uint64_t offset;
+	int r = pack_writer_add(w->pack, &f->made, &offset, err);
+
+	for (size_t i = 0; r == 0 && i < f->firsts.count; i++)
+		w->entries[f->firsts.items[i]].frame = offset;
+	return r;
 }
 
 /* ---- entries ---- */
@@ -215,18 +163,20 @@ new_entry(struct blobpack_writer *w, const struct tape_hash *hash, unsigned dtyp
 }
 
 static int
-wait_for_frame(struct blobpack_writer *w, size_t entry, unsigned dtype)
+begins_here(struct filling *f, size_t entry)
 {
-	if (w->waiting_count == w->waiting_cap) {
-		size_t cap = w->waiting_cap == 0 ? 64 : w->waiting_cap * 2;
-		struct waiting *more = realloc(w->waiting, cap * sizeof *more);
+	struct blobpack_firsts *l = &f->firsts;
+
+	if (l->count == l->cap) {
+		size_t cap = l->cap == 0 ? 64 : l->cap * 2;
+		size_t *more = realloc(l->items, cap * sizeof *more);
 
 		if (more == NULL)
 			return TAPE_ERR_NOMEM;
-		w->waiting = more;
-		w->waiting_cap = cap;
+		l->items = more;
+		l->cap = cap;
 	}
-	w->waiting[w->waiting_count++] = (struct waiting){ entry, (uint8_t)dtype };
+	l->items[l->count++] = entry;
 	return 0;
 }
 
@@ -235,20 +185,20 @@ blobpack_writer_add(struct blobpack_writer *w, const struct tape_hash *hash,
 		    unsigned dtype, const void *data, size_t size, struct tape_error *err)
 {
 	unsigned group = dtype < DTYPES ? dtype : 0;
-	struct pack_bytes *raw = &w->filling[group].raw;
+	struct filling *f = &w->filling[group];
 	struct blobpack_entry *e;
 	int r;
 
-	if (raw->len + size > BLOBS_FRAME_BYTES) {
-		r = flush(w, group, err);
+	if (f->raw.len + size > BLOBS_FRAME_BYTES) {
+		r = send(w, f, group, err);
 		if (r != 0)
 			return r;
 	}
 	e = new_entry(w, hash, dtype, size);
-	if (e == NULL || wait_for_frame(w, w->count - 1, group) != 0)
+	if (e == NULL || begins_here(f, w->count - 1) != 0)
 		return no_memory(err);
-	e->within = (uint32_t)raw->len;
-	return pack_bytes_add(raw, data, size) != 0 ? no_memory(err) : 0;
+	e->within = (uint32_t)f->raw.len;
+	return pack_bytes_add(&f->raw, data, size) != 0 ? no_memory(err) : 0;
 }
 
 int
@@ -261,21 +211,17 @@ blobpack_writer_begin(struct blobpack_writer *w, const struct tape_hash *hash,
 		return no_memory(err);
 	e->frames = 0;
 	w->large_entry = w->count - 1;
-	w->large.len = 0;
-	return 0;
+	w->large.raw.len = w->large.firsts.count = 0;
+	return begins_here(&w->large, w->large_entry) == 0 ? 0 : no_memory(err);
 }
 
 static int
 large_frame(struct blobpack_writer *w, struct tape_error *err)
 {
 	struct blobpack_entry *e = &w->entries[w->large_entry];
-	uint64_t offset;
-	int r = put_frame(w, w->large.data, w->large.len, e->dtype, &offset, err);
 
-	if (r == 0 && e->frames++ == 0)
-		e->frame = offset;
-	w->large.len = 0;
-	return r;
+	e->frames++;
+	return send(w, &w->large, e->dtype, err);
 }
 
 int
@@ -285,14 +231,14 @@ blobpack_writer_write(struct blobpack_writer *w, const void *data, size_t len,
 	const uint8_t *at = data;
 
 	while (len > 0) {
-		size_t part = BLOBS_FRAME_BYTES - w->large.len;
+		size_t part = BLOBS_FRAME_BYTES - w->large.raw.len;
 
 		part = len < part ? len : part;
-		if (pack_bytes_add(&w->large, at, part) != 0)
+		if (pack_bytes_add(&w->large.raw, at, part) != 0)
 			return no_memory(err);
 		at += part;
 		len -= part;
-		if (w->large.len == BLOBS_FRAME_BYTES) {
+		if (w->large.raw.len == BLOBS_FRAME_BYTES) {
 			int r = large_frame(w, err);
 
 			if (r != 0)
@@ -305,11 +251,17 @@ blobpack_writer_write(struct blobpack_writer *w, const void *data, size_t len,
 int
 blobpack_writer_end(struct blobpack_writer *w, struct tape_error *err)
 {
-	return w->large.len == 0 ? 0 : large_frame(w, err);
+	return w->large.raw.len == 0 ? 0 : large_frame(w, err);
 }
 
 uint64_t
 blobpack_writer_bytes(const struct blobpack_writer *w)
+{
+	return w->bytes;
+}
+
+uint64_t
+blobpack_writer_written(const struct blobpack_writer *w)
 {
 	return pack_writer_offset(w->pack);
 }
@@ -340,7 +292,7 @@ static int
 put_table(struct blobpack_writer *w, size_t first, size_t count, uint64_t *offset,
 	  struct tape_error *err)
 {
-	struct pack_bytes *raw = &w->shuffled;
+	struct pack_bytes *raw = &w->table;
 	int r;
 
 	raw->len = 0;
@@ -349,7 +301,7 @@ put_table(struct blobpack_writer *w, size_t first, size_t count, uint64_t *offse
 	for (size_t i = 0; i < count; i++)
 		entry_write(&w->entries[first + i], raw->data + i * BLOBS_ENTRY);
 	w->made.len = 0;
-	r = pack_section_make(w->codec, w->level, BLOBS_TABLE,
+	r = pack_section_make(w->codec, blobpack_pool_level(w->pool), BLOBS_TABLE,
 			      (uint32_t)(first / TABLE_ENTRIES), 0, raw->data,
 			      count * BLOBS_ENTRY, &w->made, err);
 	return r == 0 ? pack_writer_add(w->pack, &w->made, offset, err) : r;
@@ -378,8 +330,8 @@ put_tables(struct blobpack_writer *w, uint64_t *root, struct tape_error *err)
 	}
 	w->made.len = 0;
 	if (r == 0)
-		r = pack_section_make(w->codec, w->level, BLOBS_ROOT, 0, 0, raw,
-				      20 + 8 * (size_t)tables, &w->made, err);
+		r = pack_section_make(w->codec, blobpack_pool_level(w->pool), BLOBS_ROOT,
+				      0, 0, raw, 20 + 8 * (size_t)tables, &w->made, err);
 	free(raw);
 	return r == 0 ? pack_writer_add(w->pack, &w->made, root, err) : r;
 }
@@ -392,7 +344,9 @@ blobpack_writer_finish(struct blobpack_writer *w, uint64_t *size, struct tape_ha
 	int r = 0;
 
 	for (unsigned i = 0; i < DTYPES && r == 0; i++)
-		r = flush(w, i, err);
+		r = send(w, &w->filling[i], i, err);
+	if (r == 0)
+		r = blobpack_pool_drain(w->pool, err);
 	if (w->count != 0)
 		qsort(w->entries, w->count, sizeof *w->entries, by_hash);
 	if (r == 0)
@@ -405,19 +359,26 @@ blobpack_writer_finish(struct blobpack_writer *w, uint64_t *size, struct tape_ha
 	return r;
 }
 
+static void
+filling_release(struct filling *f)
+{
+	pack_bytes_release(&f->raw);
+	free(f->firsts.items);
+}
+
 void
 blobpack_writer_drop(struct blobpack_writer *w)
 {
 	if (w == NULL)
 		return;
+	blobpack_pool_forget(w->pool, w);
 	pack_writer_drop(w->pack);
 	pack_codec_free(w->codec);
 	for (unsigned i = 0; i < DTYPES; i++)
-		pack_bytes_release(&w->filling[i].raw);
+		filling_release(&w->filling[i]);
+	filling_release(&w->large);
 	pack_bytes_release(&w->made);
-	pack_bytes_release(&w->shuffled);
-	pack_bytes_release(&w->large);
+	pack_bytes_release(&w->table);
 	free(w->entries);
-	free(w->waiting);
 	free(w);
 }

@@ -24,11 +24,20 @@ struct blobpack_entry {
 };
 
 /* ---- writing ---- */
+/*
+ * Threads that compress for any number of writers, all of them used by one
+ * thread. Frames are written in the order of calls: the bytes do not depend on
+ * `jobs`. NULL = no memory. It outlives its writers.
+ */
+struct blobpack_pool;
+struct blobpack_pool *blobpack_pool_new(int level, unsigned jobs);
+void blobpack_pool_free(struct blobpack_pool *p); /* NULL is fine */
+
 struct blobpack_writer;
 /* The uid follows from the blobs and is known at the end only: the file is made with `seed_uid`. */
 int blobpack_writer_open(int dir, const char *name, const uint8_t tape[16],
-			 const uint8_t uid[16], int level, struct blobpack_writer **out,
-			 struct tape_error *err);
+			 const uint8_t uid[16], struct blobpack_pool *pool,
+			 struct blobpack_writer **out, struct tape_error *err);
 /* Adds a blob of at most 1 MiB (shares frames), in the order of calls. */
 int blobpack_writer_add(struct blobpack_writer *w, const struct tape_hash *hash,
 			unsigned dtype, const void *data, size_t size,
@@ -39,7 +48,9 @@ int blobpack_writer_begin(struct blobpack_writer *w, const struct tape_hash *has
 int blobpack_writer_write(struct blobpack_writer *w, const void *data, size_t len,
 			  struct tape_error *err);
 int blobpack_writer_end(struct blobpack_writer *w, struct tape_error *err);
-uint64_t blobpack_writer_bytes(const struct blobpack_writer *w); /* written so far */
+uint64_t blobpack_writer_bytes(const struct blobpack_writer *w); /* of blobs so far */
+uint64_t
+blobpack_writer_written(const struct blobpack_writer *w); /* to the file, so far */
 /* Table, trailer, fsync. Closes in any case. */
 int blobpack_writer_finish(struct blobpack_writer *w, uint64_t *size,
 			   struct tape_hash *hash, struct tape_error *err);

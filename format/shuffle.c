@@ -156,7 +156,8 @@ together4(const uint8_t *in, size_t count, bool chain, uint8_t *out)
 }
 
 void
-shuffle_together(const uint8_t *in, size_t count, unsigned width, bool chain, uint8_t *out)
+shuffle_together(const uint8_t *in, size_t count, unsigned width, bool chain,
+		 uint8_t *out)
 {
 	size_t done = 0;
 
