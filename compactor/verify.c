@@ -13,6 +13,7 @@
 #include "format/le.h"
 
 #define ROW_BYTES 45u
+#define PIECE_BYTES (UINT64_C(4) << 20) /* of blobs, for one thread at a time */
 
 static size_t
 row_bytes(const struct block_row *row, uint8_t *at)
@@ -60,8 +61,15 @@ verify_digest(const struct block_row *rows, uint32_t row_count,
 /* ---- blocks, by several threads ---- */
 
 struct check {
+	/* scopes: a piece is a block */
 	const struct scopepack *pack;
 	const struct verify_block *blocks;
+	/* blobs: a piece is some frames, from entry starts[n] on */
+	const struct blobpack *blobs;
+	const struct blobpack_entry **order; /* as they stand in the file */
+	size_t *starts;			     /* [pieces + 1] */
+
+	uint32_t pieces;
 	_Atomic uint32_t next;
 	_Atomic int status;
 	pthread_mutex_t lock;
@@ -93,7 +101,7 @@ check_blocks(void *arg)
 		uint32_t n = atomic_fetch_add(&k->next, 1);
 		struct tape_hash digest;
 
-		if (n >= k->pack->block_count)
+		if (n >= k->pieces)
 			break;
 		r = block_decode(k->pack, codec, n, &all, &why);
 		if (r != 0)
@@ -112,6 +120,28 @@ check_blocks(void *arg)
 	return NULL;
 }
 
+/* Runs `work` in as many threads as there are jobs, this one among them. */
+static int
+check_pieces(struct compaction *c, struct check *k, void *(*work)(void *))
+{
+	pthread_t threads[64];
+	unsigned started = 0;
+	int r;
+
+	pthread_mutex_init(&k->lock, NULL);
+	while (started + 1 < c->options.jobs && started + 1 < k->pieces && started < 64 &&
+	       pthread_create(&threads[started], NULL, work, k) == 0)
+		started++;
+	(void)work(k);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	pthread_mutex_destroy(&k->lock);
+	r = atomic_load(&k->status);
+	if (r != 0)
+		*c->err = k->why;
+	return r;
+}
+
 static int
 check_scopes(struct compaction *c, const struct verify_block *blocks, size_t count,
 	     int fd, uint64_t size, const char *path)
@@ -121,8 +151,6 @@ check_scopes(struct compaction *c, const struct verify_block *blocks, size_t cou
 	struct pack_codec *codec = pack_codec_new();
 	struct scopepack pack;
 	struct check k = { .pack = &pack, .blocks = blocks };
-	pthread_t threads[64];
-	unsigned started = 0;
 	int r;
 
 	if (codec == NULL)
@@ -133,25 +161,17 @@ check_scopes(struct compaction *c, const struct verify_block *blocks, size_t cou
 	pack_codec_free(codec);
 	if (r != 0)
 		return r;
+	k.pieces = pack.block_count;
 	if (pack.block_count != count || pack.rows != c->manifest.scopes)
 		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
 			      "the pack does not read back as it was written");
-	pthread_mutex_init(&k.lock, NULL);
-	while (r == 0 && started + 1 < c->options.jobs && started < 64 &&
-	       pthread_create(&threads[started], NULL, check_blocks, &k) == 0)
-		started++;
 	if (r == 0)
-		(void)check_blocks(&k);
-	for (unsigned i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
-	pthread_mutex_destroy(&k.lock);
-	if (r == 0 && (r = atomic_load(&k.status)) != 0)
-		*c->err = k.why;
+		r = check_pieces(c, &k, check_blocks);
 	scopepack_close(&pack);
 	return r;
 }
 
-/* ---- blobs ---- */
+/* ---- blobs, by several threads ---- */
 
 static int
 by_place(const void *a, const void *b)
@@ -163,28 +183,58 @@ by_place(const void *a, const void *b)
 	return (*x)->within < (*y)->within ? -1 : (*x)->within > (*y)->within;
 }
 
-static int
-check_blob(struct blobpack *p, const struct blobpack_entry *e, const char *path,
-	   uint8_t *buf, struct hash_stream *stream, struct tape_error *err)
+static void *
+check_entries(void *arg)
 {
-	struct tape_hash is;
-	int r = 0;
+	struct check *k = arg;
+	struct hash_stream *stream = hash_stream_new();
+	struct blobpack *view = NULL;
+	struct tape_error why = { 0 };
+	int r = stream == NULL ? error_set(&why, TAPE_ERR_NOMEM, NULL, 0,
+					   "no memory to verify what was written")
+			       : blobpack_view(k->blobs, &view, &why);
 
-	hash_stream_reset(stream);
-	for (uint64_t at = 0; at < e->size && r == 0; at += 1u << 20) {
-		size_t len = e->size - at < 1u << 20 ? (size_t)(e->size - at) : 1u << 20;
+	while (r == 0 && atomic_load(&k->status) == 0) {
+		uint32_t n = atomic_fetch_add(&k->next, 1);
 
-		r = blobpack_read(p, e, buf, at, len, err);
-		if (r == 0)
-			hash_stream_add(stream, buf, len);
+		if (n >= k->pieces)
+			break;
+		for (size_t i = k->starts[n]; i < k->starts[n + 1] && r == 0; i++)
+			r = blobpack_check(view, k->order[i], stream, &why);
 	}
 	if (r != 0)
-		return r;
-	is = hash_stream_end(stream);
-	return hash_equal(&is, &e->hash)
-		       ? 0
-		       : error_set(err, TAPE_ERR_DAMAGED, path, e->frame,
-				   "a blob does not read back as it was written");
+		check_failed(k, r, &why);
+	blobpack_close(view);
+	hash_stream_free(stream);
+	return NULL;
+}
+
+/* Frames are cut into pieces; none is decoded by two threads. */
+static int
+cut_pieces(struct check *k)
+{
+	size_t count = blobpack_count(k->blobs);
+	uint64_t bytes = 0;
+
+	k->order = malloc((count + 1) * sizeof *k->order);
+	k->starts = malloc((count + 1) * sizeof *k->starts);
+	if (k->order == NULL || k->starts == NULL)
+		return TAPE_ERR_NOMEM;
+	for (size_t i = 0; i < count; i++)
+		k->order[i] = blobpack_entry_at(k->blobs, i);
+	if (count != 0)
+		qsort(k->order, count, sizeof(*k->order), by_place);
+	for (size_t i = 0; i < count; i++) {
+		bool new_frame = i == 0 || k->order[i]->frame != k->order[i - 1]->frame;
+
+		if (i == 0 || (new_frame && bytes >= PIECE_BYTES)) {
+			k->starts[k->pieces++] = i;
+			bytes = 0;
+		}
+		bytes += k->order[i]->size;
+	}
+	k->starts[k->pieces] = count;
+	return 0;
 }
 
 static int
@@ -192,29 +242,17 @@ check_blobs(struct compaction *c, int fd, uint64_t size, const char *path)
 {
 	struct block_source source = block_from_fd(&fd, size);
 	struct blobpack *p = NULL;
-	const struct blobpack_entry **order = NULL;
-	struct hash_stream *stream = hash_stream_new();
-	uint8_t *buf = malloc(1u << 20);
-	size_t count = 0;
-	int r = stream == NULL || buf == NULL ? compaction_no_memory(c) : 0;
+	struct check k = { 0 };
+	int r = blobpack_open(&source, path, c->reader->dir.id, &p, c->err);
 
+	k.blobs = p;
+	if (r == 0 && cut_pieces(&k) != 0)
+		r = compaction_no_memory(c);
 	if (r == 0)
-		r = blobpack_open(&source, path, c->reader->dir.id, &p, c->err);
-	if (r == 0) {
-		count = blobpack_count(p);
-		order = malloc((count + 1) * sizeof *order);
-		r = order == NULL ? compaction_no_memory(c) : 0;
-	}
-	for (size_t i = 0; r == 0 && i < count; i++)
-		order[i] = blobpack_entry_at(p, i);
-	if (r == 0 && count != 0)
-		qsort(order, count, sizeof(*order), by_place);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = check_blob(p, order[i], path, buf, stream, c->err);
+		r = check_pieces(c, &k, check_entries);
+	free(k.order);
+	free(k.starts);
 	blobpack_close(p);
-	hash_stream_free(stream);
-	free(order);
-	free(buf);
 	return r;
 }
 

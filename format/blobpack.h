@@ -8,6 +8,7 @@
 #ifndef TAPE_FORMAT_BLOBPACK_H
 #define TAPE_FORMAT_BLOBPACK_H
 
+#include "format/hash.h"
 #include "format/pack.h"
 
 /* Bucket of a size: 0 up to 4 KiB, 1 up to 16 KiB, 2 up to 64 KiB, ... powers of four. */
@@ -68,6 +69,9 @@ int blobpack_open_frames(const struct block_source *source, const char *file,
 void blobpack_close(struct blobpack *p);
 /* Can there be such an entry? What it names is checked when it is read. */
 bool blobpack_entry_sound(const struct blobpack_entry *e);
+/* The same pack for another thread, with a frame of its own. Closed before p is. */
+int blobpack_view(const struct blobpack *p, struct blobpack **out,
+		  struct tape_error *err);
 size_t blobpack_count(const struct blobpack *p);
 const struct blobpack_entry *blobpack_entry_at(const struct blobpack *p, size_t index);
 /* NULL: not in this pack. */
@@ -80,5 +84,8 @@ const struct blobpack_entry *blobpack_find(const struct blobpack *p,
  */
 int blobpack_read(struct blobpack *p, const struct blobpack_entry *e, void *buf,
 		  uint64_t offset, size_t len, struct tape_error *err);
+/* Reads all of a blob and compares its hash: TAPE_ERR_DAMAGED. */
+int blobpack_check(struct blobpack *p, const struct blobpack_entry *e,
+		   struct hash_stream *stream, struct tape_error *err);
 
 #endif

@@ -14,9 +14,14 @@ struct blobpack {
 	char *file;
 	struct blobpack_entry *entries; /* sorted by hash */
 	size_t count;
+	bool borrowed; /* entries are those of another */
 	/* The frame decoded last. */
 	uint64_t frame; /* offset of its section, 0 = none */
 	struct pack_bytes raw, plain;
+	/* Where frame `index` of the blob that begins at `first` is; first 0 = not known. */
+	struct {
+		uint64_t first, index, offset;
+	} way;
 };
 
 static int
@@ -151,6 +156,29 @@ blobpack_open_frames(const struct block_source *source, const char *file,
 	return open_pack(source, file, tape, false, out, err);
 }
 
+int
+blobpack_view(const struct blobpack *p, struct blobpack **out, struct tape_error *err)
+{
+	struct blobpack *v = calloc(1, sizeof *v);
+
+	if (v != NULL) {
+		v->codec = pack_codec_new();
+		v->file = strdup(p->file);
+	}
+	if (v == NULL || v->codec == NULL || v->file == NULL) {
+		blobpack_close(v);
+		return error_set(err, TAPE_ERR_NOMEM, p->file, 0,
+				 "no memory for a pack of blobs");
+	}
+	v->pack = p->pack;
+	v->pack.file = v->file;
+	v->entries = p->entries;
+	v->count = p->count;
+	v->borrowed = true;
+	*out = v;
+	return 0;
+}
+
 void
 blobpack_close(struct blobpack *p)
 {
@@ -159,7 +187,8 @@ blobpack_close(struct blobpack *p)
 	pack_codec_free(p->codec);
 	pack_bytes_release(&p->raw);
 	pack_bytes_release(&p->plain);
-	free(p->entries);
+	if (!p->borrowed)
+		free(p->entries);
 	free(p->file);
 	free(p);
 }
@@ -227,15 +256,19 @@ load_frame(struct blobpack *p, uint64_t offset, struct tape_error *err)
 				 "a frame of blobs has a transform that this program "
 				 "does not know: use a newer version of tape");
 	p->plain.len = 0;
-	if (pack_bytes_reserve(&p->plain, p->raw.len + 1) != 0)
-		return error_set(err, TAPE_ERR_NOMEM, p->file, offset,
-				 "no memory for a frame of blobs");
-	if (width == 1)
-		memcpy(p->plain.data, p->raw.data, p->raw.len);
-	else
+	if (width == 1) {
+		struct pack_bytes swap = p->plain;
+
+		p->plain = p->raw;
+		p->raw = swap;
+	} else {
+		if (pack_bytes_reserve(&p->plain, p->raw.len + 1) != 0)
+			return error_set(err, TAPE_ERR_NOMEM, p->file, offset,
+					 "no memory for a frame of blobs");
 		unshuffle(p->raw.data, p->raw.len, width, s.part >> 8 != 0,
 			  p->plain.data);
-	p->plain.len = p->raw.len;
+		p->plain.len = p->raw.len;
+	}
 	p->frame = offset;
 	return 0;
 }
@@ -245,16 +278,45 @@ static int
 find_frame(struct blobpack *p, const struct blobpack_entry *e, uint64_t index,
 	   uint64_t *out, struct tape_error *err)
 {
-	uint64_t offset = e->frame;
+	bool known = p->way.first == e->frame && p->way.index <= index;
+	uint64_t offset = known ? p->way.offset : e->frame;
 	struct pack_section s;
 
-	for (; index > 0; index--) {
+	for (uint64_t i = known ? p->way.index : 0; i < index; i++) {
 		int r = pack_section_next(&p->pack, &offset, &s, err);
 
 		if (r != 1)
 			return r < 0 ? r : damaged(p, e->frame, err);
 	}
+	p->way.first = e->frame;
+	p->way.index = index;
+	p->way.offset = offset;
 	*out = offset;
+	return 0;
+}
+
+/* Bytes of a blob at `offset`, up to the end of a frame: borrowed until the next call. */
+static int
+read_part(struct blobpack *p, const struct blobpack_entry *e, uint64_t offset,
+	  const uint8_t **data, size_t *len, struct tape_error *err)
+{
+	uint64_t index = e->frames <= 1 ? 0 : offset / BLOBS_FRAME_BYTES;
+	size_t at = (size_t)(offset - index * BLOBS_FRAME_BYTES) + e->within;
+	uint64_t left = e->size - offset, frame = e->frame;
+	size_t part = e->frames <= 1 ? (size_t)left : BLOBS_FRAME_BYTES - at;
+	int r = find_frame(p, e, index, &frame, err);
+
+	if (r == 0)
+		r = load_frame(p, frame, err);
+	if (r != 0)
+		return r;
+	part = part < left ? part : (size_t)left;
+	if (at > p->plain.len || part > p->plain.len - at)
+		return error_set(err, TAPE_ERR_DAMAGED, p->file, frame,
+				 "a frame of blobs is shorter than its table says; "
+				 "restore the file from a copy");
+	*data = p->plain.data + at;
+	*len = part;
 	return 0;
 }
 
@@ -268,26 +330,42 @@ blobpack_read(struct blobpack *p, const struct blobpack_entry *e, void *buf,
 		return error_set(err, TAPE_ERR_MISUSE, p->file, 0,
 				 "bytes beyond the end of a blob");
 	while (len > 0) {
-		uint64_t index = e->frames <= 1 ? 0 : offset / BLOBS_FRAME_BYTES;
-		size_t at = (size_t)(offset - index * BLOBS_FRAME_BYTES) + e->within;
-		size_t part = e->frames <= 1 ? len : BLOBS_FRAME_BYTES - at;
-		uint64_t frame = e->frame;
-		int r = find_frame(p, e, index, &frame, err);
+		const uint8_t *data;
+		size_t part;
+		int r = read_part(p, e, offset, &data, &part, err);
 
-		if (r == 0)
-			r = load_frame(p, frame, err);
 		if (r != 0)
 			return r;
 		part = part < len ? part : len;
-		if (at > p->plain.len || part > p->plain.len - at)
-			return error_set(
-				err, TAPE_ERR_DAMAGED, p->file, frame,
-				"a frame of blobs is shorter than its table says; "
-				"restore the file from a copy");
-		memcpy(to, p->plain.data + at, part);
+		memcpy(to, data, part);
 		to += part;
 		offset += part;
 		len -= part;
 	}
 	return 0;
+}
+
+int
+blobpack_check(struct blobpack *p, const struct blobpack_entry *e,
+	       struct hash_stream *stream, struct tape_error *err)
+{
+	struct tape_hash is;
+
+	hash_stream_reset(stream);
+	for (uint64_t at = 0; at < e->size;) {
+		const uint8_t *data;
+		size_t part;
+		int r = read_part(p, e, at, &data, &part, err);
+
+		if (r != 0)
+			return r;
+		hash_stream_add(stream, data, part);
+		at += part;
+	}
+	is = hash_stream_end(stream);
+	return hash_equal(&is, &e->hash)
+		       ? 0
+		       : error_set(err, TAPE_ERR_DAMAGED, p->file, e->frame,
+				   "the bytes of a blob do not match its hash; restore "
+				   "the file from a copy");
 }

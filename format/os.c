@@ -421,6 +421,12 @@ os_fdatasync(int fd)
 	return r < 0 ? -errno : 0;
 }
 
+void
+os_sync_begin(int fd, uint64_t offset, uint64_t len)
+{
+	(void)sync_file_range(fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
+}
+
 int
 os_fsync_dir(int dir, const char *path)
 {

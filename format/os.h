@@ -75,8 +75,10 @@ int64_t os_pread(int fd, void *buf, size_t len, uint64_t offset);
 int64_t os_read(int fd, void *buf, size_t len);
 /* Writes all; on failure *done (may be NULL) says how many bytes were taken. SIGPIPE and SIGXFSZ never kill the host. */
 int os_write_all(int fd, const void *buf, size_t len, size_t *done);
-int os_fsync(int fd);			     /* data and metadata */
-int os_fdatasync(int fd);		     /* data, and the size */
+int os_fsync(int fd);	  /* data and metadata */
+int os_fdatasync(int fd); /* data, and the size */
+/* Begins to bring these bytes to disk, without waiting: a hint that cannot fail. */
+void os_sync_begin(int fd, uint64_t offset, uint64_t len);
 int os_fsync_dir(int dir, const char *path); /* opens, fsyncs, closes */
 int os_truncate(int fd, uint64_t size);
 int os_mkdir(int dir, const char *path); /* 0777 under the umask */

@@ -162,12 +162,15 @@ pack_section_make(struct pack_codec *codec, int level, uint16_t kind, uint32_t n
 /* ---- writing ---- */
 
 #define WRITE_BYTES (1u << 20)
+#define SYNC_BYTES                                                                       \
+	(UINT64_C(8) << 20) /* the disk begins to work before the fsync at the end */
 
 struct pack_writer {
 	int fd;
 	uint64_t seed, offset, sections;
 	struct hash_stream *hash;
 	struct pack_bytes pending; /* not written yet */
+	uint64_t written, begun;   /* so far to the file; of that, on its way to disk */
 	char name[64];
 	bool failed;
 };
@@ -187,17 +190,29 @@ pack_header_write(const struct pack_id *id, uint8_t buf[PACK_HEADER])
 }
 
 static int
+write_out(struct pack_writer *w, const void *data, size_t len, struct tape_error *err)
+{
+	int r = len == 0 ? 0 : os_write_all(w->fd, data, len, NULL);
+
+	if (r != 0) {
+		w->failed = true;
+		return error_io(err, r, w->name, "cannot write the pack");
+	}
+	w->written += len;
+	if (w->written - w->begun >= SYNC_BYTES) {
+		os_sync_begin(w->fd, w->begun, w->written - w->begun);
+		w->begun = w->written;
+	}
+	return 0;
+}
+
+static int
 flush(struct pack_writer *w, struct tape_error *err)
 {
-	int r = w->pending.len == 0
-			? 0
-			: os_write_all(w->fd, w->pending.data, w->pending.len, NULL);
+	int r = write_out(w, w->pending.data, w->pending.len, err);
 
 	w->pending.len = 0;
-	if (r == 0)
-		return 0;
-	w->failed = true;
-	return error_io(err, r, w->name, "cannot write the pack");
+	return r;
 }
 
 static int
@@ -207,11 +222,16 @@ put(struct pack_writer *w, const void *data, size_t len, struct tape_error *err)
 		return error_set(err, TAPE_ERR_IO, w->name, 0,
 				 "the pack failed before; nothing more is written");
 	hash_stream_add(w->hash, data, len);
+	w->offset += len;
+	if (len >= WRITE_BYTES / 4) {
+		int r = flush(w, err);
+
+		return r == 0 ? write_out(w, data, len, err) : r;
+	}
 	if (pack_bytes_add(&w->pending, data, len) != 0) {
 		w->failed = true;
 		return no_memory(err);
 	}
-	w->offset += len;
 	return w->pending.len < WRITE_BYTES ? 0 : flush(w, err);
 }
 
