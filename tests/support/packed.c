@@ -266,11 +266,12 @@ static void
 make_blobs(struct making *m, int dir)
 {
 	uint8_t data[1000];
+	struct blobpack_pool *pool = blobpack_pool_new(3, 1);
 	struct tape_hash hash;
 	uint64_t size;
 
 	m->out->blobs = calloc(BLOBS, sizeof *m->out->blobs);
-	ck_assert_ptr_nonnull(m->out->blobs);
+	ck_assert(m->out->blobs != NULL && pool != NULL);
 	for (uint32_t p = 0; p < 2; p++) {
 		struct blobpack_writer *w = NULL;
 		char name[48];
@@ -278,7 +279,7 @@ make_blobs(struct making *m, int dir)
 		m->out->packs[p][1] = p;
 		(void)snprintf(name, sizeof name, "blobs-0-%u.pack", (unsigned)p);
 		ck_assert_int_eq(blobpack_writer_open(dir, name, m->out->id.tape,
-						      m->out->id.uid, 3, &w, NULL),
+						      m->out->id.uid, pool, &w, NULL),
 				 0);
 		for (uint32_t i = 0; i < BLOBS / 2; i++) {
 			memset(data, (int)(p * BLOBS + i), sizeof data);
@@ -291,6 +292,7 @@ make_blobs(struct making *m, int dir)
 		}
 		ck_assert_int_eq(blobpack_writer_finish(w, &size, &hash, NULL), 0);
 	}
+	blobpack_pool_free(pool);
 }
 
 void
