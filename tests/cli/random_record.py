@@ -106,7 +106,24 @@ def flatten(v, prefix, out, dumps):
             out[full] = recorded(x, dumps(x))
 
 
-def spoil(r, text):
+def poses_as_another(text, n):
+    """A digit more or less, and a good line has the number of another line."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(line, dict) and line.get("n", n) != n
+
+
+def spoil(r, text, n):
+    """`text` with a fault, but never one that makes it line 2409 where it was line 249."""
+    while True:
+        bad = spoil_once(r, text)
+        if not poses_as_another(bad, n):
+            return bad
+
+
+def spoil_once(r, text):
     at = r.randrange(len(text))
     kind = r.randrange(4)
     if kind == 0:
@@ -145,7 +162,7 @@ def main():
         top.update({name: value(r, 0) for name in r.sample(WORDS, r.randrange(len(WORDS)))})
         text = dumps(top)
         if r.random() < 0.1:
-            lines.append(spoil(r, text))
+            lines.append(spoil(r, text, n))
             spoilt += 1
             continue
         flat = {}
