@@ -523,14 +523,14 @@ wait_for(pid_t pid, int want)
 
 START_TEST(a_forked_child_records_into_a_session_of_its_own)
 {
-	struct tape *t = recording_open("");
+	struct tape *t = recording_open(RECORDING_ASLEEP);
 	struct recording read;
 	pid_t pid;
 
 	recording_put(t, 0);
 	tape_commit(t);
 	recording_put(t, 1); /* staged: the parent's, not the child's */
-	pid = fork();
+	pid = recording_fork();
 	if (pid == 0) {
 		recording_put(t, 2);
 		recording_put_blob(t, 3, 1, 100000);
@@ -550,12 +550,12 @@ END_TEST
 
 START_TEST(a_forked_child_that_records_nothing_leaves_nothing)
 {
-	struct tape *t = recording_open("");
+	struct tape *t = recording_open(RECORDING_ASLEEP);
 	struct recording read;
 	pid_t pid;
 
 	recording_put(t, 0);
-	pid = fork();
+	pid = recording_fork();
 	if (pid == 0)
 		exit(0);
 	wait_for(pid, 0);

@@ -58,8 +58,9 @@ record_until_killed(int to, const char *settings)
 	}
 }
 
+/* `begun`: not before something was acknowledged, however slow this machine is. */
 static int64_t
-kill_after(unsigned delay_us, const char *settings)
+kill_after(unsigned delay_us, const char *settings, bool begun)
 {
 	int64_t acked = -1, next;
 	int ends[2];
@@ -72,6 +73,8 @@ kill_after(unsigned delay_us, const char *settings)
 		record_until_killed(ends[1], settings);
 	}
 	close(ends[1]);
+	if (begun && read(ends[0], &next, sizeof next) == sizeof next)
+		acked = next;
 	nanosleep(&(struct timespec){ .tv_nsec = (long)delay_us * 1000 }, NULL);
 	kill(pid, SIGKILL);
 	while (read(ends[0], &next, sizeof next) == sizeof next)
@@ -96,7 +99,7 @@ killed_runs(const char *settings)
 
 		snprintf(name, sizeof name, "%d.tape", run);
 		recording_dir = name;
-		acked = kill_after(delay, settings);
+		acked = kill_after(delay, settings, run % 3 != 0);
 		if (acked < 0)
 			continue; /* it had not begun */
 		begun++;

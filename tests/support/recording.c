@@ -2,6 +2,8 @@
 #include "tests/support/recording.h"
 
 #include <check.h>
+#include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +115,63 @@ recording_put_blob(struct tape *t, int64_t number, unsigned seed, size_t size)
 	(void)tape_build_nd(b, "b", TAPE_NUL, &nd, 1);
 	free(data);
 	return tape_build_end(b);
+}
+
+/* ---- forking ---- */
+
+static bool is_child;
+
+/* LeakSanitizer asks. A child has none of the threads that it would stop and scan. */
+int __lsan_is_turned_off(void);
+
+int
+__lsan_is_turned_off(void)
+{
+	return is_child;
+}
+
+static bool
+sleeps(const char *thread)
+{
+	char path[64], text[512] = "";
+	FILE *file;
+	char *state;
+
+	snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", thread);
+	file = fopen(path, "r");
+	if (!file)
+		return true; /* it has ended */
+	(void)!fgets(text, sizeof text, file);
+	fclose(file);
+	state = strrchr(text, ')');
+	return state && state[1] == ' ' && state[2] == 'S';
+}
+
+static bool
+others_sleep(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	bool all = true;
+
+	ck_assert_ptr_nonnull(dir);
+	for (struct dirent *entry = readdir(dir); entry && all; entry = readdir(dir))
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid())
+			all = sleeps(entry->d_name);
+	closedir(dir);
+	return all;
+}
+
+pid_t
+recording_fork(void)
+{
+	pid_t pid;
+
+	while (!others_sleep())
+		sched_yield();
+	pid = fork();
+	if (pid == 0)
+		is_child = true;
+	return pid;
 }
 
 /* ---- reading ---- */

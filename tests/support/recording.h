@@ -4,6 +4,7 @@
 #define TESTS_SUPPORT_RECORDING_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "tape/record.h"
 #include "tape/search.h"
@@ -21,6 +22,13 @@ int recording_put(struct tape *t, int64_t number);
 /* The same with a variable b: `size` bytes that follow from `seed`. */
 int recording_put_blob(struct tape *t, int64_t number, unsigned seed, size_t size);
 void recording_fill(unsigned char *data, size_t size, unsigned seed);
+/*
+ * fork(), once every other thread of the process sleeps: AddressSanitizer has locks
+ * of its own, and a child made while another thread holds one never gets memory
+ * again. What wakes by the clock can be kept asleep with RECORDING_ASLEEP.
+ */
+pid_t recording_fork(void);
+#define RECORDING_ASLEEP "sync=none commit_ms=86400000"
 
 /* What a reader of the tape meets. */
 struct recording {
