@@ -473,6 +473,33 @@ capture_items(struct thread_state *ts, const struct layout *layout,
 	return outcome_report(ts, write_scope(ts, layout, &v), layout);
 }
 
+int
+capture_bookmark(struct thread_state *ts, const struct layout *l,
+		 const struct item *items)
+{
+	struct values v = { .items = (struct item *)(uintptr_t)items,
+			    .sticky = ts->level->sticky };
+	size_t canonical = wide_canonical(l, &v), tail = wide_tail(l, &v);
+	int64_t now = ticks_now(ts);
+	struct stage *stage = ts->stage;
+	enum outcome outcome = OUTCOME_DONE;
+	size_t at;
+
+	report_hold();
+	stage_lock(stage);
+	at = stage->len;
+	if (!atomic_load_explicit(&ts->tape->dead, memory_order_relaxed))
+		outcome = append(ts, stage, l, &v, now, canonical, tail);
+	if (stage->len > at) {
+		put_le32(stage->records + at + 4,
+			 (uint32_t)RECORD_BOOKMARK | l->number << 8);
+		stage->bookmarks++;
+	}
+	stage_unlock(stage);
+	report_tell(ts->tape);
+	return outcome_report(ts, outcome, l);
+}
+
 /* ---- TAPE ---- */
 
 static inline struct cached_layout *

@@ -309,4 +309,8 @@ void scope_free_builds(struct tape_build *builds);
 int capture_items(struct thread_state *ts, const struct layout *layout,
 		  const struct item *items, const int64_t *time_ns);
 
+/* The same for a bookmark; the stage is not committed, however full it is. */
+int capture_bookmark(struct thread_state *ts, const struct layout *layout,
+		     const struct item *items);
+
 #endif

@@ -9,6 +9,7 @@
 #include "format/segment.h"
 #include "librecord/background.h"
 #include "librecord/blobs.h"
+#include "librecord/bookmark.h"
 #include "librecord/recorder.h"
 #include "librecord/seen.h"
 #include "librecord/session.h"
@@ -27,7 +28,7 @@ stage_clear(struct stage *stage)
 		blobs_unhold(stage->tape, stage->big_bytes);
 	stage->len = FRAME_HEADER;
 	stage->blob_len = 0;
-	stage->count = 0;
+	stage->count = stage->bookmarks = 0;
 	stage->fixup_count = stage->big_count = 0;
 	stage->big_bytes = 0;
 	stage->base_time = stage->first_time = 0;
@@ -151,6 +152,7 @@ drop(struct tape *t, struct part *parts)
 static int
 commit_parts(struct tape *t, struct part *parts)
 {
+	struct bookmark_lines lines;
 	uint64_t seq = t->next_seq;
 	int r = session_alive(t);
 
@@ -181,9 +183,11 @@ commit_parts(struct tape *t, struct part *parts)
 			part->next = next;
 		}
 	}
+	bookmark_lines_make(t, parts, &lines);
 	r = writer_commit(t, parts);
 	if (r < 0)
 		t->writer->blobs_told = blobs_lost(t); /* by this failure */
+	bookmark_lines_write(t, &lines, r == 0);
 	return r;
 }
 
@@ -237,6 +241,37 @@ session_commit_stage(struct tape *t, struct stage *stage)
 		r = commit_parts(t, part);
 		if (r == 0)
 			r = make_safe(t);
+	}
+	session_unlock(t);
+	return r < 0 ? -1 : 0;
+}
+
+int
+session_commit_last(struct tape *t, struct stage *stage, int (*add)(void *user),
+		    void *user, struct tape_pos *pos)
+{
+	struct part *part = NULL;
+	int r;
+
+	*pos = (struct tape_pos){ .seq = 0 };
+	session_lock(t);
+	if (closed(t, stage)) {
+		session_unlock(t);
+		return 0;
+	}
+	/* Nobody else can take the stage: what is added is its last record. */
+	r = add(user);
+	if (r == 0)
+		r = take(t, stage, &part);
+	if (part) {
+		r = commit_parts(t, part);
+		if (r == 0)
+			r = make_safe(t);
+	}
+	if (part && r == 0) {
+		pos->session[0] = t->session[0];
+		pos->session[1] = t->session[1];
+		pos->seq = t->next_seq - 1;
 	}
 	session_unlock(t);
 	return r < 0 ? -1 : 0;

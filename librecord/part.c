@@ -99,7 +99,7 @@ part_put(struct part_pool *pool, struct part *part)
 	part_free_bigs(part);
 	shrink(part);
 	part->len = part->blob_len = part->fixup_count = 0;
-	part->count = part->scopes = 0;
+	part->count = part->scopes = part->bookmarks = 0;
 	part->placed = false;
 	if (part->cap < POOL_LEAST || pool->bytes + part_bytes(part) > POOL_BYTES) {
 		part_free(part);
@@ -164,6 +164,7 @@ part_take(struct part_pool *pool, struct stage *stage)
 	SWAP(part->big_cap, stage->big_cap);
 	part->len = stage->len;
 	part->count = stage->count;
+	part->bookmarks = stage->bookmarks;
 	part->base_time = stage->base_time;
 	part->blob_len = stage->blob_len;
 	part->fixup_count = stage->fixup_count;
@@ -171,7 +172,7 @@ part_take(struct part_pool *pool, struct stage *stage)
 	part->big_bytes = stage->big_bytes;
 	stage->len = FRAME_HEADER;
 	stage->blob_len = 0;
-	stage->count = 0;
+	stage->count = stage->bookmarks = 0;
 	stage->fixup_count = stage->big_count = 0;
 	stage->big_bytes = 0;
 	stage->base_time = stage->first_time = 0;

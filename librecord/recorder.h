@@ -67,7 +67,7 @@ struct stage_big {
 
 /*
  * What one thread has recorded and not committed. `records` holds complete
- * SCOPE records (16-byte prefix and body) one after another, their time deltas
+ * SCOPE and BOOKMARK records (16-byte prefix and body) one after another, their time deltas
  * relative to base_time; its first FRAME_HEADER bytes are kept free for the
  * frame's header, so that a commit is one write. hashes[i] belongs to the i-th
  * record when dedup is on.
@@ -76,8 +76,9 @@ struct stage {
 	_Alignas(64) atomic_uint lock;
 	struct tape *tape;
 	uint8_t *records;
-	size_t len, cap; /* len counts the reserved FRAME_HEADER */
-	uint32_t count;	 /* records */
+	size_t len, cap;    /* len counts the reserved FRAME_HEADER */
+	uint32_t count;	    /* records */
+	uint32_t bookmarks; /* of them */
 	int64_t base_time, first_time;
 	struct tape_hash *hashes;
 	size_t hash_cap;
@@ -186,6 +187,12 @@ int64_t session_now(const struct tape *t);
  * what was lost.
  */
 int session_commit_stage(struct tape *t, struct stage *stage);
+/*
+ * The same, with one more record as the last, which `add` puts into the stage:
+ * *pos is where it is, all zero if it is not on the tape.
+ */
+int session_commit_last(struct tape *t, struct stage *stage, int (*add)(void *user),
+			void *user, struct tape_pos *pos);
 /*
  * Keeps the bytes of a variable-width value over CANON_BYTES as the
  * configuration says (embedded, log, loose; now or at commit). Called by the

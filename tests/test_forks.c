@@ -88,6 +88,34 @@ START_TEST(a_forked_child_may_begin_with_a_blob)
 }
 END_TEST
 
+START_TEST(a_forked_child_bookmarks_its_own_session)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_pos pos = tape_bookmark(t, "parent");
+	struct recording read;
+	pid_t pid;
+	int status;
+
+	ck_assert_uint_eq(pos.seq, 1);
+	pid = fork();
+	if (pid == 0) {
+		struct tape_pos own = tape_bookmark(t, "child");
+		bool good = own.seq == 1 && (own.session[0] != pos.session[0] ||
+					     own.session[1] != pos.session[1]);
+
+		_exit(tape_close(t) == 0 && good ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_eq(tape_bookmark(t, "parent").seq, 2);
+	ck_assert_int_eq(tape_close(t), 0);
+	read = recording_read();
+	ck_assert_uint_eq(read.damage, 0);
+	ck_assert_uint_eq(read.sessions, 2);
+	recording_release(&read);
+}
+END_TEST
+
 /* Two processes would write into one file, and hash half of it each. */
 START_TEST(a_stream_does_not_go_on_in_a_forked_child)
 {
@@ -124,6 +152,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_add_test(tc, a_fork_while_threads_come_and_go_is_no_deadlock);
+	tcase_add_test(tc, a_forked_child_bookmarks_its_own_session);
 	tcase_add_test(tc, a_forked_child_may_begin_with_a_blob);
 	tcase_add_test(tc, a_stream_does_not_go_on_in_a_forked_child);
 	suite_add_tcase(suite, tc);

@@ -140,6 +140,26 @@ TAPE_API const char *tape_error(const struct tape *t);
 TAPE_API uint64_t tape_lost(const struct tape *t);
 /* A line about the whole session: tape_note(t, "mesh", "fine-3"). */
 TAPE_API void tape_note(struct tape *t, const char *key, const char *value);
+/*
+ * A place on the tape with a name, for queries: tape_bookmark(t, "steady-state"),
+ * then tape-find run.tape @steady-state.. (tape-query(7)). It is a scope of its
+ * own, under this thread's path, without sticky variables, and hidden from
+ * queries that do not ask for it. It commits what this thread has staged, itself
+ * the last; other threads' stages are left alone. Returns its position. With
+ * commit=manual it is staged like any scope, dropped by tape_discard, and has no
+ * position yet: all zero, as with a NULL or closed recorder and after an error
+ * (tape_error, tape_lost).
+ *
+ * Names may repeat: the second is @steady-state#2. They are cut at 255 bytes and
+ * must not be empty. The session's manifest lists those that were committed.
+ */
+TAPE_API struct tape_pos tape_bookmark(struct tape *t, const char *name);
+/*
+ * The same for a place that is on the tape already, in any session: queries go
+ * by `target`. It is not looked at whether there is a scope.
+ */
+TAPE_API struct tape_pos tape_bookmark_at(struct tape *t, const char *name,
+					  struct tape_pos target);
 /* The session, and the seq of the last committed scope (0 = none yet). */
 TAPE_API struct tape_pos tape_position(const struct tape *t);
 
@@ -332,6 +352,16 @@ tape_position(const struct tape *tape_t_)
 	struct tape_pos tape_none_ = { { 0, 0 }, 0 };
 
 	return tape_none_;
+}
+static inline __attribute__((__unused__)) struct tape_pos
+tape_bookmark(struct tape *tape_t_, const char *tape_name_)
+{
+	return tape_position(tape_t_);
+}
+static inline __attribute__((__unused__)) struct tape_pos
+tape_bookmark_at(struct tape *tape_t_, const char *tape_name_, struct tape_pos tape_target_)
+{
+	return tape_position(tape_t_);
 }
 static inline __attribute__((__unused__)) struct tape_ctx
 tape_context(struct tape *tape_t_)

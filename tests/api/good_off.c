@@ -29,5 +29,7 @@ main(void)
 	    tape_stream_close(tape_stream_open(t), &ref) || ref.size)
 		return 1;
 	tape_note(t, "k", "v");
+	if (tape_bookmark(t, "m").seq || tape_bookmark_at(t, "m", tape_position(t)).seq)
+		return 1;
 	return tape_close(t) || tape_position(t).seq || tape_lost(t) || *tape_error(t);
 }
