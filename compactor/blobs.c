@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compactor/meetings.h"
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/le.h"
@@ -21,14 +22,25 @@ struct bucket {
 	uint32_t next; /* number of the next pack */
 };
 
+struct known {
+	struct tape_hash hash;
+	uint64_t size;
+	/* The copy that was met last. */
+	uint64_t offset;
+	uint32_t segment;
+	uint32_t part;
+};
+#define PART_PACKED UINT32_MAX	  /* the one in a generation */
+#define SEGMENT_SCOPE 0xfffffffeu /* bytes that lay in a scope */
+
 struct blobs {
 	struct compaction *c;
 	struct blobpack_pool *pool;
 	struct bucket buckets[BUCKETS];
-	/* Hashes that are packed: open addressing, all zero = free. */
-	struct tape_hash *known;
+	/* What is packed, or was found in a generation: open addressing, zero size = free. */
+	struct known *known;
 	uint64_t mask, count;
-	bool have_zero; /* the one hash that cannot be in the table */
+	struct meetings meetings;
 	uint64_t bytes, written;
 	uint8_t *buf;
 };
@@ -61,6 +73,7 @@ blobs_free(struct blobs *b)
 	for (unsigned i = 0; i < BUCKETS; i++)
 		blobpack_writer_drop(b->buckets[i].writer);
 	blobpack_pool_free(b->pool);
+	meetings_release(&b->meetings);
 	free(b->known);
 	free(b->buf);
 	free(b);
@@ -68,53 +81,38 @@ blobs_free(struct blobs *b)
 
 /* ---- what is packed ---- */
 
-static struct tape_hash *
-place(struct tape_hash *table, uint64_t mask, const struct tape_hash *hash)
+static struct known *
+place(struct known *table, uint64_t mask, const struct tape_hash *hash)
 {
-	static const struct tape_hash zero;
 	uint64_t at = get_le64(hash->byte) & mask;
 
-	while (!hash_equal(&table[at], &zero) && !hash_equal(&table[at], hash))
+	while (table[at].size != 0 && !hash_equal(&table[at].hash, hash))
 		at = (at + 1) & mask;
 	return &table[at];
 }
 
+/* Blobs have more than 64 bytes, so a size of 0 is nobody's. */
 static int
-remember(struct blobs *b, const struct tape_hash *hash)
+remember(struct blobs *b, const struct known *one)
 {
-	static const struct tape_hash zero;
 	uint64_t cap = (b->mask + 1) * 2;
-	struct tape_hash *more, *at;
+	struct known *more, *at;
 
-	if (hash_equal(hash, &zero)) {
-		b->have_zero = true;
-		return 0;
-	}
 	if (b->count * 4 >= (b->mask + 1) * 3) {
 		more = calloc(cap, sizeof *more);
 		if (more == NULL)
 			return compaction_no_memory(b->c);
 		for (uint64_t i = 0; i <= b->mask; i++)
-			if (!hash_equal(&b->known[i], &zero))
-				*place(more, cap - 1, &b->known[i]) = b->known[i];
+			if (b->known[i].size != 0)
+				*place(more, cap - 1, &b->known[i].hash) = b->known[i];
 		free(b->known);
 		b->known = more;
 		b->mask = cap - 1;
 	}
-	at = place(b->known, b->mask, hash);
-	b->count += hash_equal(at, &zero) != 0;
-	*at = *hash;
+	at = place(b->known, b->mask, &one->hash);
+	b->count += at->size == 0;
+	*at = *one;
 	return 0;
-}
-
-static bool
-packed_now(const struct blobs *b, const struct tape_hash *hash)
-{
-	static const struct tape_hash zero;
-
-	if (hash_equal(hash, &zero))
-		return b->have_zero;
-	return hash_equal(place(b->known, b->mask, hash), hash) != 0;
 }
 
 /* Generations that stay or come along have their blobs already. */
@@ -126,10 +124,81 @@ in_generations(const struct blobs *b, const struct tape_hash *hash, uint64_t siz
 	return g->count != 0 && generations_blob(g, hash, size, NULL, NULL) == 0;
 }
 
-bool
-blobs_known(const struct blobs *b, const struct tape_hash *hash, uint64_t size)
+static int
+meet(struct blobs *b, struct known *k, uint32_t part, const struct body_hint *hint)
 {
-	return packed_now(b, hash) || in_generations(b, hash, size);
+	struct meeting one = { k->hash, k->size, part, *hint };
+
+	/* A loose file is the same for all sessions. */
+	if (hint->segment == k->segment &&
+	    (hint->segment == BODY_NO_SEGMENT ||
+	     (part == k->part && hint->offset == k->offset)))
+		return 1;
+	k->segment = hint->segment;
+	k->offset = hint->offset;
+	k->part = part;
+	return meetings_note(&b->meetings, &one) == 0 ? 1 : compaction_no_memory(b->c);
+}
+
+int
+blobs_known(struct blobs *b, const struct tape_hash *hash, uint64_t size, uint32_t part,
+	    const struct body_hint *hint)
+{
+	struct known *k = place(b->known, b->mask, hash);
+	struct known packed = { *hash, size, 0, SEGMENT_SCOPE, PART_PACKED };
+	int r = 0;
+
+	if (k->size == 0) {
+		if (!in_generations(b, hash, size))
+			return 0;
+		r = remember(b, &packed);
+		k = place(b->known, b->mask, hash);
+	}
+	return r == 0 ? hint == NULL ? 1 : meet(b, k, part, hint) : r;
+}
+
+void
+blobs_came_from(struct blobs *b, const struct tape_hash *hash, uint32_t part,
+		const struct body_hint *hint)
+{
+	struct known *k = place(b->known, b->mask, hash);
+
+	if (k->size == 0)
+		return;
+	k->segment = hint->segment;
+	k->offset = hint->offset;
+	k->part = part;
+}
+
+static int
+by_hash(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct tape_hash));
+}
+
+/* Loose files that were packed or compared in this run may go without another look. */
+static int
+list_compared(struct blobs *b)
+{
+	struct compaction *c = b->c;
+
+	c->compared = malloc((b->count + 1) * sizeof *c->compared);
+	if (c->compared == NULL)
+		return compaction_no_memory(c);
+	for (uint64_t i = 0; i <= b->mask; i++)
+		if (b->known[i].size != 0 && b->known[i].segment == BODY_NO_SEGMENT)
+			c->compared[c->compared_count++] = b->known[i].hash;
+	if (c->compared_count != 0)
+		qsort(c->compared, c->compared_count, sizeof *c->compared, by_hash);
+	return 0;
+}
+
+int
+blobs_compare(struct blobs *b)
+{
+	int r = meetings_compare(b->c, &b->meetings);
+
+	return r == 0 ? list_compared(b) : r;
 }
 
 /* ---- packs ---- */
@@ -189,7 +258,7 @@ blobs_add(struct blobs *b, const struct tape_hash *hash, unsigned dtype, const v
 	b->bytes += size;
 	b->c->manifest.blobs++;
 	b->c->manifest.blob_bytes += size;
-	return remember(b, hash);
+	return remember(b, &(struct known){ *hash, size, 0, SEGMENT_SCOPE, PART_PACKED });
 }
 
 static int
@@ -257,7 +326,8 @@ add_large(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_
 	b->bytes += size;
 	b->c->manifest.blobs++;
 	b->c->manifest.blob_bytes += size;
-	return remember(b, hash);
+	return remember(b,
+			&(struct known){ *hash, size, 0, BODY_NO_SEGMENT, PART_PACKED });
 }
 
 int
@@ -283,6 +353,9 @@ blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 	else
 		r = add_large(b, hash, dtype, size, fd, path);
 	os_close(&fd);
+	if (r == 0)
+		blobs_came_from(b, hash, PART_PACKED,
+				&(struct body_hint){ BODY_NO_SEGMENT, 0 });
 	return r;
 }
 

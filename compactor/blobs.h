@@ -5,15 +5,27 @@
 
 #include "compactor/compaction.h"
 #include "format/blobpack.h"
+#include "format/form.h"
 
 struct blobs;
 int blobs_new(struct compaction *c, struct blobs **out);
 void blobs_free(struct blobs *b); /* NULL is fine; unfinished packs are dropped */
-/* Is it packed already, in this run or in a generation that goes on? */
-bool blobs_known(const struct blobs *b, const struct tape_hash *hash, uint64_t size);
+/*
+ * Is it packed already, in this run or in a generation that goes on? 1, 0, or
+ * TAPE_ERR_NOMEM. `hint` of the session at hand (NULL: bytes that lie in a
+ * scope) says which copy is meant; one that was not seen before is noted, to be
+ * compared.
+ */
+int blobs_known(struct blobs *b, const struct tape_hash *hash, uint64_t size,
+		uint32_t part, const struct body_hint *hint);
+/* Compares what was noted; the packs are finished. */
+int blobs_compare(struct blobs *b);
 /* Bytes at hand, verified by whoever has them. */
 int blobs_add(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 	      const void *data, uint64_t size);
+/* Where the bytes of the blob that was added last came from. */
+void blobs_came_from(struct blobs *b, const struct tape_hash *hash, uint32_t part,
+		     const struct body_hint *hint);
 /*
  * The loose file of that name, read in pieces and verified. TAPE_ERR_NOT_FOUND:
  * there is none. TAPE_ERR_DAMAGED: it is not that blob; the pack being written

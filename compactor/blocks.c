@@ -86,8 +86,11 @@ static void
 encode(struct job *j, struct block_encoder *encoder)
 {
 	memset(&j->why, 0, sizeof j->why);
-	j->digest.digest =
-		verify_digest(j->rows, j->row_count, j->contents, j->content_count);
+	if (!verify_digest(j->rows, j->row_count, j->contents, j->content_count,
+			   &j->digest.digest)) {
+		j->status = no_memory(&j->why);
+		return;
+	}
 	j->status = block_encode(encoder, &j->forms, j->number, j->rows, j->row_count,
 				 j->contents, j->content_count, j->first_content,
 				 &j->made, &j->info, &j->why);

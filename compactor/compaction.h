@@ -49,6 +49,8 @@ struct compaction {
 	uint64_t (*refused)[2]; /* sessions found damaged in this run */
 	size_t refused_count;
 	struct frozen_list frozen;
+	struct tape_hash *compared; /* loose blobs whose bytes are those packed; sorted */
+	size_t compared_count;
 
 	uint8_t uid[16];
 	char work[192]; /* "gen/tmp-..." */
@@ -97,9 +99,10 @@ int pack_all(struct compaction *c);
 struct verify_block {
 	struct tape_hash digest; /* of rows and contents, before they were encoded */
 };
-struct tape_hash verify_digest(const struct block_row *rows, uint32_t row_count,
-			       const struct block_content *contents,
-			       uint32_t content_count);
+/* False = no memory. */
+bool verify_digest(const struct block_row *rows, uint32_t row_count,
+		   const struct block_content *contents, uint32_t content_count,
+		   struct tape_hash *digest);
 int verify_all(struct compaction *c, const struct verify_block *blocks, size_t count);
 
 /* ---- publish.c ---- */

@@ -158,11 +158,13 @@ take_blob(struct packing *p, const struct source_record *rec, const struct tape_
 	  const struct body_hint *hint)
 {
 	unsigned dtype = v->type == TAPE_ARRAY_T ? v->dtype : 0;
+	uint32_t part = (uint32_t)(p->part - p->c->parts);
 	uint8_t *data = NULL;
-	int r;
+	int r = blobs_known(p->blobs, &v->hash, v->size, part,
+			    v->data == NULL ? hint : NULL);
 
-	if (blobs_known(p->blobs, &v->hash, v->size))
-		return 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (v->data != NULL) {
 		struct tape_hash is = hash_bytes(v->data, (size_t)v->size);
 
@@ -179,6 +181,7 @@ take_blob(struct packing *p, const struct source_record *rec, const struct tape_
 		if (r == 0) {
 			r = blobs_add(p->blobs, &v->hash, dtype, data, v->size);
 			free(data);
+			blobs_came_from(p->blobs, &v->hash, part, hint);
 			return r;
 		}
 		if (r == TAPE_ERR_NOMEM)
@@ -715,6 +718,8 @@ pack_all(struct compaction *c)
 		count_labels(&p);
 		r = keep_foreign(&p);
 	}
+	if (r == 0)
+		r = blobs_compare(p.blobs);
 	if (r == 0)
 		r = verify_all(c, digests, count);
 	release(&p);

@@ -384,6 +384,9 @@ plan_release(struct compaction *c)
 	free(c->parts);
 	c->parts = NULL;
 	c->part_count = 0;
+	free(c->compared);
+	c->compared = NULL;
+	c->compared_count = 0;
 	free(c->frozen.items);
 	memset(&c->frozen, 0, sizeof c->frozen);
 	c->bytes_in = 0;

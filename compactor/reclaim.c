@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "compactor/compaction.h"
+#include "compactor/meetings.h"
 #include "format/error.h"
 #include "format/limits.h"
 #include "format/path.h"
@@ -90,6 +91,39 @@ look_at_blob(void *user, const char *name)
 	return 0;
 }
 
+static int
+hash_order(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct tape_hash));
+}
+
+/* Has a generation these very bytes? One that has others under the name keeps the file for ever. */
+static bool
+is_packed(struct reclaiming *x, struct loose *one)
+{
+	const struct compaction *c = x->c;
+	const struct tape_hash *hash = &one->blob.hash;
+	char path[PATH_BLOB_TEXT];
+	uint8_t *data = NULL;
+	int same;
+
+	if (generations_blob(x->set, hash, one->size, NULL, NULL) != 0)
+		return false;
+	if (c->compared_count != 0 && bsearch(hash, c->compared, c->compared_count,
+					      sizeof *hash, hash_order) != NULL)
+		return true;
+	one->referenced = true;
+	if (generations_blob(x->set, hash, one->size, &data, NULL) != 0)
+		return false;
+	same = meetings_loose_is(x->c, hash, data, one->size, NULL);
+	free(data);
+	path_blob(hash, path);
+	if (same == 0)
+		compaction_event(x->c, path, one->size,
+				 "stays: a blob of that name with other bytes is packed");
+	return same == 1;
+}
+
 /* Readers look there first, and a recorder that counts on the file finds its blob there too. */
 static void
 remove_packed(struct reclaiming *x, size_t from, const char *dir)
@@ -101,7 +135,7 @@ remove_packed(struct reclaiming *x, size_t from, const char *dir)
 		char path[PATH_BLOB_TEXT];
 
 		path_blob(&one->blob.hash, path);
-		if (generations_blob(x->set, &one->blob.hash, one->size, NULL, NULL) != 0)
+		if (!is_packed(x, one))
 			x->items[left++] = *one;
 		else if (os_unlink(dir_of(x), path) == 0)
 			x->c->result->removed_bytes += one->size;

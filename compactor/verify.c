@@ -28,17 +28,17 @@ row_bytes(const struct block_row *row, uint8_t *at)
 	return 44;
 }
 
-struct tape_hash
+bool
 verify_digest(const struct block_row *rows, uint32_t row_count,
-	      const struct block_content *contents, uint32_t content_count)
+	      const struct block_content *contents, uint32_t content_count,
+	      struct tape_hash *digest)
 {
 	struct hash_stream *stream = hash_stream_new();
-	struct tape_hash digest = { { 0 } };
 	uint8_t buf[128 * ROW_BYTES];
 	size_t len = 0;
 
 	if (stream == NULL)
-		return digest;
+		return false;
 	hash_stream_reset(stream);
 	for (uint32_t i = 0; i < row_count; i++) {
 		len += row_bytes(&rows[i], buf + len);
@@ -53,9 +53,9 @@ verify_digest(const struct block_row *rows, uint32_t row_count,
 		hash_stream_add(stream, buf, 8);
 		hash_stream_add(stream, contents[i].canonical, contents[i].len);
 	}
-	digest = hash_stream_end(stream);
+	*digest = hash_stream_end(stream);
 	hash_stream_free(stream);
-	return digest;
+	return true;
 }
 
 /* ---- blocks, by several threads ---- */
@@ -106,9 +106,11 @@ check_blocks(void *arg)
 		r = block_decode(k->pack, codec, n, &all, &why);
 		if (r != 0)
 			break;
-		digest = verify_digest(all.rows, all.row_count, all.contents,
-				       all.content_count);
-		if (!hash_equal(&digest, &k->blocks[n].digest))
+		if (!verify_digest(all.rows, all.row_count, all.contents,
+				   all.content_count, &digest))
+			r = error_set(&why, TAPE_ERR_NOMEM, NULL, 0,
+				      "no memory to verify what was written");
+		else if (!hash_equal(&digest, &k->blocks[n].digest))
 			r = error_set(&why, TAPE_ERR_DAMAGED, k->pack->pack.file,
 				      k->pack->blocks[n].start,
 				      "a block does not read back as it was written");

@@ -159,7 +159,8 @@ fail_each_call(int state, int error, bool for_ever)
 		int r;
 
 		fresh_tape();
-		fault.n = ++n;
+		n += for_ever ? 4 : 1;
+		fault.n = n;
 		fault.seen = 0;
 		fault.error = error;
 		fault.for_ever = for_ever;
@@ -422,6 +423,34 @@ START_TEST(an_unreferenced_blob_goes_at_the_second_compaction)
 }
 END_TEST
 
+START_TEST(a_loose_blob_goes_only_if_its_very_bytes_are_packed)
+{
+	char path[] = "run.tape/blobs/84/f4f85187a82aa0e078ac6b61962ed5";
+
+	struct tape *t = recording_open("sync=none embed_max=0");
+
+	ck_assert_int_eq(recording_put_blob(t, 0, 2, 3000), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(access(path, F_OK), 0); /* what seed 2 makes */
+	ck_assert_int_eq(system("cp -r run.tape/blobs kept"), 0);
+	compact_after(1);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+	ck_assert_int_eq(system("cp -r kept/. run.tape/blobs"), 0);
+	compact_after(1);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+	ck_assert_int_eq(
+		system("cp -r kept/. run.tape/blobs && printf X | dd conv=notrunc "
+		       "status=none of=run.tape/blobs/84/"
+		       "f4f85187a82aa0e078ac6b61962ed5"),
+		0);
+	for (int i = 0; i < 3; i++) {
+		compact_after(1);
+		ck_assert_uint_eq(recording_files("blobs"), 1);
+		check_answers(1, "beside a file that is not the blob");
+	}
+}
+END_TEST
+
 START_TEST(an_unreferenced_blob_stays_for_the_grace_period)
 {
 	struct live_list first, later;
@@ -531,6 +560,7 @@ main(void)
 	tcase_add_test(tc, a_session_with_a_damaged_segment_stays_raw);
 	tcase_add_test(tc, a_prefix_of_several_sessions_is_not_assumed_dead);
 	tcase_add_test(tc, an_unreferenced_blob_goes_at_the_second_compaction);
+	tcase_add_test(tc, a_loose_blob_goes_only_if_its_very_bytes_are_packed);
 	tcase_add_test(tc, an_unreferenced_blob_stays_for_the_grace_period);
 	tcase_add_test(
 		tc,
