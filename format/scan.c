@@ -43,6 +43,7 @@ struct segment_scan {
 	bool done;
 
 	bool ended, counting;
+	bool blob; /* seqs go on elsewhere: what END says of the next one is not of this segment */
 	struct end_info end;
 	struct end_info seen; /* what END should say, if nothing was damaged */
 };
@@ -352,6 +353,11 @@ wrong_payload(struct segment_scan *scan, const struct frame *frame,
 	      struct scan_event *event)
 {
 	scan->counting = false;
+	if (frame->scopes == 0)
+		return tell(event, SCAN_REPORT, frame->offset, frame_bytes(frame),
+			    "damaged: the frame's payload has a wrong checksum; %s",
+			    frame->kind == FRAME_BLOBS ? "it holds blobs"
+						       : "it holds no scopes");
 	return tell(event, SCAN_REPORT, frame->offset, frame_bytes(frame),
 		    "damaged: the frame's payload has a wrong checksum; its %u scopes "
 		    "from seq %llu are missing",
@@ -400,7 +406,7 @@ give_end(struct segment_scan *scan, const struct frame *frame, struct scan_event
 	scan->behind_end = true;
 	if (!scan->counting ||
 	    (end.frames == seen->frames && end.scopes == seen->scopes &&
-	     (seen->frames == 0 || end.next_seq == seen->next_seq)))
+	     (seen->frames == 0 || scan->blob || end.next_seq == seen->next_seq)))
 		return 0;
 	return tell(event, SCAN_REPORT, frame->offset, frame_bytes(frame),
 		    "the END frame counts %llu frames, %llu scopes, next seq %llu; read "
@@ -610,6 +616,7 @@ scan_begin(struct segment_scan *scan, const struct segment_id *expect,
 	if (status == 0)
 		status = check_expected(&id, expect, err);
 	if (status == 0) {
+		scan->blob = id.blob;
 		scan->pos = SEGMENT_HEADER;
 		return 0;
 	}
