@@ -7,37 +7,27 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/show.h"
 #include "format/os.h"
-
-#define SECOND INT64_C(1000000000)
 
 struct compact {
 	struct cli cli;
 	const char *tape;
 	bool full, keep_raw, dry_run;
 	uint64_t jobs, level;
-	const char *memory, *progress;
+	const char *memory;
 	struct cli_list assume_dead;
-	enum { PROGRESS_NONE, PROGRESS_LINE, PROGRESS_JSON } how;
-	int64_t began, told;
-	bool line; /* a line of progress stands on the terminal */
+	struct progress progress;
+	uint64_t victims; /* of --dry-run */
 };
-
-static void
-end_line(struct compact *x)
-{
-	if (x->line)
-		(void)fputs("\r\033[K", stderr);
-	x->line = false;
-}
 
 static void
 on_report(void *user, const struct tape_report *report)
 {
 	struct compact *x = user;
 
-	end_line(x);
+	progress_clear(&x->progress);
 	cli_report(&x->cli, x->tape, report);
 }
 
@@ -47,7 +37,8 @@ on_event(void *user, const struct tape_compact_event *event)
 	struct compact *x = user;
 	char size[SHOW_BYTES];
 
-	end_line(x);
+	progress_clear(&x->progress);
+	x->victims++;
 	if (event->bytes != 0)
 		cli_say(&x->cli, "%s: %s (%s)", event->what, event->why,
 			show_bytes(event->bytes, size));
@@ -66,40 +57,41 @@ stage_name(int stage)
 }
 
 static void
-tell(struct compact *x, const struct tape_compact_progress *p, int64_t now)
+tell(struct compact *x, const struct tape_compact_progress *p, double seconds)
 {
-	double seconds = (double)(now - x->began) / 1e9;
-	char out[SHOW_BYTES];
+	char out[SHOW_BYTES], left[16], ratio[32] = "";
 
-	if (x->how == PROGRESS_JSON) {
-		(void)fprintf(stderr,
+	if (x->progress.how == PROGRESS_JSON) {
+		progress_tell(&x->progress,
 			      "{\"stage\":\"%s\",\"done\":%llu,\"total\":%llu,"
-			      "\"bytes_in\":%llu,\"bytes_out\":%llu,\"seconds\":%.3f}\n",
+			      "\"bytes_in\":%llu,\"bytes_out\":%llu,\"seconds\":%.3f}",
 			      stage_name(p->stage), (unsigned long long)p->done,
 			      (unsigned long long)p->total,
 			      (unsigned long long)p->bytes_in,
 			      (unsigned long long)p->bytes_out, seconds);
 		return;
 	}
-	(void)fprintf(stderr, "\r\033[K%s: %llu scopes, %.0f a second, %s written",
+	if (p->bytes_in != 0 && p->bytes_out != 0)
+		(void)snprintf(ratio, sizeof ratio, " (%.1f %%)",
+			       100 * (double)p->bytes_out / (double)p->bytes_in);
+	progress_tell(&x->progress, "%s: %llu scopes, %.0f a second, %s written%s%s%s",
 		      stage_name(p->stage), (unsigned long long)p->done,
 		      seconds > 0 ? (double)p->done / seconds : 0,
-		      show_bytes(p->bytes_out, out));
-	(void)fflush(stderr);
-	x->line = true;
+		      show_bytes(p->bytes_out, out), ratio,
+		      p->total > p->done ? ", about " : "",
+		      p->total > p->done ? progress_left(seconds, (double)p->done,
+							 (double)p->total, left)
+					 : "");
 }
 
 static int
 on_progress(void *user, const struct tape_compact_progress *p)
 {
 	struct compact *x = user;
-	int64_t now = os_monotonic_ns();
+	double seconds;
 
-	if (x->how != PROGRESS_NONE && now - x->began > SECOND &&
-	    now - x->told > SECOND / 5) {
-		tell(x, p, now);
-		x->told = now;
-	}
+	if (progress_due(&x->progress, &seconds))
+		tell(x, p, seconds);
 	return os_stop_signal() != 0;
 }
 
@@ -107,19 +99,22 @@ static void
 say_result(struct compact *x, const struct tape_compact_result *r)
 {
 	char in[SHOW_BYTES], out[SHOW_BYTES];
-	double seconds = (double)(os_monotonic_ns() - x->began) / 1e9;
+	double seconds = (double)(os_monotonic_ns() - x->progress.began) / 1e9;
 
-	if (x->dry_run)
+	if (x->dry_run) {
+		cli_say(&x->cli, x->victims != 0 ? "nothing was done (--dry-run)"
+						 : "there is nothing to compact");
 		return;
+	}
 	if (r->generation[0] == '\0') {
 		cli_say(&x->cli, "there is nothing to compact");
 		return;
 	}
 	cli_say(&x->cli,
-		"%llu scopes of %llu sessions: %s raw are %s now, %llu contents; %.1f s "
+		"%llu scopes of %llu session%s: %s raw are %s now, %llu contents; %.1f s "
 		"(generation %s)",
 		(unsigned long long)r->scopes, (unsigned long long)r->sessions,
-		show_bytes(r->bytes_in + r->blob_bytes, in),
+		r->sessions == 1 ? "" : "s", show_bytes(r->bytes_in + r->blob_bytes, in),
 		show_bytes(r->bytes_out, out), (unsigned long long)r->contents, seconds,
 		r->generation);
 }
@@ -170,34 +165,18 @@ compact(struct compact *x)
 		return cli_misuse(&x->cli,
 				  "--memory: expected a size such as 512M, not '%s'",
 				  x->memory);
-	x->began = os_monotonic_ns();
 	r = tape_compact(x->tape, &o, &result, &err);
-	end_line(x);
+	progress_clear(&x->progress);
 	if (r == TAPE_ERR_STOPPED) {
-		cli_say(&x->cli, "stopped; the tape is as it was before");
+		cli_say(&x->cli,
+			"stopped; the tape answers as before, and the next run starts "
+			"anew");
 		return CLI_FAILED;
 	}
 	if (r != 0)
 		return cli_fail(&x->cli, x->tape, &err);
 	say_result(x, &result);
 	return CLI_OK;
-}
-
-static int
-choose_progress(struct compact *x)
-{
-	static const char *const choices[] = { "auto", "always", "never", "json", NULL };
-	int chosen = cli_choice(&x->cli, "--progress", x->progress, choices);
-
-	if (chosen < 0)
-		return -1;
-	x->how = chosen == 3			 ? PROGRESS_JSON
-		 : chosen == 1			 ? PROGRESS_LINE
-		 : chosen == 0 && x->cli.tty_err ? PROGRESS_LINE
-						 : PROGRESS_NONE;
-	if (x->cli.quiet)
-		x->how = PROGRESS_NONE;
-	return 0;
 }
 
 static int
@@ -212,14 +191,12 @@ run(struct compact *x, int argc, char **argv)
 		return cli_misuse(&x->cli, "%s is from 1 to %d",
 				  x->level > 19 ? "--level" : "-j",
 				  x->level > 19 ? 19 : 64);
-	return choose_progress(x) < 0 ? CLI_FAILED : compact(x);
+	return progress_begin(&x->progress, &x->cli) < 0 ? CLI_FAILED : compact(x);
 }
 
 static const char details[] =
-	"What was recorded and is over becomes a generation: each scope once, in "
-	"columns,\n"
-	"compressed, blobs in packs. tape-find answers the same as before, before, "
-	"while\n"
+	"What was recorded and is over becomes a generation: each scope once, in\n"
+	"columns, compressed, blobs in packs. tape-find answers the same before, while\n"
 	"and after this runs. Raw files go when everything was read back and verified.\n"
 	"\n"
 	"Sessions that may still be recorded keep their last segment raw. Sessions that\n"
@@ -241,7 +218,6 @@ main(int argc, char **argv)
 			 },
 			 .details = details,
 			 .formats = "reads tape 1, generation 1; writes generation 1" },
-		.progress = "auto",
 	};
 	const struct cli_opt table[] = {
 		CLI_FLAG(0, "full", &x.full, "merge all generations into one"),
@@ -255,8 +231,7 @@ main(int argc, char **argv)
 		CLI_U64(0, "level", &x.level, "N", "of compression, 1 to 19 (3)"),
 		CLI_LIST(0, "assume-dead", &x.assume_dead, "SESSION",
 			 "that session is over, whatever its host says"),
-		CLI_STR(0, "progress", &x.progress, "WHEN",
-			"auto, always, never or json (on stderr)"),
+		CLI_PROGRESS(&x.progress),
 		CLI_COMMON(&x.cli),
 	};
 	int status, signal_number;

@@ -93,23 +93,38 @@ forget(struct compaction *c)
 	plan_release(c);
 }
 
+/* People know a session by its name, and by the machine that it ran on. */
+static void
+say_session(struct compaction *c, const struct part *p)
+{
+	char text[TAPE_SESSION_TEXT], who[320] = "";
+	struct source *source = NULL;
+
+	tape_session_text(p->input.session, text);
+	if (snapshot_open(c->snapshot, p->index, &source, NULL) == 1) {
+		const struct source_facts *f = source->ops->facts(source);
+
+		(void)snprintf(who, sizeof who, "%s%.120s%s%.120s",
+			       *f->name ? " of " : "", f->name, *f->host ? " on " : "",
+			       f->host);
+		source->ops->close(source);
+	}
+	compaction_event(c, text, p->input.bytes,
+			 "%u segment%s%s would be compacted and removed%s",
+			 (unsigned)p->input.log_count, p->input.log_count == 1 ? "" : "s",
+			 who, p->complete ? "" : "; it goes on");
+}
+
 static void
 say_plan(struct compaction *c)
 {
-	for (size_t i = 0; i < c->part_count; i++) {
-		const struct part *p = &c->parts[i];
-		char text[TAPE_SESSION_TEXT];
-
-		tape_session_text(p->input.session, text);
-		if (p->raw)
-			compaction_event(c, text, p->input.bytes,
-					 "%u segments would be compacted%s",
-					 (unsigned)p->input.log_count,
-					 p->complete ? "" : "; it goes on");
-	}
+	for (size_t i = 0; i < c->part_count; i++)
+		if (c->parts[i].raw)
+			say_session(c, &c->parts[i]);
 	for (size_t i = c->keep; i < c->snapshot->generations->count; i++)
-		compaction_event(c, c->snapshot->generations->items[i].path, 0,
-				 "would be merged");
+		compaction_event(c, c->snapshot->generations->items[i].path,
+				 c->snapshot->generations->live.generations[i].bytes,
+				 "would be merged and removed");
 }
 
 static void

@@ -3,6 +3,7 @@
 #ifndef TAPE_COMPACTOR_COMPACTION_H
 #define TAPE_COMPACTOR_COMPACTION_H
 
+#include "format/blobpack.h"
 #include "format/generation.h"
 #include "format/os.h"
 #include "format/pack.h"
@@ -104,6 +105,8 @@ bool verify_digest(const struct block_row *rows, uint32_t row_count,
 		   const struct block_content *contents, uint32_t content_count,
 		   struct tape_hash *digest);
 int verify_all(struct compaction *c, const struct verify_block *blocks, size_t count);
+/* For qsort, of pointers to entries of a blob pack: the order of the file. */
+int verify_by_place(const void *a, const void *b);
 
 /* ---- publish.c ---- */
 int publish_begin(struct compaction *c); /* the work directory */

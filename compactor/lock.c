@@ -23,17 +23,20 @@ write_owner(struct compaction *c, int fd)
 		(void)os_write_all(fd, line, (size_t)len, NULL);
 }
 
+/* Who works, as write_owner has it; nothing hangs on it. */
 static int
 busy(struct compaction *c, int fd)
 {
-	char owner[512];
+	char owner[512], host[256];
+	unsigned pid;
 	int64_t got = os_pread(fd, owner, sizeof owner - 1, 0);
 
 	owner[got > 0 ? got : 0] = '\0';
-	owner[strcspn(owner, "\n")] = '\0';
+	if (sscanf(owner, "host %255s boot %*s pid %u", host, &pid) != 2)
+		return error_set(c->err, TAPE_ERR_BUSY, PATH_LOCK, 0,
+				 "another compactor works on this tape; wait for it");
 	return error_set(c->err, TAPE_ERR_BUSY, PATH_LOCK, 0,
-			 "another compactor works on this tape%s%s", *owner ? ": " : "",
-			 owner);
+			 "process %u on %s compacts this tape; wait for it", pid, host);
 }
 
 int
@@ -42,8 +45,9 @@ lock_take(struct compaction *c, struct lock *out)
 	int fd = -1, r = os_open_lock(c->reader->dir.fd, PATH_LOCK, &fd);
 
 	out->fd = -1;
-	if (r == 0)
-		r = os_lock(fd);
+	if (r != 0)
+		return error_io(c->err, r, PATH_LOCK, "cannot open the lock of the tape");
+	r = os_lock(fd);
 	if (r == -EAGAIN || r == -EACCES) {
 		r = busy(c, fd);
 		os_close(&fd);

@@ -175,8 +175,8 @@ check_scopes(struct compaction *c, const struct verify_block *blocks, size_t cou
 
 /* ---- blobs, by several threads ---- */
 
-static int
-by_place(const void *a, const void *b)
+int
+verify_by_place(const void *a, const void *b)
 {
 	const struct blobpack_entry *const *x = a, *const *y = b;
 
@@ -225,7 +225,7 @@ cut_pieces(struct check *k)
 	for (size_t i = 0; i < count; i++)
 		k->order[i] = blobpack_entry_at(k->blobs, i);
 	if (count != 0)
-		qsort(k->order, count, sizeof(*k->order), by_place);
+		qsort(k->order, count, sizeof(*k->order), verify_by_place);
 	for (size_t i = 0; i < count; i++) {
 		bool new_frame = i == 0 || k->order[i]->frame != k->order[i - 1]->frame;
 
