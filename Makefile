@@ -31,7 +31,7 @@ tsan: deps-test ## the tests of threads under TSan
 
 bench: deps-bench ## what recording and finding cost, beside other ways
 	@scripts/setup.sh $(BENCH) -Dtests=disabled -Dbench=true -Dbuildtype=release
-	@ninja --quiet -j $(JOBS) -C $(BENCH) all bench/record_bench
+	@ninja --quiet -j $(JOBS) -C $(BENCH) all
 	@bench/run.sh $(BENCH)
 
 campaign: deps-test deps-bench ## the long tests: kills, faults, flipped bits, large tapes

@@ -3,10 +3,10 @@
 # All benchmarks in one go: each runs five times in turn, the table shows the
 # median. README.md says what is measured and how to read the lines.
 #
-#     run.sh BUILD_DIR [ROWS [RUNS]]
+#     run.sh BUILD_DIR [ROWS [RUNS [BLOBS]]]
 set -eu
 
-build=$1 rows=${2:-1000000} runs=${3:-5}
+build=$1 rows=${2:-1000000} runs=${3:-5} blobs=${4:-4000}
 here=$(dirname "$0")
 work=$(mktemp -d "${TMPDIR:-/tmp}/tape-bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -24,6 +24,18 @@ record_lines() {
 	rate record.tape_record "$1" $((after - before))
 }
 
+# The tape of the first run, compacted, in a database, and as JSON lines; they are
+# asked in every run.
+prepare_packed() {
+	mkdir "$work/packed" "$work/blobs"
+	cp -a "$work/now/compacted" "$work/packed/tape"
+	"$build/cli/tape-find" "$work/packed/tape" -o jsonl |
+		python3 "$here/packed_sqlite.py" "$work/packed"
+	printf 'compact.json\tMB\t%s\n' "$(zstd -q -9 -c "$work/packed/scopes.jsonl" | wc -c | awk '{ print $1 / 1e6 }')"
+	printf 'compact.sqlite\tMB\t%s\n' "$(stat -c %s "$work/packed/scopes.db" | awk '{ print $1 / 1e6 }')"
+	"$build/bench/blob_generate" "$work/blobs" "$blobs"
+}
+
 run=1
 while [ "$run" -le "$runs" ]; do
 	echo "run $run of $runs" >&2
@@ -33,6 +45,10 @@ while [ "$run" -le "$runs" ]; do
 	record_lines "$work/now/lines" >>"$raw"
 	"$build/cli/tape-find" "$work/now/exact" -o jsonl >"$work/now/found"
 	sh "$here/find_bench.sh" "$build/cli/tape-find" "$work/now/exact" "$work/now/found" >>"$raw"
+	"$here/compact_bench.sh" "$build/cli/tape-compact" "$work/now/exact" "$work/now/compacted" >>"$raw"
+	[ "$run" -gt 1 ] || prepare_packed >>"$raw"
+	"$here/packed_find.sh" "$build" "$work/packed/tape" "$work/packed" >>"$raw"
+	"$here/blob_bench.sh" "$build/cli/tape-compact" "$work/blobs" >>"$raw"
 	run=$((run + 1))
 done
 
@@ -45,4 +61,4 @@ sort -t '	' -k1,1 -k3,3g "$raw" | awk -F '\t' '
 	{ v[++n] = $3 }
 	END { flush() }' >"$work/medians.tsv"
 
-awk -F '\t' -f "$here/table.awk" "$work/medians.tsv"
+awk -F '\t' -v rows="$rows" -f "$here/table.awk" "$work/medians.tsv"

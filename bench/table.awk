@@ -4,6 +4,10 @@ function show(what, name) {
 	if (name in median)
 		printf "%-44s %12.2f %-5s %12.2f %12.2f\n", what, median[name], unit[name], least[name], most[name]
 }
+function compare(what, name) {
+	show("packed: " what, "packed." name)
+	show("  sqlite3", "packed.sqlite_" name)
+}
 # a must be at most (or, with above, at least) mark times b
 function mark(what, a, b, limit, above,    ratio, verdict) {
 	if (!(a in median) || !(b in median) || median[b] == 0)
@@ -35,6 +39,28 @@ END {
 	show("tape-find range --count", "find.range_count")
 	show("tape-find position", "find.position")
 	show("rg position", "find.rg_position")
+	show("tape-compact", "compact.time")
+	show("  scope pack", "compact.packs")
+	show("  with index", "compact.with_index")
+	show("JSON lines under zstd -9", "compact.json")
+	show("SQLite, indexed", "compact.sqlite")
+	compare("label, 5 %, positions", "label")
+	compare("range, 0.1 %", "range")
+	compare("value and range, 100", "value_range")
+	compare("time span, 1,000", "span")
+	compare("position", "position")
+	compare("hash", "hash")
+	show("rg, label", "packed.rg_label")
+	show("rg, one line", "packed.rg_position")
+	show("in process, position", "packed.in_process_position")
+	show("in process, hash", "packed.in_process_hash")
+	show("blobs", "blob.input")
+	show("tape-compact, blobs", "blob.compact")
+	show("  size", "blob.compact_size")
+	show("borg create -C zstd,3", "blob.borg")
+	show("  size", "blob.borg_size")
+	show("tar, zstd -3 --long", "blob.tar_zstd")
+	show("  size", "blob.tar_zstd_size")
 	print ""
 	printf "%-44s %12s\n", "ratios", ""
 	mark("dedup off / floor", "record.tape_dedup_off", "record.floor", 3, 0)
@@ -48,6 +74,24 @@ END {
 	mark("find label, JSON lines / rg", "find.label_lines", "find.rg_label_lines", 1, 0)
 	mark("find label --count / rg -c", "find.label_count", "find.rg_label_count", 1, 0)
 	mark("find position / rg", "find.position", "find.rg_position", 1, 0)
+	# Time for a million scopes at 500,000 a second, whatever their number is.
+	median["compact.allowed"] = rows / 500000 * 1000
+	mark("compacting / 500,000 scopes a second", "compact.time", "compact.allowed", 1, 0)
+	mark("scope pack / zstd -9", "compact.packs", "compact.json", 0.75, 0)
+	mark("scope pack, the next mark", "compact.packs", "compact.json", 0.45, 0)
+	mark("with index / zstd -9", "compact.with_index", "compact.json", 0.90, 0)
+	mark("with index, the next mark", "compact.with_index", "compact.json", 0.60, 0)
+	mark("packed label / rg", "packed.label", "packed.rg_label", 3, 1)
+	mark("packed position / rg", "packed.position", "packed.rg_position", 3, 1)
+	mark("packed position / sqlite3", "packed.position", "packed.sqlite_position", 1, 0)
+	mark("packed hash / sqlite3", "packed.hash", "packed.sqlite_hash", 1, 0)
+	median["packed.allowed"] = 100
+	mark("in process, position / 100 us", "packed.in_process_position", "packed.allowed", 1, 0)
+	mark("in process, hash / 100 us", "packed.in_process_hash", "packed.allowed", 1, 0)
+	mark("blobs, size / borg", "blob.compact_size", "blob.borg_size", 1, 0)
+	mark("blobs, time / borg", "blob.compact", "blob.borg", 1, 0)
+	mark("blobs, size / tar and zstd", "blob.compact_size", "blob.tar_zstd_size", 1, 0)
+	mark("blobs, time / tar and zstd", "blob.compact", "blob.tar_zstd", 1, 0)
 	if ("record.tape_record" in median)
 		printf "%-44s %12.2f >= 60    %s\n", "tape-record MB/s", median["record.tape_record"],
 			(median["record.tape_record"] >= 60 ? "PASS" : "SHORT")
