@@ -718,6 +718,7 @@ pack_all(struct compaction *c)
 		count_labels(&p);
 		r = keep_foreign(&p);
 	}
+	dedup_release(&p.dedup); /* the index wants the memory */
 	if (r == 0)
 		r = blobs_compare(p.blobs);
 	if (r == 0)

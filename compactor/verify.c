@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compactor/compaction.h"
+#include "compactor/indexing.h"
 #include "format/blobpack.h"
 #include "format/error.h"
 #include "format/hash.h"
@@ -58,13 +59,10 @@ verify_digest(const struct block_row *rows, uint32_t row_count,
 	return true;
 }
 
-/* ---- blocks, by several threads ---- */
+/* ---- blobs, by several threads ---- */
 
 struct check {
-	/* scopes: a piece is a block */
-	const struct scopepack *pack;
-	const struct verify_block *blocks;
-	/* blobs: a piece is some frames, from entry starts[n] on */
+	/* A piece is some frames, from entry starts[n] on. */
 	const struct blobpack *blobs;
 	const struct blobpack_entry **order; /* as they stand in the file */
 	size_t *starts;			     /* [pieces + 1] */
@@ -84,42 +82,6 @@ check_failed(struct check *k, int status, const struct tape_error *why)
 		k->why = *why;
 	atomic_store(&k->status, status);
 	pthread_mutex_unlock(&k->lock);
-}
-
-static void *
-check_blocks(void *arg)
-{
-	struct check *k = arg;
-	struct pack_codec *codec = pack_codec_new();
-	struct block_all all = { 0 };
-	struct tape_error why = { 0 };
-	int r = codec == NULL ? error_set(&why, TAPE_ERR_NOMEM, NULL, 0,
-					  "no memory to verify what was written")
-			      : 0;
-
-	while (r == 0 && atomic_load(&k->status) == 0) {
-		uint32_t n = atomic_fetch_add(&k->next, 1);
-		struct tape_hash digest;
-
-		if (n >= k->pieces)
-			break;
-		r = block_decode(k->pack, codec, n, &all, &why);
-		if (r != 0)
-			break;
-		if (!verify_digest(all.rows, all.row_count, all.contents,
-				   all.content_count, &digest))
-			r = error_set(&why, TAPE_ERR_NOMEM, NULL, 0,
-				      "no memory to verify what was written");
-		else if (!hash_equal(&digest, &k->blocks[n].digest))
-			r = error_set(&why, TAPE_ERR_DAMAGED, k->pack->pack.file,
-				      k->pack->blocks[n].start,
-				      "a block does not read back as it was written");
-	}
-	if (r != 0)
-		check_failed(k, r, &why);
-	block_all_release(&all);
-	pack_codec_free(codec);
-	return NULL;
 }
 
 /* Runs `work` in as many threads as there are jobs, this one among them. */
@@ -143,37 +105,6 @@ check_pieces(struct compaction *c, struct check *k, void *(*work)(void *))
 		*c->err = k->why;
 	return r;
 }
-
-static int
-check_scopes(struct compaction *c, const struct verify_block *blocks, size_t count,
-	     int fd, uint64_t size, const char *path)
-{
-	struct block_source source = block_from_fd(&fd, size);
-	struct pack_id id = { .kind = PACK_SCOPES };
-	struct pack_codec *codec = pack_codec_new();
-	struct scopepack pack;
-	struct check k = { .pack = &pack, .blocks = blocks };
-	int r;
-
-	if (codec == NULL)
-		return compaction_no_memory(c);
-	memcpy(id.tape, c->reader->dir.id, sizeof id.tape);
-	memcpy(id.uid, c->uid, sizeof id.uid);
-	r = scopepack_open(&source, path, &id, codec, &pack, c->err);
-	pack_codec_free(codec);
-	if (r != 0)
-		return r;
-	k.pieces = pack.block_count;
-	if (pack.block_count != count || pack.rows != c->manifest.scopes)
-		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
-			      "the pack does not read back as it was written");
-	if (r == 0)
-		r = check_pieces(c, &k, check_blocks);
-	scopepack_close(&pack);
-	return r;
-}
-
-/* ---- blobs, by several threads ---- */
 
 int
 verify_by_place(const void *a, const void *b)
@@ -258,32 +189,41 @@ check_blobs(struct compaction *c, int fd, uint64_t size, const char *path)
 	return r;
 }
 
+static int
+verify_file(struct compaction *c, const struct generation_file *f,
+	    const struct verify_block *blocks, size_t count)
+{
+	char path[sizeof c->work + sizeof f->name + 1];
+	struct os_stat st;
+	int fd = -1, r;
+
+	(void)snprintf(path, sizeof path, "%s/%s", c->work, f->name);
+	r = os_open_read(c->work_fd, f->name, &fd);
+	if (r == 0)
+		r = os_fstat(fd, &st);
+	if (r != 0)
+		r = error_io(c->err, r, path, "cannot read back what was written");
+	else if (st.size != f->size)
+		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
+			      "the file has another size than was written");
+	else if (strcmp(f->name, "scopes.pack") == 0)
+		r = indexing_scopes(c, blocks, count, fd, st.size, path);
+	else if (strncmp(f->name, "blobs-", 6) == 0)
+		r = check_blobs(c, fd, st.size, path);
+	os_close(&fd);
+	return r;
+}
+
 int
 verify_all(struct compaction *c, const struct verify_block *blocks, size_t count)
 {
+	size_t files = c->manifest.file_count; /* the index comes on top */
 	int r = 0;
 
-	for (size_t i = 0; i < c->manifest.file_count && r == 0; i++) {
-		const struct generation_file *f = &c->manifest.files[i];
-		char path[sizeof c->work + sizeof f->name + 1];
-		struct os_stat st;
-		int fd = -1;
+	for (size_t i = 0; i < files && r == 0; i++) {
+		struct generation_file f = c->manifest.files[i];
 
-		(void)snprintf(path, sizeof path, "%s/%s", c->work, f->name);
-		r = os_open_read(c->work_fd, f->name, &fd);
-		if (r == 0)
-			r = os_fstat(fd, &st);
-		if (r != 0)
-			r = error_io(c->err, r, path,
-				     "cannot read back what was written");
-		else if (st.size != f->size)
-			r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
-				      "the file has another size than was written");
-		else if (strcmp(f->name, "scopes.pack") == 0)
-			r = check_scopes(c, blocks, count, fd, st.size, path);
-		else if (strncmp(f->name, "blobs-", 6) == 0)
-			r = check_blobs(c, fd, st.size, path);
-		os_close(&fd);
+		r = verify_file(c, &f, blocks, count);
 	}
 	return r;
 }

@@ -140,8 +140,7 @@ struct index_output {
  * a name in that directory. After an error the files may be there, incomplete.
  */
 int index_build(int generation_fd, const char *pack_name, const char *directory_name,
-		const struct pack_id *id, const struct index_input *in, int level,
-		unsigned jobs, uint64_t memory, struct index_output *out,
-		struct tape_error *err);
+		const struct pack_id *id, const struct index_input *in, unsigned jobs,
+		uint64_t memory, struct index_output *out, struct tape_error *err);
 
 #endif

@@ -18,6 +18,7 @@
 #define MOST_THREADS 64u
 #define THREAD_MEMORY (UINT64_C(24) << 20)
 #define BLOB_WORDS 7u
+#define STORED 0 /* nothing is compressed: another compressor would give other bytes */
 
 /* What one block brings. */
 struct slot {
@@ -32,7 +33,7 @@ struct slot {
 
 struct build {
 	const struct index_input *in;
-	int dir, level;
+	int dir;
 	struct pack_writer *writer;
 	struct pack_codec *codec;
 	struct index_entries entries;
@@ -115,9 +116,8 @@ do_block(struct worker *w, struct slot *s, uint32_t number)
 	if (r == 0 && copy_runs(s, &w->all.block) != 0)
 		r = no_memory(&s->why);
 	if (r == 0)
-		r = index_gather_block(w->gather, in->scopes, w->codec, w->b->level,
-				       &w->all, &s->made, &s->table, &s->pairs,
-				       &s->referrers, &s->why);
+		r = index_gather_block(w->gather, in->scopes, w->codec, &w->all, &s->made,
+				       &s->table, &s->pairs, &s->referrers, &s->why);
 	s->status = r;
 }
 
@@ -263,14 +263,14 @@ all_blocks(struct build *b, unsigned threads)
 /* ---- sections ---- */
 
 static int
-put_section(struct build *b, uint16_t kind, uint32_t number, int level,
-	    const uint8_t *key, size_t key_len)
+put_section(struct build *b, uint16_t kind, uint32_t number, const uint8_t *key,
+	    size_t key_len)
 {
 	uint64_t offset;
 	int r;
 
 	b->made.len = 0;
-	r = pack_section_make(b->codec, level, kind, number, 0, b->raw.data, b->raw.len,
+	r = pack_section_make(b->codec, STORED, kind, number, 0, b->raw.data, b->raw.len,
 			      &b->made, b->err);
 	if (r == 0)
 		r = pack_writer_add(b->writer, &b->made, &offset, b->err);
@@ -293,7 +293,7 @@ put_some_pairs(struct build *b, uint8_t kind, uint32_t number,
 	b->raw.len = 0;
 	if (index_pairs_encode(pairs, count, &b->raw) != 0)
 		return no_memory(b->err);
-	return put_section(b, kind, number, 0, key, sizeof key);
+	return put_section(b, kind, number, key, sizeof key);
 }
 
 static int
@@ -394,7 +394,7 @@ end_blobs(struct build *b, uint32_t *number, uint32_t *count, uint8_t *key)
 	int r = 0;
 
 	if (*count != 0)
-		r = put_section(b, INDEX_BLOBS, (*number)++, b->level, key, 17);
+		r = put_section(b, INDEX_BLOBS, (*number)++, key, 17);
 	*count = 0;
 	return r;
 }
@@ -442,7 +442,7 @@ put_labels(struct build *b)
 		r = index_labels_section(b->labels, &b->raw, key, &key_len, b->err);
 		if (r != 1)
 			break;
-		r = put_section(b, INDEX_LABELS, number++, b->level, key, key_len);
+		r = put_section(b, INDEX_LABELS, number++, key, key_len);
 	}
 	return r;
 }
@@ -469,7 +469,7 @@ put_entries(struct build *b, struct varint_out *places, uint32_t *count)
 			continue;
 		varint_put(places, pack_writer_offset(b->writer));
 		b->made.len = 0;
-		r = pack_section_make(b->codec, b->level, INDEX_DIRECTORY, number++, 0,
+		r = pack_section_make(b->codec, STORED, INDEX_DIRECTORY, number++, 0,
 				      b->raw.data, b->raw.len, &b->made, b->err);
 		varint_put(places, b->made.len);
 		if (r == 0)
@@ -505,7 +505,7 @@ put_root(struct build *b, uint64_t *root)
 	if (r == 0 && (out.failed || listed.failed))
 		r = no_memory(b->err);
 	if (r == 0)
-		r = pack_section_make(b->codec, b->level, INDEX_ROOT, 0, 0, b->raw.data,
+		r = pack_section_make(b->codec, STORED, INDEX_ROOT, 0, 0, b->raw.data,
 				      b->raw.len, &b->made, b->err);
 	if (r == 0)
 		r = pack_writer_add(b->writer, &b->made, root, b->err);
@@ -591,11 +591,10 @@ fill(struct build *b, const struct pack_id *id, unsigned threads, uint64_t *root
 
 int
 index_build(int generation_fd, const char *pack_name, const char *directory_name,
-	    const struct pack_id *id, const struct index_input *in, int level,
-	    unsigned jobs, uint64_t memory, struct index_output *out,
-	    struct tape_error *err)
+	    const struct pack_id *id, const struct index_input *in, unsigned jobs,
+	    uint64_t memory, struct index_output *out, struct tape_error *err)
 {
-	struct build b = { .in = in, .dir = generation_fd, .level = level, .err = err };
+	struct build b = { .in = in, .dir = generation_fd, .err = err };
 	struct pack_id own = *id;
 	struct index_output made;
 	uint64_t root = 0;

@@ -69,7 +69,7 @@ void index_gather_free(struct index_gather *g);
  * referrers to *referrers, as struct index_pair. `why` names what is wrong.
  */
 int index_gather_block(struct index_gather *g, const struct scopepack *p,
-		       struct pack_codec *codec, int level, const struct block_all *all,
+		       struct pack_codec *codec, const struct block_all *all,
 		       struct pack_bytes *made, uint32_t *table, struct pack_bytes *pairs,
 		       struct pack_bytes *referrers, struct tape_error *err);
 

@@ -304,40 +304,47 @@ list_rows(struct index_gather *g, struct gathered *c, uint32_t rows, uint32_t *s
 	return bytes <= (most < LEAST_BYTES ? LEAST_BYTES : most);
 }
 
-static enum column_class
-class_of(unsigned type)
+/* Plainly, whatever else would be shorter: it does not depend on a compressor then. */
+static int
+put_chunk(struct gathered *c, unsigned width, struct pack_bytes *chunk)
 {
-	switch (type) {
-	case TAPE_I64:
-	case TAPE_U64:
-		return COLUMN_INTEGER;
-	case TAPE_F64:
-	case TAPE_F32:
-	case TAPE_C16:
-	case TAPE_C8:
-		return COLUMN_REAL;
-	default:
-		return COLUMN_OTHER;
+	size_t lengths = width == 0 ? 4 + 8 + 4 * (size_t)c->count : 0;
+	uint8_t *at;
+
+	chunk->len = 0;
+	if (pack_bytes_reserve(chunk, 8 + lengths) != 0)
+		return TAPE_ERR_NOMEM;
+	at = chunk->data;
+	memset(at, 0, 8 + lengths);
+	at[0] = width == 0 ? COLUMN_TEXT : COLUMN_PLAIN;
+	at[1] = (uint8_t)width;
+	put_le32(at + 4, c->count);
+	if (width == 0) {
+		put_le32(at + 8, 8 + 4 * c->count);
+		at[12] = COLUMN_PLAIN;
+		at[13] = 4;
+		put_le32(at + 16, c->count);
 	}
+	for (uint32_t i = 0; width == 0 && i < c->count; i++)
+		put_le32(at + 20 + 4 * (size_t)i,
+			 c->ends[i] - (i == 0 ? 0 : c->ends[i - 1]));
+	chunk->len = 8 + lengths;
+	return pack_bytes_add(chunk, c->values.data, c->values.len);
 }
 
 /* 1 = g->raw has it, 0 = the column is not worth it, negative = no memory. */
 static int
-lay_out(struct index_gather *g, struct pack_codec *codec, struct gathered *c,
-	unsigned type, uint32_t rows, struct tape_error *err)
+lay_out(struct index_gather *g, struct gathered *c, unsigned width, uint32_t rows,
+	struct tape_error *err)
 {
 	uint32_t starts[INDEX_VALUES_MAX + 1];
 	struct varint_out out = { &g->raw, false };
-	struct column values = { c->count, (uint8_t)scopepack_width(type),
-				 (uint8_t)class_of(type), c->values.data, c->ends };
-	int r = 0;
+	int r;
 
 	if (c->dead || !list_rows(g, c, rows, starts))
 		return 0;
-	g->raw.len = g->chunk.len = 0;
-	r = column_encode(codec, &values, &g->chunk, err);
-	if (r != 0)
-		return r;
+	g->raw.len = 0;
+	r = put_chunk(c, width, &g->chunk);
 	varint_put(&out, c->count);
 	varint_put_text(&out, g->chunk.data, g->chunk.len);
 	for (uint32_t i = 0; i < c->count && r == 0; i++)
@@ -355,8 +362,8 @@ by_number(const void *a, const void *b)
 
 static int
 put_columns(struct index_gather *g, const struct scopepack *p, struct pack_codec *codec,
-	    int level, const struct block_all *all, struct pack_bytes *made,
-	    uint32_t *count, struct tape_error *err)
+	    const struct block_all *all, struct pack_bytes *made, uint32_t *count,
+	    struct tape_error *err)
 {
 	struct varint_out out = { &g->table, false };
 	uint32_t before = 0;
@@ -364,15 +371,15 @@ put_columns(struct index_gather *g, const struct scopepack *p, struct pack_codec
 	for (uint32_t i = 0; i < g->met_count; i++) {
 		struct gathered *c = g->columns[g->met[i]];
 		size_t from = made->len;
-		int r = lay_out(g, codec, c, p->columns[c->column].type,
+		int r = lay_out(g, c, scopepack_width(p->columns[c->column].type),
 				all->content_count, err);
 
 		if (r == 0)
 			continue;
 		if (r > 0)
-			r = pack_section_make(codec, level, INDEX_VALUES,
-					      all->block.number, c->column + 1,
-					      g->raw.data, g->raw.len, made, err);
+			r = pack_section_make(codec, 0, INDEX_VALUES, all->block.number,
+					      c->column + 1, g->raw.data, g->raw.len,
+					      made, err);
 		if (r != 0)
 			return r;
 		varint_put(&out, c->column - before);
@@ -385,8 +392,8 @@ put_columns(struct index_gather *g, const struct scopepack *p, struct pack_codec
 
 static int
 put_values(struct index_gather *g, const struct scopepack *p, struct pack_codec *codec,
-	   int level, const struct block_all *all, struct pack_bytes *made,
-	   uint32_t *table, struct tape_error *err)
+	   const struct block_all *all, struct pack_bytes *made, uint32_t *table,
+	   struct tape_error *err)
 {
 	struct varint_out out = { &g->raw, false };
 	uint32_t count = 0;
@@ -396,7 +403,7 @@ put_values(struct index_gather *g, const struct scopepack *p, struct pack_codec 
 	qsort(g->met, g->met_count, sizeof *g->met, by_number);
 	g->table.len = 0;
 	*table = 0;
-	r = put_columns(g, p, codec, level, all, made, &count, err);
+	r = put_columns(g, p, codec, all, made, &count, err);
 	if (r != 0 || count == 0)
 		return r;
 	from = made->len;
@@ -406,15 +413,15 @@ put_values(struct index_gather *g, const struct scopepack *p, struct pack_codec 
 	varint_put_bytes(&out, g->table.data, g->table.len);
 	if (out.failed)
 		return no_memory(err);
-	r = pack_section_make(codec, level, INDEX_VALUES, all->block.number, 0,
-			      g->raw.data, g->raw.len, made, err);
+	r = pack_section_make(codec, 0, INDEX_VALUES, all->block.number, 0, g->raw.data,
+			      g->raw.len, made, err);
 	*table = (uint32_t)(made->len - from);
 	return r;
 }
 
 int
 index_gather_block(struct index_gather *g, const struct scopepack *p,
-		   struct pack_codec *codec, int level, const struct block_all *all,
+		   struct pack_codec *codec, const struct block_all *all,
 		   struct pack_bytes *made, uint32_t *table, struct pack_bytes *pairs,
 		   struct pack_bytes *referrers, struct tape_error *err)
 {
@@ -443,5 +450,5 @@ index_gather_block(struct index_gather *g, const struct scopepack *p,
 				 "a copy");
 	if (r != 0)
 		return no_memory(err);
-	return put_values(g, p, codec, level, all, made, table, err);
+	return put_values(g, p, codec, all, made, table, err);
 }

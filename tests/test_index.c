@@ -44,7 +44,7 @@ build(const struct packed_made *m, const char *pack, const char *directory, unsi
 
 	packed_scopes_open(dir, m, &s);
 	in.scopes = &s.scopes;
-	r = index_build(dir, pack, directory, &m->id, &in, 3, jobs, memory, out, NULL);
+	r = index_build(dir, pack, directory, &m->id, &in, jobs, memory, out, NULL);
 	packed_scopes_close(&s);
 	return r;
 }
@@ -625,7 +625,7 @@ START_TEST(any_failing_call_while_building_is_told)
 		in.scopes = &s.scopes;
 		os_fault_set(strike, &f);
 		/* So little memory that it sorts on disk. */
-		r = index_build(dir, "p", "d", &m.id, &in, 3, 1, 1, &o, &err);
+		r = index_build(dir, "p", "d", &m.id, &in, 1, 1, &o, &err);
 		os_fault_set(NULL, NULL);
 		packed_scopes_close(&s);
 		(void)os_unlink(dir, "p");

@@ -14,7 +14,7 @@
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
 
-#define LARGEST 8192u
+#define LARGEST 16384u
 #define SETTINGS "sync=none commit=manual inline_max=16 embed_max=100"
 
 /* A sanitizer takes ten times as long: one bit of each byte, one cut of eight. */
@@ -91,6 +91,19 @@ of_generation(const char *path)
 	return strncmp(path, "gen/", 4) == 0 || strncmp(path, "live/", 5) == 0;
 }
 
+/* Nothing is lost with it; so fewer of its places are tried. */
+static bool
+of_index(const char *path)
+{
+	return strstr(path, "/index.") != NULL;
+}
+
+static size_t
+every(const char *path)
+{
+	return of_index(path) ? EVERY * 16 + 1 : EVERY;
+}
+
 /* ---- what is allowed ---- */
 
 /* The right answer, or less of it and a word about this file. 1 = nothing was said. */
@@ -100,6 +113,11 @@ check(const char *path, size_t at, const char *how)
 	bool same = strcmp(now.text, whole.text) == 0;
 
 	check_shown(&whole, &now, path, at);
+	if (of_index(path)) {
+		ck_assert_msg(same && now.status == 0, "%s, %s %zu: other answers", path,
+			      how, at);
+		return now.damage + now.notes == 0;
+	}
 	if (same && now.status == 0)
 		return now.damage + now.notes == 0;
 	ck_assert_msg(now.damage > 0, "%s, %s %zu: less, and no word", path, how, at);
@@ -124,21 +142,21 @@ START_TEST(every_flipped_bit_of_a_generation_is_told_or_harmless)
 		data = load(paths[i], &len);
 		ck_assert_uint_le(len, LARGEST);
 		for (size_t bit = 0; bit < len * 8; bit++) {
-			if ((bit + bit / 8 + skip) % EVERY != 0)
+			if ((bit + bit / 8 + skip) % every(paths[i]) != 0)
 				continue;
 			data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			store(paths[i], data, len);
 			ask(&now, queries);
 			unseen += check(paths[i], bit / 8, "flipped at");
 			data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			done++;
+			done += !of_index(paths[i]);
 		}
 		store(paths[i], data, len);
 		free(data);
 		if (getenv("VERBOSE"))
 			printf("%s: %zu bytes, %zu bits went unnoticed\n", paths[i], len,
 			       unseen);
-		quiet += of_generation(paths[i]) ? unseen : 0;
+		quiet += of_generation(paths[i]) && !of_index(paths[i]) ? unseen : 0;
 	}
 	printf("%zu bits, %zu of them change nothing\n", done, quiet);
 	ck_assert_uint_gt(done, quiet * 2);
@@ -157,7 +175,7 @@ cut_all(const char *path, enum tail tail, unsigned *seed)
 
 	ck_assert_ptr_nonnull(cut_data);
 	for (size_t cut = len; cut-- > 0;) {
-		if ((cut + *seed) % EVERY != 0)
+		if ((cut + *seed) % every(path) != 0)
 			continue;
 		memcpy(cut_data, data, cut);
 		for (size_t i = cut; i < len; i++)
