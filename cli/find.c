@@ -241,7 +241,9 @@ choose_output(struct find *find)
 static int
 find_scopes(struct find *find, int argc, char **argv)
 {
-	struct tape_reader_options options = { sizeof(options), on_report, find };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = find };
 	struct tape_error err;
 	int status;
 

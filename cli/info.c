@@ -18,7 +18,9 @@ on_report(void *user, const struct tape_report *report)
 static int
 show_tape(struct info *info, int argc, char **argv)
 {
-	struct tape_reader_options options = { sizeof(options), on_report, info };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = info };
 	struct tape_reader *reader = NULL;
 	struct tape_info *data = NULL;
 	struct tape_error err;

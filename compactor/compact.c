@@ -236,7 +236,9 @@ tape_compact(const char *dir, const struct tape_compact_options *options,
 	struct compaction c = { .work_fd = -1,
 				.err = err == NULL ? &why : err,
 				.result = result == NULL ? &none : result };
-	struct tape_reader_options reading = { sizeof reading, on_report, &c };
+	struct tape_reader_options reading = { .size = sizeof reading,
+					       .on_report = on_report,
+					       .user = &c };
 	struct lock lock = { -1 };
 	int r;
 

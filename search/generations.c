@@ -9,6 +9,7 @@
 
 #include "format/error.h"
 #include "format/hash.h"
+#include "format/index.h"
 #include "format/os.h"
 #include "search/packed_cache.h"
 #include "search/packed_forms.h"
@@ -130,7 +131,7 @@ file_source(struct pack_file *f, struct block_source *out, struct tape_error *er
 
 static int
 read_all(struct generations *g, const char *path, char **text, size_t *len,
-	 struct tape_error *err)
+	 uint32_t *owner, struct tape_error *err)
 {
 	struct os_stat st;
 	char *buf = NULL;
@@ -161,6 +162,7 @@ read_all(struct generations *g, const char *path, char **text, size_t *len,
 	}
 	*text = buf;
 	*len = (size_t)got;
+	*owner = st.uid;
 	return 0;
 }
 
@@ -174,7 +176,7 @@ read_manifest(struct generations *g, struct generation *item,
 	int r;
 
 	(void)snprintf(path, sizeof path, "%s/MANIFEST", item->path);
-	r = read_all(g, path, &text, &len, err);
+	r = read_all(g, path, &text, &len, &item->owner, err);
 	if (r != 0)
 		return r;
 	hash = hash_bytes(text, len);
@@ -192,16 +194,10 @@ read_manifest(struct generations *g, struct generation *item,
 
 /* "blobs-<bucket>-<k>.pack" */
 static bool
-blob_name(const char *name, unsigned *bucket)
+blob_name(const char *name, unsigned *bucket, unsigned *number)
 {
-	unsigned n = 0;
-
-	if (strncmp(name, "blobs-", 6) != 0 || name[6] < '0' || name[6] > '9')
-		return false;
-	for (name += 6; *name >= '0' && *name <= '9' && n < 1000; name++)
-		n = n * 10 + (unsigned)(*name - '0');
-	*bucket = n;
-	return *name == '-';
+	return strncmp(name, "blobs-", 6) == 0 &&
+	       sscanf(name + 6, "%9u-%9u", bucket, number) == 2;
 }
 
 static int
@@ -221,7 +217,7 @@ list_files(struct generations *g, struct generation *item, struct tape_error *er
 
 		if (strcmp(m->files[i].name, SCOPES_NAME) == 0)
 			file_init(item->file, g, item, &m->files[i]);
-		else if (blob_name(m->files[i].name, &b->bucket)) {
+		else if (blob_name(m->files[i].name, &b->bucket, &b->number)) {
 			file_init(&b->file, g, item, &m->files[i]);
 			item->blob_count++;
 		}
@@ -261,6 +257,7 @@ generation_need(struct generations *g, size_t index, struct tape_error *err)
 static void
 close_generation(struct generation *item)
 {
+	index_close(item->index);
 	packed_cache_free(item->cache);
 	packed_forms_free(item->forms);
 	if (item->scopes_ready)
@@ -463,20 +460,34 @@ generations_codec(struct generations *g)
 
 /* ---- blobs ---- */
 
+/* Opens b->pack, bare = without its table. */
+static int
+open_blobs(struct generations *g, struct blob_file *b, bool bare, struct tape_error *err)
+{
+	struct block_source source;
+	int r = file_source(&b->file, &source, err);
+
+	blobpack_close(b->pack);
+	b->pack = NULL;
+	if (r != 0)
+		return r;
+	b->bare = bare;
+	if (bare)
+		return blobpack_open_frames(&source, b->file.path, g->reader->dir.id,
+					    &b->pack, err);
+	return blobpack_open(&source, b->file.path, g->reader->dir.id, &b->pack, err);
+}
+
 /* 0 = b->pack is there, 1 = it is not and that was told, negative = cannot go on. */
 static int
-need_pack(struct generations *g, struct blob_file *b, struct tape_error *err)
+need_pack(struct generations *g, struct blob_file *b, bool bare, struct tape_error *err)
 {
 	struct tape_error why = { 0 };
-	struct block_source source;
 	int r;
 
-	if (b->pack != NULL || b->bad)
+	if ((b->pack != NULL && (bare || !b->bare)) || b->bad)
 		return b->bad;
-	r = file_source(&b->file, &source, &why);
-	if (r == 0)
-		r = blobpack_open(&source, b->file.path, g->reader->dir.id, &b->pack,
-				  &why);
+	r = open_blobs(g, b, bare, &why);
 	if (r == 0)
 		return 0;
 	if (snapshot_stale(r, &why))
@@ -540,7 +551,7 @@ blob_in(struct generations *g, struct generation *item, const struct tape_hash *
 
 		if (b->bucket != bucket)
 			continue;
-		r = need_pack(g, b, err);
+		r = need_pack(g, b, false, err);
 		if (r < 0)
 			return r;
 		e = r == 0 ? blobpack_find(b->pack, hash) : NULL;
@@ -551,6 +562,35 @@ blob_in(struct generations *g, struct generation *item, const struct tape_hash *
 	return 1;
 }
 
+/* The same by the index: 2 = it cannot tell. */
+static int
+blob_by_index(struct generations *g, size_t index, const struct tape_hash *hash,
+	      uint64_t size, uint8_t **data, struct tape_error *err)
+{
+	struct generation *item = &g->items[index];
+	struct index_blob at;
+	int r = generation_index_blob(g, index, hash, &at);
+
+	if (r != 0)
+		return r;
+	if (at.entry.size != size)
+		return 1;
+	for (size_t i = 0; i < item->blob_count; i++) {
+		struct blob_file *b = &item->blobs[i];
+
+		if (b->bucket != at.bucket || b->number != at.pack)
+			continue;
+		r = need_pack(g, b, true, err);
+		if (r != 0)
+			return r < 0 ? r : 2;
+		if (data != NULL)
+			r = read_blob(b->pack, &at.entry, b->file.path, data, err);
+		/* What is wrong may be the index. */
+		return r == TAPE_ERR_DAMAGED ? 2 : r;
+	}
+	return 2;
+}
+
 int
 generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t size,
 		 uint8_t **data, struct tape_error *err)
@@ -559,7 +599,10 @@ generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t s
 	int worst = TAPE_ERR_NOT_FOUND;
 
 	for (size_t i = g->count; i-- > 0;) {
-		int r = blob_in(g, &g->items[i], hash, size, data, &why);
+		int r = blob_by_index(g, i, hash, size, data, &why);
+
+		if (r == 2)
+			r = blob_in(g, &g->items[i], hash, size, data, &why);
 
 		if (r == 0 || r == TAPE_ERR_NOMEM) {
 			if (r != 0 && err != NULL)

@@ -17,8 +17,9 @@ struct pack_file {
 struct blob_file {
 	struct pack_file file;
 	struct blobpack *pack; /* NULL: not opened yet */
+	bool bare;	       /* it was opened without its table */
 	bool bad;	       /* told */
-	unsigned bucket;
+	unsigned bucket, number;
 };
 
 #endif

@@ -111,6 +111,20 @@ reader_unreadable(struct tape_reader *reader, const char *file, uint64_t offset,
 	return true;
 }
 
+/* Callers that were compiled before there were flags have none. */
+static void
+take_options(struct tape_reader *reader, const struct tape_reader_options *options)
+{
+	const size_t least = offsetof(struct tape_reader_options, flags);
+
+	if (options == NULL || options->size < least)
+		return;
+	reader->on_report = options->on_report;
+	reader->user = options->user;
+	if (options->size >= least + sizeof options->flags)
+		reader->untrusted = (options->flags & TAPE_READER_UNTRUSTED) != 0;
+}
+
 int
 tape_reader_open(const char *dir, const struct tape_reader_options *options,
 		 struct tape_reader **out, struct tape_error *err)
@@ -126,10 +140,7 @@ tape_reader_open(const char *dir, const struct tape_reader_options *options,
 	if (reader == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a reader");
 	reader->dir.fd = -1;
-	if (options != NULL && options->size >= sizeof *options) {
-		reader->on_report = options->on_report;
-		reader->user = options->user;
-	}
+	take_options(reader, options);
 	r = tapedir_open(dir, &reader->dir, err);
 	if (r != 0) {
 		free(reader);

@@ -13,6 +13,8 @@
 #include "format/tapedir.h"
 #include "search/source.h"
 
+struct index_blob;
+struct index_reader;
 struct packed_cache;
 struct packed_forms;
 struct pack_file;
@@ -26,7 +28,9 @@ struct generation {
 	bool lost; /* it cannot be read, which was told; manifest may be empty */
 	struct scopepack scopes; /* once scopes_ready */
 	bool scopes_ready;
-	void *index; /* struct index_reader of format/index.h, NULL = none (yet) */
+	uint32_t owner;		    /* user id of MANIFEST */
+	struct index_reader *index; /* by generation_index only; NULL = none (yet) */
+	bool index_tried;
 	struct packed_cache *cache; /* decoded columns of scopes */
 	struct packed_forms *forms; /* what is worked out about forms of scopes */
 	struct pack_file *file;	    /* scopes.pack */
@@ -101,6 +105,20 @@ void generations_release(struct generations *g); /* NULL is fine */
 bool generations_changed(const struct generations *g);
 /* Opens a generation's scope pack (tables only) if it is not yet. */
 int generation_need(struct generations *g, size_t index, struct tape_error *err);
+/* ---- generation_index.c ---- */
+/*
+ * The index of a generation whose scopes are ready, opened when first asked
+ * for; NULL: there is none that can be used, which was told as a note if it
+ * should be there. Do without it.
+ */
+struct index_reader *generation_index(struct generations *g, size_t index);
+/* A function of format/index.h failed: it is told and given up. Do without it. */
+void generation_index_failed(struct generations *g, size_t index, int status,
+			     const struct tape_error *why);
+/* Where the index says that a blob is: 0, 1 = it is not in the generation, 2 = no index says. */
+int generation_index_blob(struct generations *g, size_t index,
+			  const struct tape_hash *hash, struct index_blob *out);
+/* ---- generations.c ---- */
 /* A codec for the reader's own thread. */
 struct pack_codec *generations_codec(struct generations *g);
 /*

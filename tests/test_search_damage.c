@@ -512,7 +512,9 @@ fail_nth(void *user, enum os_call call, const char *path, size_t *limit)
 static int
 count_all(uint64_t *count)
 {
-	struct tape_reader_options options = { sizeof options, on_report, NULL };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = NULL };
 	struct tape_reader *reader = NULL;
 	struct tape_query *query = NULL;
 	struct tape_cursor *cursor = NULL;

@@ -38,11 +38,16 @@ struct tape_report {
 	const char *message; /* one line: cause and what to do */
 };
 
+enum tape_reader_flags {
+	/* The tape may have been made to harm: nothing on it is taken for sound because of who owns it. */
+	TAPE_READER_UNTRUSTED = 1,
+};
 struct tape_reader_options {
 	size_t size; /* sizeof(struct tape_reader_options) */
 	/* Called from within the reader's functions, once per place; may be NULL. */
 	void (*on_report)(void *user, const struct tape_report *report);
 	void *user;
+	uint32_t flags; /* enum tape_reader_flags */
 };
 
 /*

@@ -116,7 +116,9 @@ ask_one(struct answer *a, struct tape_reader *reader, const char *text)
 void
 ask(struct answer *a, const char *const *queries)
 {
-	struct tape_reader_options options = { sizeof options, on_report, a };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = a };
 	struct tape_reader *reader = NULL;
 	struct tape_info *info = NULL;
 

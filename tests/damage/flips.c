@@ -289,7 +289,9 @@ read_between(struct tape_reader *reader, const struct tape_query *query, uint64_
 static int64_t
 read_around(const struct tape_query *query, const struct place *hit, struct told *told)
 {
-	struct tape_reader_options options = { sizeof options, on_report, told };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = told };
 	struct tape_reader *reader = NULL;
 	uint64_t lo = hit->lo > AROUND ? hit->lo - AROUND : 1;
 	uint64_t hi = hit->hi + AROUND < last_seq ? hit->hi + AROUND : last_seq;
@@ -400,7 +402,9 @@ missing(uint64_t seq)
 static int
 read_damaged(const struct tape_query *query)
 {
-	struct tape_reader_options options = { sizeof options, on_place, NULL };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_place,
+					       .user = NULL };
 	struct tape_reader *reader = NULL;
 	struct tape_cursor *cursor = NULL;
 	const struct tape_scope *s;
@@ -543,7 +547,9 @@ read_whole(void)
 {
 	struct place none = { 0 };
 	struct told told = { 0 };
-	struct tape_reader_options options = { sizeof options, on_report, &told };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = &told };
 	struct tape_reader *reader = NULL;
 	struct tape_query *query = NULL;
 	struct tape_cursor *cursor = NULL;

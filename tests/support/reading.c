@@ -113,7 +113,9 @@ make_simple(int64_t from, int64_t to)
 struct tape_reader *
 open_tape(void)
 {
-	struct tape_reader_options options = { sizeof options, on_report, NULL };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = NULL };
 	struct tape_reader *reader = NULL;
 	struct tape_error err = { 0 };
 

@@ -247,7 +247,9 @@ struct recording
 recording_read(void)
 {
 	struct recording read = { 0 };
-	struct tape_reader_options options = { sizeof options, on_report, &read };
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = &read };
 	struct tape_reader *reader = NULL;
 	struct tape_query *query = NULL;
 	struct tape_cursor *cursor = NULL;
