@@ -101,7 +101,7 @@ of_index(const char *path)
 static size_t
 every(const char *path)
 {
-	return of_index(path) ? EVERY * 16 + 1 : EVERY;
+	return of_index(path) ? EVERY * 64 + 1 : EVERY;
 }
 
 /* ---- what is allowed ---- */
