@@ -443,7 +443,9 @@ was_replaced(const struct check *c, int r)
 static int
 attempts(struct check *c, const char *dir)
 {
-	struct tape_reader_options reading = { sizeof reading, on_report, c };
+	struct tape_reader_options reading = { .size = sizeof reading,
+					       .on_report = on_report,
+					       .user = c };
 
 	for (int i = 0; i < TRIES; i++) {
 		int r;
