@@ -14,7 +14,7 @@ build: deps-build ## the libraries, tools and examples, in build/release
 	@scripts/setup.sh $(RELEASE) --prefix $(PREFIX) -Dbuildtype=release -Dtests=disabled -Dbench=false
 	@ninja --quiet -j $(JOBS) -C $(RELEASE)
 
-demo: build ## record a sweep of a chemostat and ask it six questions
+demo: build ## record a sweep of a chemostat, ask it six questions, compact it, ask again
 	@examples/demo.sh $(RELEASE)
 
 test: deps-test ## everything CI runs: gcc, clang, sanitizers, checks of the tree

@@ -99,6 +99,8 @@ static void
 say_result(struct compact *x, const struct tape_compact_result *r)
 {
 	char in[SHOW_BYTES], out[SHOW_BYTES];
+	/* Blobs of a segment are among its bytes; loose ones are known once they are removed. */
+	uint64_t raw = r->removed_bytes > r->bytes_in ? r->removed_bytes : r->bytes_in;
 	double seconds = (double)(os_monotonic_ns() - x->progress.began) / 1e9;
 
 	if (x->dry_run) {
@@ -114,7 +116,7 @@ say_result(struct compact *x, const struct tape_compact_result *r)
 		"%llu scopes of %llu session%s: %s raw are %s now, %llu contents; %.1f s "
 		"(generation %s)",
 		(unsigned long long)r->scopes, (unsigned long long)r->sessions,
-		r->sessions == 1 ? "" : "s", show_bytes(r->bytes_in + r->blob_bytes, in),
+		r->sessions == 1 ? "" : "s", show_bytes(raw, in),
 		show_bytes(r->bytes_out, out), (unsigned long long)r->contents, seconds,
 		r->generation);
 }
