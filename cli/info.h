@@ -16,6 +16,8 @@ struct info {
 void info_json(struct info *info, const struct tape_info *data);
 void info_text(struct info *info, const struct tape_info *data);
 const char *info_state(int state);
+/* Of segments that no generation replaces. */
+uint64_t info_raw_bytes(const struct tape_info *data);
 
 /* A label path, or several that differ only in numbers at the end of labels. */
 struct info_row {

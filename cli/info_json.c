@@ -115,6 +115,19 @@ whole_tape(struct out *out, const struct info *info, const struct tape_info *dat
 	number(out, "blob_references", data->blob_references);
 	number(out, "reference_bytes", data->reference_bytes);
 	number(out, "link_bytes_saved", data->link_bytes_saved);
+	number(out, "generations", data->generations);
+	number(out, "raw_bytes", info_raw_bytes(data));
+	if (data->generations != 0) {
+		number(out, "packed_scopes", data->packed_scopes);
+		number(out, "packed_contents", data->packed_contents);
+		number(out, "replaced_bytes", data->replaced_bytes);
+		number(out, "scope_column_bytes", data->scope_column_bytes);
+		number(out, "scope_pack_bytes", data->scope_pack_bytes);
+		number(out, "packed_blobs", data->packed_blobs);
+		number(out, "packed_blob_bytes", data->packed_blob_bytes);
+		number(out, "blob_pack_bytes", data->blob_pack_bytes);
+		number(out, "index_bytes", data->index_bytes);
+	}
 	number(out, "damage", info->cli.damage);
 	out_str(out, "}\n");
 }

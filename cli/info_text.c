@@ -22,6 +22,15 @@ info_state(int state)
 	}
 }
 
+/* Sessions count what they recorded, wherever it is now. */
+uint64_t
+info_raw_bytes(const struct tape_info *data)
+{
+	return data->segment_bytes > data->replaced_bytes
+		       ? data->segment_bytes - data->replaced_bytes
+		       : 0;
+}
+
 /* 1234567 as "1,234,567". */
 static const char *
 grouped(uint64_t value, char text[32])
@@ -106,9 +115,12 @@ summary(struct info *info, const struct tape_info *data)
 	plain(out, info->tape);
 	out_printf(out, "\n  scopes     %s in %s session%s\n", grouped(data->scopes, a),
 		   grouped(data->session_count, b), data->session_count == 1 ? "" : "s");
-	out_printf(out,
-		   "  links      %s repeat an earlier scope (%s not written again)\n",
-		   grouped(data->links, a), show_bytes(data->link_bytes_saved, size));
+	out_printf(out, "  links      %s repeat an earlier scope",
+		   grouped(data->links, a));
+	if (data->link_bytes_saved != 0 || data->generations == 0)
+		out_printf(out, " (%s not written again)",
+			   show_bytes(data->link_bytes_saved, size));
+	out_char(out, '\n');
 	if (data->projections)
 		out_printf(out, "  subsets    %s\n", grouped(data->projections, a));
 	if (data->bookmarks)
@@ -120,6 +132,36 @@ summary(struct info *info, const struct tape_info *data)
 			   grouped(data->blobs, a), show_bytes(data->blob_bytes, size),
 			   grouped(data->blob_references, c),
 			   show_bytes(saved_blobs, total));
+}
+
+/* What compacting made of what was recorded, and by which means. */
+static void
+packed(struct info *info, const struct tape_info *data)
+{
+	struct out *out = &info->cli.out;
+	char a[32], b[32], size[SHOW_BYTES], less[SHOW_BYTES], least[SHOW_BYTES];
+
+	if (data->generations == 0)
+		return;
+	out_printf(out, "  packed     %s in %s generation%s; raw are %s of segments\n",
+		   show_bytes(data->scope_pack_bytes + data->blob_pack_bytes +
+				      data->index_bytes,
+			      size),
+		   grouped(data->generations, a), data->generations == 1 ? "" : "s",
+		   show_bytes(info_raw_bytes(data), less));
+	out_printf(
+		out,
+		"    scopes   %s of segments, %s as columns, %s compressed; %s scopes, "
+		"%s contents\n",
+		show_bytes(data->replaced_bytes, size),
+		show_bytes(data->scope_column_bytes, less),
+		show_bytes(data->scope_pack_bytes, least),
+		grouped(data->packed_scopes, a), grouped(data->packed_contents, b));
+	if (data->packed_blobs != 0)
+		out_printf(out, "    blobs    %s, each once; %s compressed\n",
+			   show_bytes(data->packed_blob_bytes, size),
+			   show_bytes(data->blob_pack_bytes, least));
+	out_printf(out, "    index    %s\n", show_bytes(data->index_bytes, size));
 }
 
 static void
@@ -268,6 +310,7 @@ info_text(struct info *info, const struct tape_info *data)
 	size_t n = rows_shown(info, data->session_count);
 
 	summary(info, data);
+	packed(info, data);
 	if (n)
 		heading(info, "sessions");
 	for (size_t i = 0; i < n; i++)

@@ -468,6 +468,19 @@ packed_manifest(struct build *b, struct snapshot *snapshot, size_t index,
 	return r;
 }
 
+/* Columns as they are encoded, before they are compressed: headers of sections say it. */
+static uint64_t
+column_bytes(const struct generation *g)
+{
+	uint64_t offset = PACK_HEADER, bytes = 0;
+	struct pack_section section;
+
+	while (g->scopes_ready &&
+	       pack_section_next(&g->scopes.pack, &offset, &section, NULL) == 1)
+		bytes += section.raw;
+	return bytes;
+}
+
 static void
 count_packed(struct build *b, const struct generations *g)
 {
@@ -478,6 +491,8 @@ count_packed(struct build *b, const struct generations *g)
 		b->info.packed_scopes += m->scopes;
 		b->info.packed_contents += m->contents;
 		b->info.packed_blob_bytes += m->raw_blob_bytes;
+		b->info.packed_blobs += m->blobs;
+		b->info.scope_column_bytes += column_bytes(&g->items[i]);
 		for (size_t k = 0; k < m->file_count; k++) {
 			bool blobs = strncmp(m->files[k].name, "blobs-", 6) == 0;
 			bool index = strncmp(m->files[k].name, "index", 5) == 0;

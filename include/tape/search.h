@@ -193,6 +193,8 @@ struct tape_info {
 	uint64_t generations, packed_scopes, packed_contents;
 	uint64_t scope_pack_bytes, blob_pack_bytes, index_bytes, replaced_bytes;
 	uint64_t packed_blob_bytes; /* of the blobs in blob packs, as recorded */
+	/* Blobs in blob packs; scope packs as they were before they were compressed. */
+	uint64_t packed_blobs, scope_column_bytes;
 };
 /* Reads the whole tape once. *out is the caller's to tape_info_free. */
 TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,

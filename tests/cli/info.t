@@ -1,7 +1,7 @@
 # tape-info, for people and for programs.
 $ printf '{"T":300,"p":{"a":1}}\n{"T":300,"p":{"a":1}}\n{"T":"hot"}\n' | tape-record t.tape --label md --name first
 $ tape-info t.tape --json | sed -n 1p | sed 's/_bytes":[0-9]*/_bytes":N/g'
-{"kind":"tape","path":"t.tape","id":"TAPEID","sessions":1,"scopes":3,"links":1,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":16,"damage":0}
+{"kind":"tape","path":"t.tape","id":"TAPEID","sessions":1,"scopes":3,"links":1,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":16,"generations":0,"raw_bytes":N,"damage":0}
 $ tape-info t.tape --json | grep '"kind":"label"'
 {"kind":"label","path":"md","scopes":3,"links":1}
 $ tape-info t.tape --json | grep '"kind":"variable"'
@@ -44,6 +44,20 @@ label paths             scopes        links
   (none)                     1            0
 $ tape-info n.tape --json | grep -c '"kind":"label"'
 8
+
+# What compacting made of it.
+$ awk 'BEGIN { for (i = 0; i < 2000; i++) print "{\"i\":" i % 500 ",\"text\":\"" sprintf("%100d", i % 5) "\"}" }' >in.jsonl
+$ tape-record c.tape in.jsonl; tape-compact -q c.tape; tape-record c.tape in.jsonl
+$ tape-info c.tape | sed -n '2,/index/p' | sed 's/[0-9.]\+ k\?B/SIZE/g'
+  scopes     4,000 in 2 sessions
+  links      2,952 repeat an earlier scope (SIZE not written again)
+  segments   SIZE
+  packed     SIZE in 1 generation; raw are SIZE of segments
+    scopes   SIZE of segments, SIZE as columns, SIZE compressed; 2,000 scopes, 500 contents
+    blobs    SIZE, each once; SIZE compressed
+    index    SIZE
+$ tape-info c.tape --json | sed -n 1p | sed 's/_bytes":[0-9]*/_bytes":N/g'
+{"kind":"tape","path":"c.tape","id":"TAPEID","sessions":2,"scopes":4000,"links":2952,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":194832,"generations":1,"raw_bytes":N,"packed_scopes":2000,"packed_contents":500,"replaced_bytes":N,"scope_column_bytes":N,"scope_pack_bytes":N,"packed_blobs":5,"packed_blob_bytes":N,"blob_pack_bytes":N,"index_bytes":N,"damage":0}
 
 $ tape-info -q t.tape
 $ tape-info t.tape >/dev/full
