@@ -47,8 +47,8 @@ $ tape-find t.tape i=2999 --count
 3
 
 # Progress.
-$ tape-record p.tape in.jsonl; tape-compact p.tape --progress=json 2>&1 | grep '^{' | sed 's/[0-9.]\+/N/g' | sort -u | tail -1
-{"stage":"publishing","done":N,"total":N,"bytes_in":N,"bytes_out":N,"seconds":N}
+$ tape-record p.tape in.jsonl; tape-compact p.tape --progress=json 2>&1 | grep '^{' | sed 's/[0-9.]\+/N/g; s/:"[a-z]*"/:"STAGE"/' | sort -u
+{"stage":"STAGE","done":N,"total":N,"bytes_in":N,"bytes_out":N,"seconds":N}
 $ tape-record p.tape in.jsonl; tape-compact p.tape --progress=never -v 2>&1 | grep -c '^{'
 0
 ? 1
