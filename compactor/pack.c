@@ -284,9 +284,10 @@ add_content(struct packing *p, struct block_row *row, uint32_t form,
 		body_hash(content->form, content->body, content->canonical_len);
 	uint64_t ref = blocks_contents(p->blocks);
 	bool fresh = false;
+	int r = dedup_find(&p->dedup, &hash, &ref, &fresh, p->c->err);
 
-	if (!dedup_find(&p->dedup, &hash, &ref, &fresh))
-		return compaction_no_memory(p->c);
+	if (r != 0)
+		return r;
 	row->content = ref;
 	return blocks_add(p->blocks, row, form, fresh ? content->body : NULL,
 			  content->canonical_len, p->c->err);
@@ -696,6 +697,7 @@ pack_all(struct compaction *c)
 
 	memcpy(id.tape, c->reader->dir.id, sizeof id.tape);
 	memcpy(id.uid, c->uid, sizeof id.uid);
+	dedup_init(&p.dedup, c->options.memory, c->work_fd);
 	p.codec = pack_codec_new();
 	p.sessions = calloc(c->part_count + 1, sizeof *p.sessions);
 	r = p.codec == NULL || p.sessions == NULL ? compaction_no_memory(c) : 0;
