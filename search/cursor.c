@@ -8,6 +8,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "search/eval.h"
+#include "search/packed_filter.h"
 #include "search/reader.h"
 #include "search/scope.h"
 #include "search/snapshot.h"
@@ -26,6 +27,7 @@ struct tape_cursor {
 	struct source *source; /* NULL: none is open */
 	struct plan_session session;
 	struct eval eval;
+	struct packed_filter *filter;
 	bool no_memory; /* for a plan, in a callback */
 	struct tape_scope scope;
 	struct source_record rec;
@@ -118,9 +120,11 @@ static int
 enter_session(struct tape_cursor *c, size_t index, struct tape_error *err)
 {
 	const struct snapshot_session *s = &c->snapshot->sessions[index];
-	struct source_iter iter = {
-		.want = want_form, .user = c, .lean = true, .session = &c->session
-	};
+	struct source_iter iter = { .want = want_form,
+				    .user = c,
+				    .lean = true,
+				    .session = &c->session,
+				    .filter = c->filter };
 	int r;
 
 	if (!in_bounds(c, s->id))
@@ -204,6 +208,7 @@ step(struct tape_cursor *c, struct tape_error *err)
 				return r;
 			continue;
 		}
+		c->reader->stats.scopes += r == 1;
 		if (r == 1)
 			r = eval_match(&c->eval, &c->rec, c->rec.form->plan, err);
 		if (r < 0 || (r == 1 && showable(c)))
@@ -235,6 +240,7 @@ renew(struct tape_cursor *c, struct tape_error *err)
 	if (++c->stale > STALE_MAX)
 		return TAPE_ERR_NOT_FOUND;
 	leave_session(c);
+	packed_filter_reset(c->filter);
 	snapshot_free(c->snapshot);
 	c->snapshot = NULL;
 	if (c->last.seq != 0) {
@@ -264,6 +270,7 @@ advance(struct tape_cursor *c, struct tape_error *err)
 	if (r == 1) {
 		memcpy(c->last.session, c->session.id, sizeof c->last.session);
 		c->last.seq = c->rec.seq;
+		c->reader->stats.matched++;
 		c->stale = 0;
 	}
 	return r;
@@ -296,6 +303,9 @@ tape_find(struct tape_reader *reader, const struct tape_query *query,
 		    : 0;
 	if (r == 0 && query->memo_count != 0 &&
 	    seqmap_init(&c->eval.memo, MEMO_BYTES) != 0)
+		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
+	c->filter = packed_filter_new(query);
+	if (c->filter == NULL)
 		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
 	if (r == 0)
 		r = take_snapshot(c, err);
@@ -343,6 +353,7 @@ tape_cursor_close(struct tape_cursor *c)
 	leave_session(c);
 	scope_release(&c->scope);
 	eval_release(&c->eval);
+	packed_filter_free(c->filter);
 	free(c->session.answers);
 	snapshot_free(c->snapshot);
 	free(c);

@@ -430,6 +430,7 @@ generations_get(struct tape_reader *reader, struct generations **out,
 		struct tape_error *err)
 {
 	struct generations *g = NULL;
+	int64_t began;
 	int r = 1;
 
 	if (reader->generations != NULL && !generations_changed(reader->generations)) {
@@ -437,8 +438,10 @@ generations_get(struct tape_reader *reader, struct generations **out,
 		*out = reader->generations;
 		return 0;
 	}
+	began = os_monotonic_ns();
 	for (unsigned tries = 0; r == 1 && tries < 100; tries++)
 		r = load(reader, &g, err);
+	reader->stats.open_ns += os_monotonic_ns() - began;
 	if (r == 1)
 		return error_set(err, TAPE_ERR_BUSY, PATH_LIVE, 0,
 				 "the list of generations changes faster than it can be "
@@ -446,6 +449,11 @@ generations_get(struct tape_reader *reader, struct generations **out,
 	if (r != 0)
 		return r;
 	generations_release(reader->generations);
+	reader->stats.generations = g->count;
+	reader->stats.blocks = 0;
+	for (size_t i = 0; i < g->count; i++)
+		if (g->items[i].scopes_ready)
+			reader->stats.blocks += g->items[i].scopes.block_count;
 	reader->generations = g;
 	g->users++;
 	*out = g;

@@ -146,6 +146,13 @@ packed_begin(struct source *source, const struct source_iter *iter,
 	p->in_block = false;
 	packed_blocks(p, iter->lo, iter->hi, &first, &end);
 	p->walking = first < end;
+	if (p->entry->rows != 0) {
+		uint32_t most_first, most_end;
+
+		packed_blocks(p, 0, UINT64_MAX, &most_first, &most_end);
+		p->base.reader->stats.blocks_by_position +=
+			(most_end - most_first) - (end - first);
+	}
 	p->block = iter->reverse ? end : first;
 	p->block_end = iter->reverse ? first : end;
 	for (size_t i = 0; i < p->entry->note_count; i++)

@@ -13,6 +13,7 @@
 #include "search/content.h"
 #include "search/facts.h"
 #include "search/packed_cache.h"
+#include "search/packed_filter.h"
 #include "search/packed_forms.h"
 #include "search/snapshot.h"
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "format/error.h"
+#include "format/os.h"
+#include "search/reader.h"
 #include "search/snapshot.h"
 
 #define CACHE_BYTES ((size_t)160 << 20)
@@ -167,6 +169,20 @@ make_ranks(struct packed_cache *c, struct packed_cached *e, uint32_t column,
 			 rank);
 }
 
+/* Counts what a column or a header took: one that stands in a header took nothing. */
+static void
+count(struct packed_cache *c, uint64_t before, size_t raw, uint64_t *kind)
+{
+	struct tape_reader_stats *s = &c->set->reader->stats;
+
+	if (c->set->read_bytes == before)
+		return;
+	s->sections++;
+	s->section_bytes += c->set->read_bytes - before;
+	s->raw_bytes += raw;
+	++*kind;
+}
+
 static int
 read_chunk(struct packed_cache *c, struct packed_cached *e, uint32_t number,
 	   uint32_t group, uint32_t column, struct tape_error *err)
@@ -174,6 +190,7 @@ read_chunk(struct packed_cache *c, struct packed_cached *e, uint32_t number,
 	const struct scopepack_block *block = NULL;
 	const struct block_chunk *chunk = NULL;
 	const struct column *forms = NULL;
+	uint64_t before;
 	int r = packed_cache_forms(c, number, group, &forms, err);
 
 	if (r == 0)
@@ -183,42 +200,72 @@ read_chunk(struct packed_cache *c, struct packed_cached *e, uint32_t number,
 	chunk = block_group_chunk(&block->groups[group], column);
 	if (chunk == NULL)
 		return no_such(c, number, "a column", err);
+	before = c->set->read_bytes;
 	r = scopepack_chunk_read(&c->of->scopes, c->set->codec, block, group, chunk,
 				 &e->memory, &e->column, &c->set->read_bytes, err);
+	count(c, before, e->memory.scratch[2].len,
+	      &c->set->reader->stats.content_columns);
 	if (r != 0 || e->column.count == forms->count)
 		return r;
 	return make_ranks(c, e, column, forms, err);
 }
 
 static int
-read_it(struct packed_cache *c, struct packed_cached *e, struct tape_error *err)
+read_columns(struct packed_cache *c, struct packed_cached *e, enum what what,
+	     struct tape_error *err)
 {
 	uint32_t number = (uint32_t)(e->place >> 8), group = e->place & 0xff;
 	uint32_t column = (uint32_t)e->what;
+	struct tape_reader_stats *stats = &c->set->reader->stats;
 	const struct scopepack *p = &c->of->scopes;
 	const struct scopepack_block *block = NULL;
-	enum what what = (enum what)(e->what >> 32);
-	int r;
+	uint64_t before;
+	int r = packed_cache_block(c, number, &block, err);
 
-	if (what == WHAT_BLOCK)
-		return scopepack_block_read(p, c->set->codec, number, &e->block,
-					    &c->set->read_bytes, err);
-	r = packed_cache_block(c, number, &block, err);
 	if (r != 0)
 		return r;
 	if (group >= (what == WHAT_ROWS ? block->rows_groups : block->group_count))
 		return no_such(c, number, "a group of rows", err);
+	before = c->set->read_bytes;
 	switch (what) {
 	case WHAT_ROWS:
-		return scopepack_rows_read(p, c->set->codec, block, group,
-					   (enum row_column)column, &e->memory,
-					   &e->column, &c->set->read_bytes, err);
+		r = scopepack_rows_read(p, c->set->codec, block, group,
+					(enum row_column)column, &e->memory, &e->column,
+					&c->set->read_bytes, err);
+		count(c, before, e->memory.scratch[2].len, &stats->occurrence_columns);
+		return r;
 	case WHAT_FORMS:
-		return scopepack_group_forms(p, c->set->codec, block, group, &e->memory,
-					     &e->column, &c->set->read_bytes, err);
+		r = scopepack_group_forms(p, c->set->codec, block, group, &e->memory,
+					  &e->column, &c->set->read_bytes, err);
+		count(c, before, e->memory.scratch[2].len, &stats->content_columns);
+		return r;
 	default:
 		return read_chunk(c, e, number, group, column, err);
 	}
+}
+
+static int
+read_it(struct packed_cache *c, struct packed_cached *e, struct tape_error *err)
+{
+	struct tape_reader_stats *stats = &c->set->reader->stats;
+	enum what what = (enum what)(e->what >> 32);
+	uint64_t before = c->set->read_bytes;
+	int64_t began;
+	int r;
+
+	/* A chunk may need forms first: only what is not nested in another is timed. */
+	began = c->depth++ == 0 ? os_monotonic_ns() : 0;
+	if (what == WHAT_BLOCK) {
+		r = scopepack_block_read(&c->of->scopes, c->set->codec,
+					 (uint32_t)(e->place >> 8), &e->block,
+					 &c->set->read_bytes, err);
+		count(c, before, e->block.raw.len, &stats->headers);
+	} else {
+		r = read_columns(c, e, what, err);
+	}
+	if (--c->depth == 0)
+		stats->read_ns += os_monotonic_ns() - began;
+	return r;
 }
 
 static size_t

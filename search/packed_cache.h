@@ -21,6 +21,7 @@ struct packed_cache {
 	size_t slot_count, count, bytes;
 	struct packed_cached *newest, *oldest;
 	uint64_t dropped; /* how often something went */
+	unsigned depth;	  /* of reads within reads */
 };
 
 /* A content column of a group; which value is a row's: ranks[row], NULL = row itself. */

@@ -6,6 +6,7 @@
 #include "format/error.h"
 #include "format/le.h"
 #include "search/packed.h"
+#include "search/reader.h"
 
 /* ---- blocks ---- */
 
@@ -249,11 +250,25 @@ take_piece(struct packed *p, const struct piece *piece, void *user,
 	   struct tape_error *err)
 {
 	const struct column *seqs = NULL, *forms = NULL, *kinds = NULL;
+	struct tape_reader_stats *stats = &p->base.reader->stats;
 	uint32_t base = piece->group * GROUP_ROWS, known = 0;
+	uint64_t may[FILTER_WORDS];
 	bool wanted = false;
 	int r = make_room(&p->rows, piece->to - piece->from, err);
 
 	(void)user;
+	stats->groups++;
+	if (r == 0 && p->iter.filter != NULL) {
+		enum filter_reason why = packed_filter_rows(
+			p->iter.filter, p->set, p->generation, piece->block, piece->group,
+			piece->rows, piece->from, piece->to, may);
+
+		stats->groups_by_time += why == FILTER_TIME;
+		stats->groups_by_value += why == FILTER_VALUE;
+		if (why != FILTER_SOME)
+			return 0;
+	}
+	stats->rows += piece->to - piece->from;
 	if (r == 0)
 		r = column(p, piece, ROWS_FORM, &forms, err);
 	if (r == 0)
@@ -263,6 +278,8 @@ take_piece(struct packed *p, const struct piece *piece, void *user,
 	for (uint32_t i = piece->from; i < piece->to && r == 0; i++) {
 		uint32_t form = u32_at(forms, i);
 
+		if (p->iter.filter != NULL && (may[i / 64] >> (i % 64) & 1) == 0)
+			continue;
 		if (form != known) {
 			r = form_wanted(p, form, &wanted, err);
 			known = form;
@@ -352,11 +369,21 @@ sort(struct packed *p, struct tape_error *err)
 int
 packed_rows_collect(struct packed *p, uint32_t block, struct tape_error *err)
 {
+	struct tape_reader_stats *stats = &p->base.reader->stats;
 	const struct scopepack_block *b = NULL;
+	uint64_t before, groups;
 	uint32_t run_count = 1;
 	int r = 0;
 
 	p->rows.count = 0;
+	if (p->iter.filter != NULL &&
+	    !packed_filter_times(p->iter.filter, p->of->scopes.blocks[block].min_time,
+				 p->of->scopes.blocks[block].max_time)) {
+		stats->blocks_by_time++;
+		return 0;
+	}
+	before = stats->groups_by_time + stats->groups_by_value;
+	groups = stats->groups;
 	for (uint32_t i = 0; i < run_count && r == 0; i++) {
 		struct block_run run;
 		bool wanted = false;
@@ -373,6 +400,12 @@ packed_rows_collect(struct packed *p, uint32_t block, struct tape_error *err)
 			r = each_piece(p, block, &run, p->iter.lo, p->iter.hi, take_piece,
 				       NULL, err);
 	}
+	if (r == 0 && groups == stats->groups)
+		stats->blocks_by_label++;
+	else if (r == 0 && p->rows.count == 0 &&
+		 stats->groups_by_time + stats->groups_by_value - before ==
+			 stats->groups - groups)
+		stats->blocks_by_value++;
 	return r == 0 ? sort(p, err) : r;
 }
 

@@ -170,3 +170,14 @@ tape_reader_damage(const struct tape_reader *reader)
 {
 	return reader == NULL ? 0 : reader->damage;
 }
+
+void
+tape_reader_stats(const struct tape_reader *reader, struct tape_reader_stats *out)
+{
+	size_t size = out->size < sizeof *out ? out->size : sizeof *out;
+
+	if (reader == NULL || size < sizeof out->size)
+		return;
+	memcpy((char *)out + sizeof out->size,
+	       (const char *)&reader->stats + sizeof out->size, size - sizeof out->size);
+}

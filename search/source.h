@@ -36,6 +36,7 @@ struct source_place {
 struct source;
 struct content;
 struct plan_session;
+struct packed_filter;
 
 /* One scope. Pointers are borrowed until the next call on the source. */
 struct source_record {
@@ -82,6 +83,8 @@ struct source_iter {
 	void *user;
 	/* What is asked, for sources that can tell whole blocks apart. NULL: nothing, all forms that are wanted. */
 	const struct plan_session *session;
+	/* What of a query packed sources can tell by columns (packed_filter.h), or NULL. */
+	struct packed_filter *filter;
 };
 
 struct source_facts {

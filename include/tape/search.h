@@ -64,6 +64,33 @@ TAPE_API void tape_reader_close(struct tape_reader *reader);
 TAPE_API uint64_t tape_reader_damage(const struct tape_reader *reader);
 
 /*
+ * What reading compacted scopes took so far, over all cursors of a reader.
+ * Blocks hold up to 65,536 scopes, groups 8,192. Those that were left out are
+ * counted under the first reason that was found.
+ */
+struct tape_reader_stats {
+	size_t size; /* sizeof(struct tape_reader_stats), set by the caller */
+	uint64_t generations, blocks, groups; /* live; theirs; seen by walks */
+	uint64_t blocks_by_position, blocks_by_time, blocks_by_label, blocks_by_value;
+	uint64_t groups_by_position, groups_by_time, groups_by_value;
+	/* Groups of contents (8,192): tested on their values, or answered without. */
+	uint64_t tested_groups, contents_by_range, contents_by_values,
+		contents_by_fingerprint;
+	uint64_t rows;	  /* scopes of the groups that were walked through */
+	uint64_t scopes;  /* given to the whole query */
+	uint64_t matched; /* found by it */
+	/* Sections of scope packs read, their bytes in the file and decompressed. */
+	uint64_t sections, section_bytes, raw_bytes;
+	uint64_t headers, occurrence_columns, content_columns; /* of the sections */
+	uint64_t index_bytes;				       /* of index.pack */
+	int64_t open_ns, filter_ns,
+		read_ns; /* opening; choosing rows; reading columns, part of the others */
+};
+/* Fills *out as far as out->size goes; later versions add fields at its end. */
+TAPE_API void tape_reader_stats(const struct tape_reader *reader,
+				struct tape_reader_stats *out);
+
+/*
  * Compiles a query (tape-query(7)). "" matches every scope. On success *out is
  * the caller's. TAPE_ERR_SYNTAX: err->offset is the column (from 1, in bytes),
  * err->message says what was expected there.

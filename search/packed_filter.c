@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/packed_filter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/le.h"
+#include "format/os.h"
+#include "search/eval.h"
+#include "search/packed_cache.h"
+#include "search/plan.h"
+#include "search/reader.h"
+
+/* Bits of tested contents that are kept; beyond that, all may match. */
+#define KEPT_BYTES ((size_t)128 << 20)
+
+/* Contents of a group: nothing known yet, none, all, or `bits`. */
+enum known { KNOWN_NOT = 0, KNOWN_NONE, KNOWN_ALL, KNOWN_SOME };
+struct tested {
+	uint64_t *bits;
+	uint8_t known;
+};
+
+/* A test on a variable: the columns that it is about. */
+struct leaf {
+	uint32_t *columns;
+	uint32_t count;
+	bool open; /* columns alone cannot tell */
+};
+
+struct of_generation {
+	bool ready;
+	struct leaf *leaves;	  /* by leaf number of the query */
+	struct filter_hits *hits; /* by node id */
+	struct tested *groups;	  /* block * BLOCK_GROUPS + group */
+	size_t group_count;
+};
+
+struct packed_filter {
+	const struct tape_query *query;
+	bool by_content,
+		by_hash;  /* does it tell contents apart, and is a hash among that? */
+	int64_t from, to; /* hull of the times */
+	struct generations *set;
+	struct of_generation *of;
+	size_t count, kept;
+};
+
+/* ---- what a query asks of contents and times ---- */
+
+static bool
+constrains(const struct query_node *node, bool *hash)
+{
+	bool any = false, all = node->first != NULL;
+
+	if (node->kind == QUERY_HASH && node->op == QUERY_EQ)
+		*hash = true;
+	if (node->first == NULL)
+		return node->kind == QUERY_VAR ||
+		       (node->kind == QUERY_HASH && node->op == QUERY_EQ);
+	if (node->kind != QUERY_AND && node->kind != QUERY_OR)
+		return false;
+	for (const struct query_node *c = node->first; c != NULL; c = c->next) {
+		bool one = constrains(c, hash);
+
+		any |= one;
+		all &= one;
+	}
+	return node->kind == QUERY_AND ? any : all;
+}
+
+static void
+times(const struct query_node *node, int64_t *from, int64_t *to)
+{
+	bool any = node->kind == QUERY_OR;
+	int64_t lo, hi;
+
+	*from = INT64_MIN;
+	*to = INT64_MAX;
+	if (node->kind == QUERY_TIME && node->op != QUERY_NE) {
+		*from = INT64_MAX;
+		*to = INT64_MIN;
+		for (size_t i = 0; i < node->atom_count; i++) {
+			const struct query_atom *a = &node->atoms[i];
+
+			*from = a->tlo < *from ? a->tlo : *from;
+			*to = a->thi > *to ? a->thi : *to;
+		}
+		return;
+	}
+	if (node->kind != QUERY_AND && !any)
+		return;
+	if (any) {
+		*from = INT64_MAX;
+		*to = INT64_MIN;
+	}
+	for (const struct query_node *c = node->first; c != NULL; c = c->next) {
+		times(c, &lo, &hi);
+		if (any ? lo < *from : lo > *from)
+			*from = lo;
+		if (any ? hi > *to : hi < *to)
+			*to = hi;
+	}
+}
+
+struct packed_filter *
+packed_filter_new(const struct tape_query *query)
+{
+	struct packed_filter *f = calloc(1, sizeof *f);
+
+	if (f == NULL)
+		return NULL;
+	f->query = query;
+	f->by_content = constrains(query->root, &f->by_hash);
+	times(query->root, &f->from, &f->to);
+	return f;
+}
+
+void
+packed_filter_reset(struct packed_filter *f)
+{
+	for (size_t i = 0; f != NULL && i < f->count; i++) {
+		struct of_generation *g = &f->of[i];
+
+		for (uint32_t k = 0; g->leaves != NULL && k < f->query->var_count; k++)
+			free(g->leaves[k].columns);
+		for (uint32_t k = 0; g->hits != NULL && k < f->query->node_count; k++)
+			free(g->hits[k].ordinals);
+		for (size_t k = 0; g->groups != NULL && k < g->group_count; k++)
+			free(g->groups[k].bits);
+		free(g->leaves);
+		free(g->hits);
+		free(g->groups);
+	}
+	if (f == NULL)
+		return;
+	free(f->of);
+	f->of = NULL;
+	f->set = NULL;
+	f->count = f->kept = 0;
+}
+
+void
+packed_filter_free(struct packed_filter *f)
+{
+	packed_filter_reset(f);
+	free(f);
+}
+
+/* ---- which columns ---- */
+
+static bool
+enumerated(const struct scopepack *p, uint32_t column)
+{
+	for (uint32_t i = 1; i <= p->form_count; i++)
+		for (uint32_t k = 0; k < p->forms[i].var_count; k++)
+			if (p->form_columns[i][k] == column &&
+			    p->forms[i].vars[k].enumerator_count != 0)
+				return true;
+	return false;
+}
+
+/* False: no memory. */
+static bool
+find_columns(const struct scopepack *p, const struct query_node *node, struct leaf *leaf)
+{
+	leaf->columns = calloc(p->column_count + 1u, sizeof *leaf->columns);
+	if (leaf->columns == NULL)
+		return false;
+	for (uint32_t i = 0; i < p->column_count; i++) {
+		const struct scopepack_column *c = &p->columns[i];
+
+		if (!query_path_match(&node->path, c->name, c->name_len)) {
+			leaf->open |=
+				node->path.aspect != ASPECT_VALUE &&
+				query_path_match_base(&node->path, c->name, c->name_len);
+			continue;
+		}
+		/* Enumerators are a form's own: an answer to them is none for others. */
+		if (c->type == TAPE_I64 && enumerated(p, i))
+			leaf->open = true;
+		if (c->type == TAPE_NULL || c->type == TAPE_ABSENT ||
+		    c->type == TAPE_ARRAY_T)
+			continue;
+		if (node->op == QUERY_MATCH && c->type != TAPE_STR &&
+		    c->type != TAPE_BYTES_T)
+			continue;
+		leaf->columns[leaf->count++] = i;
+	}
+	return true;
+}
+
+static bool
+find_leaves(const struct scopepack *p, const struct query_node *node, struct leaf *leaves)
+{
+	bool fine = node->kind != QUERY_VAR || find_columns(p, node, &leaves[node->leaf]);
+
+	for (const struct query_node *c = node->first; c != NULL && fine; c = c->next)
+		fine = find_leaves(p, c, leaves);
+	return fine;
+}
+
+/* NULL: there is no memory for it, or it cannot be read; all may match. */
+static struct of_generation *
+need(struct packed_filter *f, struct generations *set, uint32_t generation)
+{
+	const struct scopepack *p = &set->items[generation].scopes;
+	struct of_generation *g;
+
+	if (f->set != set) {
+		packed_filter_reset(f);
+		f->of = calloc(set->count + 1, sizeof *f->of);
+		f->set = f->of == NULL ? NULL : set;
+		f->count = f->of == NULL ? 0 : set->count;
+	}
+	if (f->of == NULL || !set->items[generation].scopes_ready)
+		return NULL;
+	g = &f->of[generation];
+	if (g->ready)
+		return g->leaves == NULL ? NULL : g;
+	g->ready = true;
+	g->group_count = (size_t)p->block_count * BLOCK_GROUPS;
+	g->groups = calloc(g->group_count + 1, sizeof *g->groups);
+	g->hits = calloc(f->query->node_count, sizeof *g->hits);
+	g->leaves = calloc(f->query->var_count + 1u, sizeof *g->leaves);
+	if (g->groups != NULL && g->hits != NULL && g->leaves != NULL &&
+	    find_leaves(p, f->query->root, g->leaves))
+		return g;
+	for (uint32_t k = 0; g->leaves != NULL && k < f->query->var_count; k++)
+		free(g->leaves[k].columns);
+	free(g->leaves);
+	g->leaves = NULL;
+	return NULL;
+}
+
+/* ---- tests on a column ---- */
+
+/* Numbers from `min` to `max`: can one of them pass? */
+static bool
+range_may(const struct query_node *node, const struct scopepack_column *column,
+	  const struct block_chunk *chunk)
+{
+	double lo, hi;
+
+	if (!chunk->has_range || node->op == QUERY_NE || node->op == QUERY_MATCH ||
+	    column->type == TAPE_BOOL)
+		return true;
+	memcpy(&lo, &chunk->min, sizeof lo);
+	memcpy(&hi, &chunk->max, sizeof hi);
+	for (size_t i = 0; i < node->atom_count; i++) {
+		const struct query_atom *a = &node->atoms[i];
+
+		if (!a->number)
+			continue;
+		switch (column->type) {
+		case TAPE_I64:
+			if (a->ilo <= (int64_t)chunk->max &&
+			    a->ihi >= (int64_t)chunk->min)
+				return true;
+			break;
+		case TAPE_U64:
+			if (a->ilo <= (query_int)chunk->max &&
+			    a->ihi >= (query_int)chunk->min)
+				return true;
+			break;
+		case TAPE_F64:
+			if ((a->dlo <= hi && a->dhi >= lo) || (a->nan && chunk->has_nan))
+				return true;
+			break;
+		default:
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One value, laid out from where it stands. True where it cannot be: whoever shows it says why. */
+static bool
+value_may(const struct query_node *node, unsigned type, const uint8_t *at, size_t len)
+{
+	struct form_var var = { .type = (uint8_t)type, .store = TAPE_AS_HASH };
+	uint32_t first = 0;
+	struct form one = { .var_count = 1, .vars = &var, .canonical = &first };
+	struct plan_ref ref = { .type = (uint8_t)type, .aspect = ASPECT_VALUE };
+	struct tape_value value = { 0 };
+	size_t canonical_len;
+
+	if (type < TAPE_STR) {
+		one.fixed_count = 1;
+		one.fixed_bytes = scopepack_width(type);
+		one.bool_count = type == TAPE_BOOL;
+	}
+	if (body_check(&one, at, len, &canonical_len, NULL) != 0)
+		return true;
+	body_value(&one, at, 0, &value, NULL);
+	if (type >= TAPE_STR && value.data == NULL && value.size != 0)
+		return true;
+	return eval_value_test(node, &ref, &var, &value) != 0;
+}
+
+static bool
+cell_may(const struct query_node *node, unsigned type, const struct column *c, uint32_t i)
+{
+	uint32_t from;
+
+	if (type == TAPE_F64) {
+		double v;
+
+		memcpy(&v, c->values + 8 * (size_t)i, sizeof v);
+		return eval_value_double(node, v);
+	}
+	if (type == TAPE_I64)
+		return plan_test_int(node, (int64_t)get_le64(c->values + 8 * (size_t)i));
+	if (type == TAPE_U64)
+		return plan_test_int(node,
+				     (query_int)get_le64(c->values + 8 * (size_t)i));
+	if (c->width != 0)
+		return value_may(node, type, c->values + (size_t)i * c->width, c->width);
+	from = i == 0 ? 0 : c->ends[i - 1];
+	return value_may(node, type, c->values + from, c->ends[i] - from);
+}
+
+static inline void
+set_bit(uint64_t *bits, uint32_t i)
+{
+	bits[i / 64] |= (uint64_t)1 << (i % 64);
+}
+
+/* Sets the bits of contents whose value passes. */
+static void
+test_column(const struct query_node *node, unsigned type,
+	    const struct packed_chunk *chunk, uint32_t count, uint64_t *out)
+{
+	const struct column *c = chunk->values;
+	bool before = false;
+
+	for (uint32_t row = 0; row < count; row++) {
+		uint32_t i = chunk->ranks == NULL ? row : chunk->ranks[row], next;
+
+		if (chunk->ranks != NULL) {
+			next = row + 1 < count ? chunk->ranks[row + 1] : c->count;
+			if (next == i)
+				continue;
+		}
+		/* Texts often repeat the one before. */
+		if (c->width != 0 || i == 0 ||
+		    c->ends[i] - c->ends[i - 1] !=
+			    c->ends[i - 1] - (i == 1 ? 0 : c->ends[i - 2]) ||
+		    memcmp(c->values + c->ends[i - 1],
+			   c->values + (i == 1 ? 0 : c->ends[i - 2]),
+			   c->ends[i] - c->ends[i - 1]) != 0)
+			before = cell_may(node, type, c, i);
+		if (before)
+			set_bit(out, row);
+	}
+}
+
+/* ---- a group of contents ---- */
+
+struct at {
+	struct packed_filter *f;
+	struct of_generation *g;
+	struct generation *of;
+	uint32_t generation, block, group;
+	const struct block_group *info;
+	uint64_t first; /* ordinal */
+	bool read;	/* a column was */
+};
+
+static void
+fill(uint64_t *bits, uint64_t with)
+{
+	for (unsigned i = 0; i < FILTER_WORDS; i++)
+		bits[i] = with;
+}
+
+static void
+test_leaf(struct at *at, const struct query_node *node, uint64_t *out)
+{
+	const struct leaf *leaf = &at->g->leaves[node->leaf];
+
+	fill(out, leaf->open ? UINT64_MAX : 0);
+	for (uint32_t i = 0; i < leaf->count && !leaf->open; i++) {
+		const struct scopepack_column *column =
+			&at->of->scopes.columns[leaf->columns[i]];
+		const struct block_chunk *info =
+			block_group_chunk(at->info, leaf->columns[i]);
+		struct packed_chunk chunk;
+
+		if (info == NULL || !range_may(node, column, info))
+			continue;
+		if (packed_cache_chunk(at->of->cache, at->block, at->group,
+				       leaf->columns[i], &chunk, NULL) != 0) {
+			fill(out, UINT64_MAX);
+			return;
+		}
+		at->read = true;
+		test_column(node, column->type, &chunk, at->info->count, out);
+	}
+}
+
+static void
+test_hash(struct at *at, const struct query_node *node, uint64_t *out)
+{
+	struct filter_hits *hits = &at->g->hits[node->id];
+
+	filter_hits_find(hits, at->f->set, at->generation, node);
+	fill(out, hits->state == 1 ? 0 : UINT64_MAX);
+	if (hits->state == 1)
+		filter_hits_set(hits, at->first, at->info->count, out);
+}
+
+/* An expression that gives up on a scope is told: what stands behind it must not hide the scope. */
+static bool
+may_give_up(const struct query_node *node)
+{
+	bool any = node->kind == QUERY_VAR && node->op == QUERY_MATCH;
+
+	for (const struct query_node *c = node->first; c != NULL && !any; c = c->next)
+		any = may_give_up(c);
+	return any;
+}
+
+static void
+test_node(struct at *at, const struct query_node *node, uint64_t *out)
+{
+	uint64_t one[FILTER_WORDS], some;
+	bool all = node->kind == QUERY_AND;
+
+	if (node->kind == QUERY_VAR) {
+		test_leaf(at, node, out);
+		return;
+	}
+	if (node->kind == QUERY_HASH && node->op == QUERY_EQ) {
+		test_hash(at, node, out);
+		return;
+	}
+	if (!all && node->kind != QUERY_OR) {
+		fill(out, UINT64_MAX);
+		return;
+	}
+	fill(out, all ? UINT64_MAX : 0);
+	for (const struct query_node *c = node->first; c != NULL; c = c->next) {
+		test_node(at, c, one);
+		some = 0;
+		for (unsigned i = 0; i < FILTER_WORDS; i++) {
+			out[i] = all ? out[i] & one[i] : out[i] | one[i];
+			some |= out[i];
+		}
+		if (all && (some == 0 || may_give_up(c)))
+			return;
+	}
+}
+
+static void
+keep(struct packed_filter *f, struct tested *t, const uint64_t *bits, uint32_t count)
+{
+	uint32_t set = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		set += bits[i / 64] >> (i % 64) & 1;
+	t->known = set == 0 ? KNOWN_NONE : KNOWN_ALL;
+	if (set == 0 || set == count || f->kept + FILTER_WORDS * 8 > KEPT_BYTES)
+		return;
+	t->bits = malloc(FILTER_WORDS * sizeof *t->bits);
+	if (t->bits == NULL)
+		return;
+	memcpy(t->bits, bits, FILTER_WORDS * sizeof *t->bits);
+	f->kept += FILTER_WORDS * sizeof *t->bits;
+	t->known = KNOWN_SOME;
+}
+
+static const struct tested *
+test_group(struct packed_filter *f, struct of_generation *g, uint32_t generation,
+	   uint32_t block, uint32_t group)
+{
+	struct tested *t = &g->groups[(size_t)block * BLOCK_GROUPS + group];
+	struct generation *of = &f->set->items[generation];
+	struct tape_reader_stats *stats = &f->set->reader->stats;
+	const struct scopepack_block *b = NULL;
+	struct block_group info;
+	uint64_t bits[FILTER_WORDS];
+	struct at at;
+
+	if (t->known != KNOWN_NOT)
+		return t;
+	t->known = KNOWN_ALL;
+	if (packed_cache_block(of->cache, block, &b, NULL) != 0 ||
+	    group >= b->group_count)
+		return t;
+	/* Reading columns may drop the header: what is needed of it is copied. */
+	info = b->groups[group];
+	info.chunks = malloc((info.chunk_count + 1u) * sizeof *info.chunks);
+	if (info.chunks == NULL)
+		return t;
+	memcpy(info.chunks, b->groups[group].chunks,
+	       info.chunk_count * sizeof *info.chunks);
+	at = (struct at){ .f = f,
+			  .g = g,
+			  .of = of,
+			  .generation = generation,
+			  .block = block,
+			  .group = group,
+			  .info = &info,
+			  .first = of->scopes.blocks[block].first_content + info.first };
+	test_node(&at, f->query->root, bits);
+	keep(f, t, bits, info.count);
+	stats->tested_groups += at.read;
+	if (!at.read && t->known == KNOWN_NONE && f->by_hash)
+		stats->contents_by_fingerprint++;
+	else if (!at.read && t->known == KNOWN_NONE)
+		stats->contents_by_range++;
+	free(info.chunks);
+	return t;
+}
+
+/* ---- rows ---- */
+
+static uint32_t
+block_of(const struct scopepack *s, uint64_t ordinal)
+{
+	uint32_t lo = 0, hi = s->block_count;
+
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (s->blocks[mid].first_content <= ordinal)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Where a reference leads; those of one row after the other are mostly near each other. */
+struct near {
+	uint64_t ref, count; /* references ref .. ref + count - 1 are of `tested` */
+	const struct tested *tested;
+};
+
+static uint32_t
+generation_of(const struct packed_filter *f, uint32_t generation, uint64_t ref)
+{
+	uint32_t foreign = CONTENT_FOREIGN(ref);
+	const uint8_t *uid;
+
+	if (foreign == 0)
+		return generation;
+	uid = f->set->items[generation].scopes.foreign[foreign - 1];
+	for (uint32_t i = 0; i < f->set->count; i++)
+		if (memcmp(f->set->items[i].manifest.uid, uid, 16) == 0)
+			return i;
+	return UINT32_MAX;
+}
+
+/* A reference that leads nowhere may match: whoever looks at it says so. */
+static void
+find_near(struct packed_filter *f, uint32_t generation, uint64_t ref, struct near *n)
+{
+	uint32_t target = generation_of(f, generation, ref);
+	struct of_generation *g = target == UINT32_MAX ? NULL : need(f, f->set, target);
+	uint64_t ordinal = CONTENT_ORDINAL(ref), in_block;
+	const struct scopepack *s;
+	uint32_t block, group;
+
+	*n = (struct near){ ref, 1, NULL };
+	if (g == NULL || ordinal >= f->set->items[target].scopes.contents)
+		return;
+	s = &f->set->items[target].scopes;
+	block = block_of(s, ordinal);
+	in_block = ordinal - s->blocks[block].first_content;
+	if (in_block >= s->blocks[block].contents)
+		return;
+	group = (uint32_t)(in_block / GROUP_ROWS);
+	n->ref = ref - in_block % GROUP_ROWS;
+	n->count = s->blocks[block].contents - (uint64_t)group * GROUP_ROWS;
+	if (n->count > GROUP_ROWS)
+		n->count = GROUP_ROWS;
+	n->tested = test_group(f, g, target, block, group);
+}
+
+static bool
+ref_may(struct packed_filter *f, uint32_t generation, uint64_t ref, struct near *n)
+{
+	if (ref == CONTENT_LOST)
+		return true;
+	/* Two of them: what is new in a block, and what it repeats. */
+	if (ref - n[0].ref >= n[0].count) {
+		struct near was = n[0];
+
+		n[0] = n[1];
+		n[1] = was;
+		if (ref - n[0].ref >= n[0].count)
+			find_near(f, generation, ref, &n[0]);
+	}
+	if (n[0].tested == NULL || n[0].tested->known == KNOWN_ALL)
+		return true;
+	if (n[0].tested->known == KNOWN_NONE)
+		return false;
+	return n[0].tested->bits[(ref - n[0].ref) / 64] >> ((ref - n[0].ref) % 64) & 1;
+}
+
+/* Clears the bits of rows whose content does not match. */
+static bool
+rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
+		uint32_t group, const struct block_rows *rows, uint32_t from, uint32_t to,
+		uint64_t *out)
+{
+	struct packed_cache *cache = f->set->items[generation].cache;
+	const struct column *refs = NULL, *kinds = NULL;
+	struct near near[2] = { { 0 } };
+	uint8_t kind[GROUP_ROWS];
+	bool any = false, linked = false;
+
+	/* A projection has a hash of its own, and so has a link to one. */
+	for (size_t i = 0; i < f->set->count; i++)
+		linked |= f->set->items[i].manifest.projections != 0;
+	if (f->by_hash && rows->links) {
+		if (packed_cache_rows(cache, block, group, ROWS_KIND, &kinds, NULL) != 0)
+			return true;
+		memcpy(kind, kinds->values, kinds->count);
+	}
+	if (packed_cache_rows(cache, block, group, ROWS_CONTENT, &refs, NULL) != 0)
+		return true;
+	for (uint32_t i = from; i < to; i++) {
+		uint64_t ref;
+		uint64_t dropped = cache->dropped;
+
+		if ((out[i / 64] >> (i % 64) & 1) == 0)
+			continue;
+		ref = get_le64(refs->values + 8 * (size_t)i);
+		if (ref_may(f, generation, ref, near) ||
+		    (kinds != NULL &&
+		     (kind[i] == ROW_PROJECTION || (linked && kind[i] == ROW_LINK))))
+			any = true;
+		else
+			out[i / 64] &= ~((uint64_t)1 << (i % 64));
+		if (cache->dropped != dropped &&
+		    packed_cache_rows(cache, block, group, ROWS_CONTENT, &refs, NULL) !=
+			    0)
+			return true;
+	}
+	return any;
+}
+
+static bool
+rows_by_time(struct packed_filter *f, uint32_t generation, uint32_t block, uint32_t group,
+	     uint32_t from, uint32_t to, uint64_t *out)
+{
+	const struct column *c = NULL;
+	bool any = false;
+
+	if (packed_cache_rows(f->set->items[generation].cache, block, group, ROWS_TIME,
+			      &c, NULL) != 0)
+		return true;
+	for (uint32_t i = from; i < to; i++) {
+		int64_t time = (int64_t)get_le64(c->values + 8 * (size_t)i);
+
+		if (time >= f->from && time <= f->to)
+			any = true;
+		else
+			out[i / 64] &= ~((uint64_t)1 << (i % 64));
+	}
+	return any;
+}
+
+bool
+packed_filter_times(const struct packed_filter *f, int64_t from, int64_t to)
+{
+	return from <= f->to && to >= f->from;
+}
+
+static enum filter_reason
+choose(struct packed_filter *f, uint32_t generation, uint32_t block, uint32_t group,
+       const struct block_rows *rows, uint32_t from, uint32_t to, uint64_t *out)
+{
+	fill(out, UINT64_MAX);
+	if (!packed_filter_times(f, rows->min_time, rows->max_time))
+		return FILTER_TIME;
+	if ((rows->min_time < f->from || rows->max_time > f->to) &&
+	    !rows_by_time(f, generation, block, group, from, to, out))
+		return FILTER_TIME;
+	if (f->by_content && need(f, f->set, generation) != NULL &&
+	    !rows_by_content(f, generation, block, group, rows, from, to, out))
+		return FILTER_VALUE;
+	return FILTER_SOME;
+}
+
+enum filter_reason
+packed_filter_rows(struct packed_filter *f, struct generations *set, uint32_t generation,
+		   uint32_t block, uint32_t group, const struct block_rows *rows,
+		   uint32_t from, uint32_t to, uint64_t out[FILTER_WORDS])
+{
+	struct block_rows copy = *rows; /* of a header that may be dropped */
+	int64_t began = os_monotonic_ns();
+	enum filter_reason why;
+
+	(void)need(f, set, generation);
+	why = f->set == set ? choose(f, generation, block, group, &copy, from, to, out)
+			    : FILTER_SOME;
+	if (f->set != set)
+		fill(out, UINT64_MAX);
+	set->reader->stats.filter_ns += os_monotonic_ns() - began;
+	return why;
+}
