@@ -7,6 +7,7 @@
 
 #include "cli/mem.h"
 #include "cli/term.h"
+#include "format/os.h"
 
 static void
 on_report(void *user, const struct tape_report *report)
@@ -26,6 +27,14 @@ struct walk {
 /* 0 goes on, positive ends the walk well, negative ends it as failed. */
 typedef int walk_fn(struct find *find, const struct tape_scope *scope, void *user);
 
+static uint32_t
+jobs(const struct find *find)
+{
+	if (find->jobs == 0)
+		return os_processors();
+	return find->jobs < 256 ? (uint32_t)find->jobs : 256;
+}
+
 static int
 walk_scopes(struct find *find, const struct walk *walk, walk_fn *fn, void *user)
 {
@@ -35,6 +44,7 @@ walk_scopes(struct find *find, const struct walk *walk, walk_fn *fn, void *user)
 			 (walk->reverse ? TAPE_FIND_REVERSE : 0),
 		.after = walk->after,
 		.upto = walk->upto,
+		.jobs = jobs(find),
 	};
 	struct tape_cursor *cursor = NULL;
 	const struct tape_scope *scope;
@@ -171,6 +181,7 @@ count_scopes(struct find *find)
 	struct tape_find_options options = {
 		.size = sizeof(options),
 		.flags = find->all ? TAPE_FIND_ALL : 0,
+		.jobs = jobs(find),
 	};
 	struct tape_cursor *cursor = NULL;
 	struct tape_error err;
@@ -318,6 +329,10 @@ main(int argc, char **argv)
 		CLI_OPTIONAL(0, "cat", &find.cat, "VARIABLE",
 			     "the bytes of a blob, array, text to stdout"),
 		CLI_MORE,
+		CLI_U64('j', "jobs", &find.jobs, "N",
+			"so many processors (all there are)"),
+		CLI_FLAG(0, "explain", &find.explain,
+			 "on stderr: what was read, what was left out and why"),
 		CLI_FLAG(0, "all", &find.all,
 			 "scopes of the library itself too (_bookmark ...)"),
 		CLI_FLAG(0, "reverse", &find.reverse, "from the end of the tape"),
@@ -331,8 +346,10 @@ main(int argc, char **argv)
 
 	if (!cli_parse(&find.cli, table, &argc, &argv, &status))
 		return status;
+	find.began = os_monotonic_ns();
 	status = find_scopes(&find, argc, argv);
 	cli_report_end(&find.cli);
+	find_explain(&find);
 	if (find.cli.quiet && status == CLI_OK)
 		find.cli.damage = 0; /* it was found: that is the answer */
 	tape_query_free(find.query);

@@ -15,10 +15,14 @@ struct find {
 	/* From the command line. */
 	const char *format, *keys_text, *cat;
 	uint64_t limit;
-	bool count, first, last, all, reverse, null, utc, force;
+	uint64_t jobs; /* 0 = as many as there are processors */
+	bool count, first, last, all, reverse, null, utc, force, explain;
 	uint64_t found;
+	int64_t began; /* on the monotonic clock */
 };
 
+/* --explain: on stderr, once the answer is given. */
+void find_explain(const struct find *find);
 /* --cat: the bytes of one variable to stdout. 0, or CLI_FAILED after a message. */
 int find_cat(struct find *find, const struct tape_scope *scope);
 /* Two lines: the query with a caret, and what was expected. */

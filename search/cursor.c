@@ -295,8 +295,11 @@ tape_find(struct tape_reader *reader, const struct tape_query *query,
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
 	c->reader = reader;
 	c->query = c->session.query = c->eval.query = query;
-	if (options != NULL && options->size >= sizeof *options)
-		c->options = *options;
+	/* What an older caller does not know of stays 0. */
+	if (options != NULL && options->size >= offsetof(struct tape_find_options, jobs))
+		memcpy(&c->options, options,
+		       options->size < sizeof c->options ? options->size
+							 : sizeof c->options);
 	c->session.answers = calloc(query->node_count, 1);
 	r = c->session.answers == NULL
 		    ? error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor")

@@ -28,7 +28,15 @@ struct leaf {
 	bool open; /* columns alone cannot tell */
 };
 
+/* Where a reference leads: ref to ref + count - 1 are of `tested`, NULL = may match. */
+struct near {
+	uint64_t ref, count;
+	const struct tested *tested;
+};
+#define NEARS 64u
+
 struct of_generation {
+	struct near near[NEARS]; /* by reference, the last that met there */
 	bool ready;
 	struct leaf *leaves;	  /* by leaf number of the query */
 	struct filter_hits *hits; /* by node id */
@@ -532,12 +540,6 @@ block_of(const struct scopepack *s, uint64_t ordinal)
 	return lo;
 }
 
-/* Where a reference leads; those of one row after the other are mostly near each other. */
-struct near {
-	uint64_t ref, count; /* references ref .. ref + count - 1 are of `tested` */
-	const struct tested *tested;
-};
-
 static uint32_t
 generation_of(const struct packed_filter *f, uint32_t generation, uint64_t ref)
 {
@@ -580,24 +582,41 @@ find_near(struct packed_filter *f, uint32_t generation, uint64_t ref, struct nea
 }
 
 static bool
-ref_may(struct packed_filter *f, uint32_t generation, uint64_t ref, struct near *n)
+ref_may(struct packed_filter *f, struct of_generation *g, uint32_t generation,
+	uint64_t ref)
 {
+	struct near *n = &g->near[(ref >> 12) % NEARS];
+
 	if (ref == CONTENT_LOST)
 		return true;
-	/* Two of them: what is new in a block, and what it repeats. */
-	if (ref - n[0].ref >= n[0].count) {
-		struct near was = n[0];
-
-		n[0] = n[1];
-		n[1] = was;
-		if (ref - n[0].ref >= n[0].count)
-			find_near(f, generation, ref, &n[0]);
-	}
-	if (n[0].tested == NULL || n[0].tested->known == KNOWN_ALL)
+	if (ref - n->ref >= n->count)
+		find_near(f, generation, ref, n);
+	if (n->tested == NULL || n->tested->known == KNOWN_ALL)
 		return true;
-	if (n[0].tested->known == KNOWN_NONE)
+	if (n->tested->known == KNOWN_NONE)
 		return false;
-	return n[0].tested->bits[(ref - n[0].ref) / 64] >> ((ref - n[0].ref) % 64) & 1;
+	return n->tested->bits[(ref - n->ref) / 64] >> ((ref - n->ref) % 64) & 1;
+}
+
+/* References that lie close together, to contents none of which matches: they need not be read. */
+static bool
+none_may(struct packed_filter *f, struct of_generation *g, uint32_t generation,
+	 const struct block_rows *rows)
+{
+	const struct near *n;
+	uint64_t ref = rows->min_content;
+
+	if (rows->links || ref > rows->max_content ||
+	    rows->max_content - ref > 2ull * GROUP_ROWS)
+		return false;
+	while (ref <= rows->max_content) {
+		n = &g->near[(ref >> 12) % NEARS];
+		if (ref_may(f, g, generation, ref) || n->tested == NULL ||
+		    n->tested->known != KNOWN_NONE)
+			return false;
+		ref = n->ref + n->count;
+	}
+	return true;
 }
 
 /* Clears the bits of rows whose content does not match. */
@@ -608,7 +627,7 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 {
 	struct packed_cache *cache = f->set->items[generation].cache;
 	const struct column *refs = NULL, *kinds = NULL;
-	struct near near[2] = { { 0 } };
+	struct of_generation *g = &f->of[generation];
 	uint8_t kind[GROUP_ROWS];
 	bool any = false, linked = false;
 
@@ -620,6 +639,8 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 			return true;
 		memcpy(kind, kinds->values, kinds->count);
 	}
+	if (none_may(f, g, generation, rows))
+		return false;
 	if (packed_cache_rows(cache, block, group, ROWS_CONTENT, &refs, NULL) != 0)
 		return true;
 	for (uint32_t i = from; i < to; i++) {
@@ -629,7 +650,7 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 		if ((out[i / 64] >> (i % 64) & 1) == 0)
 			continue;
 		ref = get_le64(refs->values + 8 * (size_t)i);
-		if (ref_may(f, generation, ref, near) ||
+		if (ref_may(f, g, generation, ref) ||
 		    (kinds != NULL &&
 		     (kind[i] == ROW_PROJECTION || (linked && kind[i] == ROW_LINK))))
 			any = true;

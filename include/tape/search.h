@@ -109,6 +109,11 @@ struct tape_find_options {
 	uint32_t flags;
 	struct tape_pos after; /* only positions after this; zero = from the start */
 	struct tape_pos upto;  /* only positions up to and with this; zero = no bound */
+	/*
+	 * Threads that read compacted scopes ahead, with the caller's own; 0, 1 =
+	 * his alone. Answers, reports and their order are the same with any number.
+	 */
+	uint32_t jobs;
 };
 /*
  * A cursor over the scopes that match, in tape order. query and reader must
