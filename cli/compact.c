@@ -178,7 +178,7 @@ compact(struct compact *x)
 	if (r != 0)
 		return cli_fail(&x->cli, x->tape, &err);
 	say_result(x, &result);
-	return CLI_OK;
+	return result.damage == 0 ? CLI_OK : CLI_DAMAGE;
 }
 
 static int

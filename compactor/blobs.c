@@ -271,6 +271,16 @@ not_that_blob(struct blobs *b, const char *path, uint64_t got, uint64_t size)
 		(unsigned long long)got, (unsigned long long)size);
 }
 
+int
+blobs_unreadable(struct blobs *b, int negative_errno, const char *path)
+{
+	static const char what[] = "cannot read a blob";
+
+	if (!reader_unreadable(b->c->reader, path, 0, negative_errno, what))
+		return error_io(b->c->err, negative_errno, path, what);
+	return error_set(b->c->err, TAPE_ERR_DAMAGED, path, 0, "%s", what);
+}
+
 /* A small one is read whole before anything of it goes into a frame. */
 static int
 add_small(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_t size,
@@ -280,7 +290,7 @@ add_small(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_
 	struct tape_hash is;
 
 	if (got < 0)
-		return error_io(b->c->err, (int)got, path, "cannot read the blob");
+		return blobs_unreadable(b, (int)got, path);
 	is = hash_bytes(b->buf, (size_t)got);
 	if ((uint64_t)got != size || !hash_equal(&is, hash))
 		return not_that_blob(b, path, (uint64_t)got, size);
@@ -307,7 +317,7 @@ add_large(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_
 
 		got = os_pread(fd, b->buf, want, at);
 		if (got < 0)
-			r = error_io(b->c->err, (int)got, path, "cannot read the blob");
+			r = blobs_unreadable(b, (int)got, path);
 		if (got <= 0)
 			break;
 		hash_stream_add(stream, b->buf, (size_t)got);
@@ -345,7 +355,7 @@ blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 	if (r == 0)
 		r = os_fstat(fd, &st);
 	if (r != 0)
-		r = error_io(b->c->err, r, path, "cannot open the blob");
+		r = blobs_unreadable(b, r, path);
 	else if (st.size != size)
 		r = not_that_blob(b, path, st.size, size);
 	else if (size <= READ_BYTES)

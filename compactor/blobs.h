@@ -33,6 +33,8 @@ void blobs_came_from(struct blobs *b, const struct tape_hash *hash, uint32_t par
  */
 int blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 		    uint64_t size);
+/* A blob's file cannot be read: TAPE_ERR_DAMAGED, told, or an error of the whole run. */
+int blobs_unreadable(struct blobs *b, int negative_errno, const char *path);
 /* Notes a blob of a generation that is merged: its packs come along as they are. */
 int blobs_carry(struct blobs *b, const struct generation *from);
 /* Finishes the packs and lists them in the manifest. */

@@ -252,6 +252,8 @@ tape_compact(const char *dir, const struct tape_compact_options *options,
 	if (r == 0)
 		r = attempts(&c);
 	c.result->damage = tape_reader_damage(c.reader);
+	if (c.result->damage < c.refused_count)
+		c.result->damage = c.refused_count;
 	lock_release(&lock);
 	free(c.refused);
 	tape_reader_close(c.reader);

@@ -159,9 +159,10 @@ take_blob(struct packing *p, const struct source_record *rec, const struct tape_
 {
 	unsigned dtype = v->type == TAPE_ARRAY_T ? v->dtype : 0;
 	uint32_t part = (uint32_t)(p->part - p->c->parts);
+	struct tape_error hinted = { 0 };
 	uint8_t *data = NULL;
-	int r = blobs_known(p->blobs, &v->hash, v->size, part,
-			    v->data == NULL ? hint : NULL);
+	int from_hint = 0, r = blobs_known(p->blobs, &v->hash, v->size, part,
+					   v->data == NULL ? hint : NULL);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -176,19 +177,28 @@ take_blob(struct packing *p, const struct source_record *rec, const struct tape_
 		return blobs_add(p->blobs, &v->hash, dtype, v->data, v->size);
 	}
 	if (hint->segment != BODY_NO_SEGMENT) {
-		r = rec->of->ops->blob(rec->of, hint, &v->hash, v->size, &data,
-				       p->c->err);
-		if (r == 0) {
+		from_hint = rec->of->ops->blob(rec->of, hint, &v->hash, v->size, &data,
+					       &hinted);
+		if (from_hint == 0) {
 			r = blobs_add(p->blobs, &v->hash, dtype, data, v->size);
 			free(data);
 			blobs_came_from(p->blobs, &v->hash, part, hint);
 			return r;
 		}
-		if (r == TAPE_ERR_NOMEM)
+	}
+	if (from_hint != TAPE_ERR_NOMEM) {
+		r = blobs_add_loose(p->blobs, &v->hash, dtype, v->size);
+		if (r != TAPE_ERR_NOT_FOUND)
 			return r;
 	}
-	r = blobs_add_loose(p->blobs, &v->hash, dtype, v->size);
-	return r == TAPE_ERR_NOT_FOUND ? lost_blob(p, rec, &v->hash) : r;
+	/* What cannot be read is there all the same: it is not lost. */
+	if (from_hint == TAPE_ERR_IO && hinted.code != ENOENT)
+		return blobs_unreadable(p->blobs, -hinted.code, hinted.file);
+	if (from_hint == TAPE_ERR_NOMEM) {
+		*p->c->err = hinted;
+		return from_hint;
+	}
+	return lost_blob(p, rec, &v->hash);
 }
 
 static int

@@ -184,12 +184,19 @@ static int
 takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 {
 	struct snapshot_session *s = &c->snapshot->sessions[index];
-	char text[TAPE_SESSION_TEXT];
+	char text[TAPE_SESSION_TEXT], cause[80];
 	int state, r;
 
 	*logs = 0;
 	*complete = false;
-	if (s->dir.log_count == 0 || compaction_refused(c, s->id))
+	if (compaction_refused(c, s->id))
+		return 0;
+	if (s->dir.error != 0) {
+		r = compaction_refuse(c, s->id,
+				      os_strerror(s->dir.error, cause, sizeof cause));
+		return r == TAPE_ERR_DAMAGED ? 0 : r;
+	}
+	if (s->dir.log_count == 0)
 		return 0;
 	r = session_state(c, index, &state);
 	if (r != 0)

@@ -18,8 +18,12 @@
 bool
 text_add_line(struct pack_bytes *text, struct json_line *line)
 {
+	bool added;
+
 	json_line_end(line);
-	return !line->failed && pack_bytes_add(text, line->text, line->len) == 0;
+	added = !line->failed && pack_bytes_add(text, line->text, line->len) == 0;
+	json_line_release(line); /* the next one begins without its text */
+	return added;
 }
 
 void

@@ -39,7 +39,7 @@ class Compacting:
         self.tapes.same(self.copy)
         if done.returncode == 0:
             self.check_done()
-        self.tapes.finish(self.copy, *self.more)
+        self.tapes.finish(self.copy, *self.more, said=done.stderr.decode(errors="replace"))
 
     def check_done(self):
         """An exit of 0 means that it is compacted; what was replaced may still be there."""
