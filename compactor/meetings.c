@@ -171,6 +171,20 @@ differ(struct compaction *c, const struct meeting *m)
 		text);
 }
 
+/* A copy that cannot be read is no reason to stop everything: its session stays raw. */
+static int
+copy_failed(struct compaction *c, const struct meeting *m, int r)
+{
+	struct tape_error why = *c->err;
+
+	if (r == TAPE_ERR_IO && !reader_unreadable(c->reader, why.file, why.offset,
+						   -why.code, "cannot compare a blob"))
+		return r;
+	return r == TAPE_ERR_NOMEM ? r
+				   : compaction_refuse(c, c->parts[m->part].input.session,
+						       why.message);
+}
+
 static int
 compare(struct packed *p, struct source *source, const struct meeting *m)
 {
@@ -182,10 +196,15 @@ compare(struct packed *p, struct source *source, const struct meeting *m)
 	if (r == 0 && m->hint.segment == BODY_NO_SEGMENT) {
 		r = meetings_loose_is(c, &m->hash, kept, m->size, c->err);
 		same = r != 0;
-		r = r < 0 ? r : 0;
+		/* The loose file went when another session of its was compacted. */
+		if (r == TAPE_ERR_IO &&
+		    (c->err->code == ENOENT || c->err->code == ENOTDIR))
+			r = 0;
+		r = r < 0 ? copy_failed(c, m, r) : 0;
 	} else if (r == 0) {
 		r = source->ops->blob(source, &m->hint, &m->hash, m->size, &copy, c->err);
 		same = r != 0 || memcmp(kept, copy, (size_t)m->size) == 0;
+		r = r < 0 ? copy_failed(c, m, r) : 0;
 	}
 	free(kept);
 	free(copy);

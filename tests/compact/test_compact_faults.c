@@ -191,6 +191,26 @@ START_TEST(a_merge_of_generations_survives_any_failing_call)
 }
 END_TEST
 
+START_TEST(a_blob_that_an_earlier_generation_took_is_no_trouble_for_the_next)
+{
+	struct tape_error err = { 0 };
+	struct tape *t = recording_open(SETTINGS);
+
+	record(0, 2);
+	ck_assert_ptr_nonnull(t);
+	/* The same blob as the session that is over has, in the same file. */
+	ck_assert_int_eq(recording_put_blob(t, 9, 2, 690), 0);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ask(&whole, queries);
+	ck_assert_int_eq(compact(0, NULL, &err), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_msg(compact(0, NULL, &err) == 0, "%s", err.message);
+	ask(&now, queries);
+	ck_assert_str_eq(now.text, whole.text);
+	check_left(0, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -199,6 +219,8 @@ main(void)
 
 	tcase_add_checked_fixture(tcase, recording_setup, recording_teardown);
 	tcase_set_timeout(tcase, 280);
+	tcase_add_test(tcase,
+		       a_blob_that_an_earlier_generation_took_is_no_trouble_for_the_next);
 	tcase_add_test(tcase, a_first_compaction_survives_any_failing_call);
 	tcase_add_test(tcase, a_later_compaction_survives_any_failing_call);
 	tcase_add_test(tcase, a_merge_of_generations_survives_any_failing_call);
