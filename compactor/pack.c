@@ -514,6 +514,8 @@ find_manifest(struct packing *p, struct part *part, struct pack_bytes *raw)
 	part->kept_manifest = true;
 	if (s->dir.path[0] != '\0')
 		r = read_manifest_file(p, path, raw);
+	if (r == -ENOMEM)
+		return compaction_no_memory(c);
 	if (r < 0) {
 		part->kept_manifest = false;
 		compaction_event(c, path, 0, "stays, it cannot be taken over: %s",

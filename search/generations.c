@@ -206,12 +206,13 @@ list_files(struct generations *g, struct generation *item, struct tape_error *er
 	const struct generation_manifest *m = &item->manifest;
 
 	item->file = calloc(1, sizeof *item->file);
+	if (item->file != NULL)
+		item->file->fd = -1; /* it is closed whatever else fails */
 	item->blobs = calloc(m->file_count + 1, sizeof *item->blobs);
 	item->cache = packed_cache_new(g, item);
 	if (item->file == NULL || item->blobs == NULL || item->cache == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, item->path, 0,
 				 "no memory for a generation");
-	item->file->fd = -1;
 	for (size_t i = 0; i < m->file_count; i++) {
 		struct blob_file *b = &item->blobs[item->blob_count];
 

@@ -122,8 +122,11 @@ def check_answer(done, out, expected, whole_lines=True, mute=False):
         raise Failed("exit %d without a word" % done.returncode)
     if whole_lines:
         rest = iter(expected.splitlines())
+        where = [line.split(",")[0] for line in expected.splitlines()]
         for line in out.splitlines(keepends=True):
             # The last line may be cut off: its exit says so.
+            if '{"absent":"lost"}' in line and line.split(",")[0] in where:
+                continue  # a scope whose values cannot be read is shown without them
             if line.endswith("\n") and line.rstrip("\n") not in rest:
                 raise Failed("exit %d, and shows what is not on the tape: %s" %
                              (done.returncode, line))
@@ -131,7 +134,7 @@ def check_answer(done, out, expected, whole_lines=True, mute=False):
 
 def absolute(options):
     """Programs by their whole path: the runs have a directory of their own."""
-    for name in ("tape_record", "tape_find", "tape_info", "preload"):
+    for name in ("tape_record", "tape_find", "tape_info", "tape_compact", "preload"):
         if getattr(options, name, None):
             setattr(options, name, os.path.abspath(getattr(options, name)))
     return options

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-no_memory.py: tape-record, tape-find and tape-info with the n-th request for memory
+no_memory.py: tape-record, tape-find, tape-info and tape-compact with the n-th request for memory
 refused, once and from there on, for every n until a run needs fewer. No signal, what
 was acknowledged is found, an exit of 0 means that nothing is missing.
 """
@@ -84,11 +84,50 @@ class Runs:
             while one(n, ever):
                 n += self.options.step
 
-    def all(self):
+    def whole_tape(self, *more):
         self.whole = os.path.join(self.work, "whole.tape")
         subprocess.run([self.options.tape_record, self.whole, self.lines, "--label", "run",
-                        "--blob-dir", self.blobs], check=True, cwd=self.work)
+                        "--blob-dir", self.blobs, *more], check=True, cwd=self.work)
+
+    def answers(self, tape):
+        return (subprocess.run([self.options.tape_find, tape, "-o", "jsonl"],
+                               check=True, capture_output=True).stdout,
+                subprocess.run([self.options.tape_find, tape, "_has=b", "--last", "--cat=b"],
+                               check=True, capture_output=True).stdout)
+
+    def compact(self, n, ever, expected):
+        tape = os.path.join(self.work, "copy.tape")
+        shutil.rmtree(tape, ignore_errors=True)
+        shutil.copytree(self.whole, tape)
+        command = [self.options.tape_compact, tape, "-j1"]
+        done, fired = self.run(n, ever, command, os.path.join(self.work, "found"))
+        if done.returncode not in (0, 2, 3, 127):
+            raise acked.Failed("request %d: exit %d: %s" % (n, done.returncode, done.stderr.decode()))
+        if done.returncode != 0 and not done.stderr:
+            raise acked.Failed("request %d: exit %d without a word" % (n, done.returncode))
+        if self.answers(tape) != expected:
+            raise acked.Failed("request %d%s: other answers" % (n, "+" if ever else ""))
+        subprocess.run([*command, "-q"], check=True)
+        left = os.listdir(os.path.join(tape, "sessions"))
+        if self.answers(tape) != expected or left:
+            raise acked.Failed("request %d: the next run did not finish: %s" % (n, left))
+        return fired
+
+    def packed(self):
+        """tape-compact, then the readers of a tape that is compacted but for one session."""
+        self.whole_tape()
+        expected = self.answers(self.whole)
+        self.sweep(lambda n, ever: self.compact(n, ever, expected))
+        subprocess.run([self.options.tape_compact, self.whole, "-q"], check=True)
+        self.whole_tape("--name", "raw")
+        self.readings()
+
+    def all(self):
+        self.whole_tape()
         self.sweep(self.record)
+        self.readings()
+
+    def readings(self):
         self.reading(self.options.tape_find, self.whole, "i >= 0", "-o", "jsonl")
         self.reading(self.options.tape_find, self.whole, "_has=b", "--cat=b", lines=False)
         self.reading(self.options.tape_find, self.whole, "i >= 0", "--count", lines=False)
@@ -101,13 +140,17 @@ def main():
     parser.add_argument("--tape-record", required=True)
     parser.add_argument("--tape-find", required=True)
     parser.add_argument("--tape-info", required=True)
+    parser.add_argument("--tape-compact", help="compactions and compacted tapes")
     parser.add_argument("--preload", required=True)
     parser.add_argument("--lines", type=int, default=40)
     parser.add_argument("--step", type=int, default=1)
     options = acked.absolute(parser.parse_args())
     runs = Runs(options)
     try:
-        runs.all()
+        if options.tape_compact:
+            runs.packed()
+        else:
+            runs.all()
     except acked.Failed as failure:
         print("FAILED: %s (files are in %s)" % (failure, runs.work))
         return 1

@@ -145,6 +145,8 @@ def readings(sweep):
     for _ in range(2):
         if sweep.record(tape, ["-o", "/dev/null"]).returncode != 0:
             raise acked.Failed("the tape to be read cannot be recorded")
+        if sweep.options.tape_compact and not os.path.isdir(os.path.join(tape, "gen")):
+            subprocess.run([sweep.options.tape_compact, tape, "-q"], check=True)
     find, info = sweep.options.tape_find, sweep.options.tape_info
     return [Reading(sweep, tape, [find, "i >= 0", "-o", "jsonl"], True),
             Reading(sweep, tape, [find, "_has=b", "--first", "--cat=b"], False),
@@ -174,6 +176,7 @@ def main():
     parser.add_argument("--tape-find", required=True)
     parser.add_argument("--tape-info")
     parser.add_argument("--read", action="store_true", help="strike tape-find and tape-info")
+    parser.add_argument("--tape-compact", help="of a tape that is compacted but for one session")
     parser.add_argument("--lines", type=int, default=40)
     parser.add_argument("--sync", default="commit")
     parser.add_argument("--step", type=int, default=1, help="every step-th k")
