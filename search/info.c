@@ -17,6 +17,7 @@
 #include "search/seqmap.h"
 #include "search/snapshot.h"
 
+#define STALE_MAX 100u
 #define SIZES_BYTES (64u << 20)
 
 /* Everything that a tape_info points to. `info` first: it is what the caller has. */
@@ -177,11 +178,13 @@ want_form(void *user, struct source_form *form)
 
 /* ---- scopes ---- */
 
-static void
-count_blobs(struct build *b, struct source *source, const struct source_record *rec)
+static int
+count_blobs(struct build *b, struct source *source, const struct source_record *rec,
+	    struct tape_error *err)
 {
 	struct content content;
 	const struct form *form = &rec->form->form;
+	int r;
 
 	if (b->value_cap < form->var_count) {
 		free(b->values);
@@ -192,16 +195,15 @@ count_blobs(struct build *b, struct source *source, const struct source_record *
 		if (b->values == NULL || b->hints == NULL) {
 			b->value_cap = 0;
 			b->no_memory = true;
-			return;
+			return 0;
 		}
 	}
-	if (content_get(source, rec, &content, NULL) != 0 || content.lost ||
-	    !content_check(&content))
-		return;
+	r = content_get(source, rec, &content, err);
+	if (r != 0 || content.lost || !content_check(&content))
+		return r;
 	content_values(&content, form, b->values, b->hints);
 	for (uint32_t i = 0; i < form->var_count; i++) {
 		const struct tape_value *v = &b->values[i];
-		int r;
 
 		if (v->store != TAPE_AS_BLOB || v->data != NULL || v->size == 0)
 			continue;
@@ -212,6 +214,7 @@ count_blobs(struct build *b, struct source *source, const struct source_record *
 		b->info.blobs += r == 1;
 		b->info.blob_bytes += r == 1 ? v->size : 0;
 	}
+	return 0;
 }
 
 /* What a link did not repeat. */
@@ -263,9 +266,7 @@ count_scope(struct build *b, struct source *source, const struct source_record *
 	size = seqmap_entry(&b->sizes, rec->seq, 1);
 	if (size != NULL)
 		*size = (uint32_t)rec->body_len + 1;
-	if (t->has_blobs)
-		count_blobs(b, source, rec);
-	return 0;
+	return t->has_blobs ? count_blobs(b, source, rec, err) : 0;
 }
 
 /* ---- notes ---- */
@@ -629,18 +630,14 @@ finish(struct build *b)
 	b->info.notes = b->note_list;
 }
 
-int
-tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
+static int
+read_once(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
 {
 	struct snapshot *snapshot = NULL;
 	size_t count = 0;
 	struct build *b;
 	int r;
 
-	if (reader == NULL || out == NULL)
-		return error_set(
-			err, TAPE_ERR_MISUSE, NULL, 0,
-			"tape_info_read needs a reader and a place for the answer");
 	r = snapshot_take(reader, &snapshot, err);
 	if (r != 0)
 		return r;
@@ -669,6 +666,26 @@ tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_e
 	finish(b);
 	*out = &b->info;
 	return 0;
+}
+
+int
+tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
+{
+	struct tape_error why = { 0 };
+	unsigned tries = 0;
+	int r;
+
+	if (reader == NULL || out == NULL)
+		return error_set(
+			err, TAPE_ERR_MISUSE, NULL, 0,
+			"tape_info_read needs a reader and a place for the answer");
+	/* Files that a compactor replaced meanwhile: then the newer ones are counted. */
+	do
+		r = read_once(reader, out, &why);
+	while (r < 0 && snapshot_stale(r, &why) && ++tries < STALE_MAX);
+	if (r < 0 && err != NULL)
+		*err = why;
+	return r;
 }
 
 void
