@@ -202,7 +202,9 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 	if (r != 0)
 		return r == TAPE_ERR_DAMAGED && compaction_refused(c, s->id) ? 0 : r;
 	*complete = state != TAPE_LIVE || plan_assumed_dead(c, s->id);
-	while (*logs < s->dir.log_count && (*complete || sealed(c, s, *logs)))
+	/* If the last one of a session that is not over ends just now, the next run takes it. */
+	while (*logs < s->dir.log_count &&
+	       (*complete || (*logs + 1 < s->dir.log_count && sealed(c, s, *logs))))
 		++*logs;
 	if (!*complete) {
 		tape_session_text(s->id, text);
@@ -351,7 +353,7 @@ any_takeable(struct compaction *c, bool *any)
 			if (r != 0)
 				return r;
 			*any = state != TAPE_LIVE || plan_assumed_dead(c, s->id) ||
-			       sealed(c, s, 0);
+			       (s->dir.log_count > 1 && sealed(c, s, 0));
 		}
 	}
 	return 0;

@@ -152,40 +152,43 @@ static void
 sweep(uint32_t flags)
 {
 	static const int errors[] = { EIO, ENOMEM };
-	long n = 0, runs = 0;
+	long n = 0, runs = 0, step;
 
 	ask(&whole, queries);
 	ck_assert_int_eq(whole.status, 0);
 	ck_assert_uint_eq(whole.damage, 0);
+	/* Each call once; less often what follows the same way. */
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-		for (int ever = 0; ever < 2; ever++, runs += n)
-			for (n = 1; one(n, errors[i], ever, flags); n++)
+		for (int ever = 0; ever < 2; ever++, runs += n / step) {
+			step = 1 + 3 * ever + 2 * (long)i;
+			for (n = 1; one(n, errors[i], ever, flags); n += step)
 				;
-	ck_assert_int_gt(runs, 500);
+		}
+	ck_assert_int_gt(runs, 200);
 }
 
 START_TEST(a_first_compaction_survives_any_failing_call)
 {
-	record(0, 6);
-	record(2, 8);
+	record(0, 4);
+	record(2, 5);
 	sweep(0);
 }
 END_TEST
 
 START_TEST(a_later_compaction_survives_any_failing_call)
 {
-	record(0, 6);
+	record(0, 4);
 	ck_assert_int_eq(compact(0, NULL, NULL), 0);
-	record(2, 8);
+	record(2, 5);
 	sweep(0);
 }
 END_TEST
 
 START_TEST(a_merge_of_generations_survives_any_failing_call)
 {
-	record(0, 6);
+	record(0, 4);
 	ck_assert_int_eq(compact(0, NULL, NULL), 0);
-	record(2, 8);
+	record(2, 5);
 	ck_assert_int_eq(compact(0, NULL, NULL), 0);
 	sweep(TAPE_COMPACT_FULL);
 }
