@@ -17,6 +17,7 @@
 #define ITEMS_MAX 50000u
 /* Attempts on a tape that is compacted meanwhile. */
 #define TRIES 20
+#define FORGOTTEN (-1)
 #define CHUNK (1u << 20)
 #define TICK INT64_C(50000000)
 
@@ -206,6 +207,20 @@ check_fatal(int status, const struct tape_error *why)
 		(why->code == EMFILE || why->code == ENFILE || why->code == ENOMEM));
 }
 
+void
+check_forget_file(struct check *c, const char *file)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct check_item *item = &c->items[i];
+
+		if (item->file == NULL || strcmp(item->file, file) != 0)
+			continue;
+		c->result->damage -= item->kind == TAPE_FOUND_DAMAGE;
+		c->result->notes -= item->kind == TAPE_FOUND_NOTE;
+		item->kind = FORGOTTEN; /* others are known by their index */
+	}
+}
+
 /* What the readers tell. Their messages say what is lost and what to do. */
 static void
 on_report(void *user, const struct tape_report *report)
@@ -246,7 +261,8 @@ tell_items(struct check *c)
 			.line = item->line == NULL ? "" : item->line,
 		};
 
-		c->options.on_finding(c->options.user, &f);
+		if (item->kind != FORGOTTEN)
+			c->options.on_finding(c->options.user, &f);
 	}
 }
 

@@ -72,6 +72,8 @@ size_t check_found(struct check *c, int kind, int remedy, const char *file,
 /* The same for what a parser says; file and offset are in *why where it knows them. */
 void check_error(struct check *c, int remedy, const char *file,
 		 const struct tape_error *why, const char *lost);
+/* Takes back what was found in a file. */
+void check_forget_file(struct check *c, const char *file);
 /* Is that error one of the machine, or a file that vanished, rather than of the tape? */
 bool check_fatal(int status, const struct tape_error *why);
 /* Adds to what is done; TAPE_ERR_STOPPED. */
@@ -115,6 +117,13 @@ int check_generations(struct check *c);
 /* Opens a blob pack by its path. The caller closes pack, then fd, also after an error. */
 int check_generations_blobs(struct check *c, const char *path, int *fd,
 			    struct blobpack **out, struct tape_error *err);
+
+/* ---- check_index.c ---- */
+#define CHECK_INDEX_LOST "nothing: answers are the same, only slower"
+/* Compares the index of a generation with its packs. */
+int check_index(struct check *c, size_t index);
+/* Makes it again, and forgets what was found about the one before. TAPE_ERR_BUSY. */
+int check_index_rebuild(struct check *c, size_t index);
 
 /* ---- check_places.c ---- */
 /* What nobody reads: temporary files, generations that are not listed. */

@@ -31,13 +31,17 @@ is_index(const char *name)
 	return strcmp(name, INDEX_PACK) == 0 || strcmp(name, INDEX_DIRECTORY_FILE) == 0;
 }
 
+static bool
+rebuilds(const struct check *c)
+{
+	return (c->options.flags & TAPE_CHECK_REBUILD_INDEX) != 0;
+}
+
 static int
 remedy_of(const char *name)
 {
 	return is_index(name) ? TAPE_REMEDY_REBUILD_INDEX : TAPE_REMEDY_RESTORE;
 }
-
-static const char index_lost[] = "nothing: answers are the same, only slower";
 
 /* ---- what a section is ---- */
 
@@ -126,8 +130,8 @@ section_bad(struct pack *p, const struct pack_section *s, const struct tape_erro
 		(void)snprintf(what, sizeof what, "section %u of the index", s->number);
 	(void)check_found(p->c, TAPE_FOUND_DAMAGE, remedy_of(p->file->name), p->path,
 			  s->offset, s->stored + PACK_SECTION_HEADER,
-			  is_index(p->file->name) ? index_lost : lost, "%s: %.300s", what,
-			  why->message);
+			  is_index(p->file->name) ? CHECK_INDEX_LOST : lost, "%s: %.300s",
+			  what, why->message);
 }
 
 /* Whatever has not been named is: every section is read, from the first on. */
@@ -162,7 +166,7 @@ walk_sections(struct pack *p, const struct block_source *source)
 	if (r < 0) {
 		p->found++;
 		check_error(p->c, remedy_of(p->file->name), p->path, &why,
-			    is_index(p->file->name) ? index_lost : NULL);
+			    is_index(p->file->name) ? CHECK_INDEX_LOST : NULL);
 	}
 	return 0;
 }
@@ -270,7 +274,7 @@ missing(struct pack *p, int r)
 
 	p->found++;
 	(void)check_found(p->c, TAPE_FOUND_DAMAGE, remedy_of(p->file->name), p->path, 0,
-			  0, index ? index_lost : NULL, "the file %s%s",
+			  0, index ? CHECK_INDEX_LOST : NULL, "the file %s%s",
 			  r == -ENOENT ? "is missing" : "cannot be opened: ",
 			  r == -ENOENT ? "" : os_strerror(r, cause, sizeof cause));
 }
@@ -291,7 +295,7 @@ differs(struct pack *p, uint64_t size)
 	if (r == 0 && p->found == 0)
 		(void)check_found(p->c, TAPE_FOUND_DAMAGE, remedy_of(p->file->name),
 				  p->path, 0, size,
-				  is_index(p->file->name) ? index_lost : NULL,
+				  is_index(p->file->name) ? CHECK_INDEX_LOST : NULL,
 				  "the file's bytes are not those that MANIFEST names");
 	p->found += p->found == 0;
 	return r;
@@ -333,7 +337,7 @@ one_file(struct pack *p)
 	if (st.size != f->size) {
 		p->found++;
 		(void)check_found(p->c, TAPE_FOUND_DAMAGE, remedy_of(f->name), p->path, 0,
-				  0, is_index(f->name) ? index_lost : NULL,
+				  0, is_index(f->name) ? CHECK_INDEX_LOST : NULL,
 				  "the file has %llu bytes where MANIFEST says %llu",
 				  (unsigned long long)st.size,
 				  (unsigned long long)f->size);
@@ -342,7 +346,8 @@ one_file(struct pack *p)
 	if (r != 0)
 		return r;
 	/* The directory of the index has no checksums of its own. */
-	if (p->c->full || strcmp(f->name, INDEX_DIRECTORY_FILE) == 0)
+	if (p->c->full || strcmp(f->name, INDEX_DIRECTORY_FILE) == 0 ||
+	    (rebuilds(p->c) && is_index(f->name)))
 		return whole_file(p);
 	return check_progress(p->c, st.size);
 }
@@ -401,8 +406,10 @@ strangers(struct check *c, const struct generation *g)
 }
 
 static int
-one_generation(struct check *c, struct generation *g)
+one_generation(struct check *c, size_t index)
 {
+	struct generation *g = &c->snapshot->generations->items[index];
+	uint64_t scopes = 0, indexes = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < g->manifest.file_count && r == 0; i++) {
@@ -413,19 +420,23 @@ one_generation(struct check *c, struct generation *g)
 
 		(void)snprintf(path, sizeof path, "%s/%s", g->path, p.file->name);
 		r = one_file(&p);
+		*(is_index(p.file->name) ? &indexes : &scopes) += p.found;
 	}
 	if (r == 0 && g->scopes_ready)
 		r = block_headers(c, g);
+	if (r == 0 && indexes != 0 && rebuilds(c) && g->scopes_ready)
+		r = check_index_rebuild(c, index);
+	else if (r == 0 && indexes == 0 && scopes == 0 && c->full)
+		r = check_index(c, index);
 	return r == 0 && g->manifest.file_count != 0 ? strangers(c, g) : r;
 }
 
 int
 check_generations(struct check *c)
 {
-	struct generations *g = c->snapshot->generations;
 	int r = 0;
 
-	for (size_t i = 0; i < g->count && r == 0; i++)
-		r = one_generation(c, &g->items[i]);
+	for (size_t i = 0; i < c->snapshot->generations->count && r == 0; i++)
+		r = one_generation(c, i);
 	return r;
 }

@@ -77,6 +77,26 @@ damage: live/1: the file is damaged or cut off (its check line does not fit); re
 g.tape: 0 sessions: 1 damaged place
 2 notes (-v shows them)
 
+# An index that is lost or damaged is made anew, the same byte for byte; nothing else needs it.
+$ cp -r t.tape i.tape; for g in i.tape/gen/1-*; do rm $g/index.mdb; echo x >>$g/index.pack; done
+$ tape-check i.tape | sed 's/1-[0-9a-f]\{8\}/1-HASH/g; s/[0-9]\+ bytes/N bytes/; s/says [0-9]*/says N/'
+damage: gen/1-HASH/index.mdb: the file is missing
+  lost: nothing: answers are the same, only slower
+  next: tape-check --rebuild-index i.tape
+damage: gen/1-HASH/index.pack: the file has N bytes where MANIFEST says N
+  lost: nothing: answers are the same, only slower
+  next: tape-check --rebuild-index i.tape
+i.tape: 1 session, 1 generation: 2 damaged places
+$ tape-check i.tape --rebuild-index | sed 's/1-[0-9a-f]\{8\}/1-HASH/g'
+rebuilt: gen/1-HASH: its index was made anew from its packs
+i.tape: 1 session, 1 generation: no damage
+what holds the tape together was checked; --full reads every byte
+$ diff -r i.tape/gen t.tape/gen && tape-check --full i.tape
+i.tape: 1 session, 1 generation, 303 scopes, 10 blobs: no damage
+$ tape-check i.tape --rebuild-index
+i.tape: 1 session, 1 generation: no damage
+what holds the tape together was checked; --full reads every byte
+
 # The file TAPE.
 $ cp -r t.tape h.tape; rm h.tape/TAPE; tape-check h.tape | sed 's/[0-9a-f]\{32\}/TAPEID/'
 damage: TAPE: the file does not say that this is a tape, but what lies here is of one
