@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Compacting in process: what may go when, and that a failing call, whichever,
- * changes no answer and keeps no later run from finishing.
- */
+/* What a compactor may remove and when, and what it must leave alone. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -102,101 +99,6 @@ live_list(void)
 	close(fd);
 	return live;
 }
-
-/* ---- calls that fail ---- */
-
-static struct {
-	long n, seen;
-	bool for_ever, fired;
-	int error;
-} fault;
-
-static int
-strike(void *user, enum os_call call, const char *path, size_t *limit)
-{
-	(void)user;
-	(void)call;
-	(void)path;
-	(void)limit;
-	fault.seen++;
-	if (fault.for_ever ? fault.seen < fault.n : fault.seen != fault.n)
-		return 0;
-	fault.fired = true;
-	return fault.error;
-}
-
-static void
-make_template(int state)
-{
-	record(0, 20);
-	if (state >= 1) {
-		compact(0);
-		record(20, 20);
-	}
-	if (state >= 2)
-		compact(0);
-	ck_assert_int_eq(rename("run.tape", "template"), 0);
-}
-
-static void
-fresh_tape(void)
-{
-	ck_assert_int_eq(system("rm -rf run.tape && cp -a template run.tape"), 0);
-}
-
-/* 0: nothing is compacted; 1: there is a generation and something new; 2: two are merged. */
-static void
-fail_each_call(int state, int error, bool for_ever)
-{
-	int64_t count = state == 0 ? 20 : 40;
-	uint32_t flags = state == 2 ? TAPE_COMPACT_FULL : 0;
-	long n = 0;
-
-	make_template(state);
-	do {
-		struct tape_error err = { 0 };
-		char when[120];
-		int r;
-
-		fresh_tape();
-		n += for_ever ? 4 : 1;
-		fault.n = n;
-		fault.seen = 0;
-		fault.error = error;
-		fault.for_ever = for_ever;
-		fault.fired = false;
-		os_fault_set(strike, NULL);
-		r = compact_with(flags, 0, NULL, NULL, &err);
-		os_fault_set(NULL, NULL);
-		snprintf(when, sizeof when, "state %d, error %d at call %ld%s: %d %.60s",
-			 state, error, n, for_ever ? " and on" : "", r, err.message);
-		check_answers(count, when);
-		ck_assert_msg(r == 0 || err.message[0] != '\0', "%s", when);
-		compact(flags);
-		check_answers(count, when);
-		if (getenv("TEST_SHOW_FILES") != NULL)
-			ck_assert_int_eq(system("find run.tape | sort"), 0);
-		/* A manifest that could not be read stays where it is. */
-		ck_assert_msg(recording_files("sessions") <= (error == EIO) &&
-				      entries("live") == 1 &&
-				      entries("gen") == (state == 1 ? 2 : 1) &&
-				      recording_files("blobs") == 0,
-			      "%s: something is left over", when);
-	} while (fault.fired);
-	ck_assert_int_gt(n, 50);
-}
-
-START_TEST(a_call_that_fails_changes_no_answer)
-{
-	fail_each_call(_i, EIO, false);
-}
-END_TEST
-
-START_TEST(calls_that_fail_from_some_moment_on_change_no_answer)
-{
-	fail_each_call(_i, ENOSPC, true);
-}
-END_TEST
 
 /* ---- what stays and what goes ---- */
 
@@ -547,9 +449,6 @@ main(void)
 
 	tcase_set_timeout(tc, 240);
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
-	tcase_add_loop_test(tc, a_call_that_fails_changes_no_answer, 0, 3);
-	tcase_add_loop_test(tc, calls_that_fail_from_some_moment_on_change_no_answer, 0,
-			    3);
 	tcase_add_test(tc,
 		       a_generation_that_was_linked_stays_when_the_disk_refuses_the_list);
 	tcase_add_test(tc, a_damaged_live_list_stops_the_compactor);
