@@ -21,6 +21,7 @@ struct tools {
 static const struct {
 	const char *name, *what;
 } known[] = {
+	{ "compact", "make a recorded tape small and fast to search" },
 	{ "find", "print the scopes that match a query" },
 	{ "info", "what is on a tape" },
 	{ "record", "record lines of JSON or CSV" },

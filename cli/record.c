@@ -209,6 +209,11 @@ record_lines(struct record *record)
 			break;
 	}
 	(void)commit(record);
+	if (r == 1 && record->failed)
+		cli_error(&record->cli,
+			  "stopped after line %llu of %s; what follows was not read",
+			  (unsigned long long)record->lines.number,
+			  strcmp(record->file, "-") == 0 ? "stdin" : record->file);
 	if (r == -EINTR)
 		r = 0;
 	if (r < 0 && r != -EFBIG)

@@ -3,6 +3,8 @@
 #ifndef TAPE_CLI_RECORD_H
 #define TAPE_CLI_RECORD_H
 
+#include <stdatomic.h>
+
 #include "cli/cli.h"
 #include "cli/lines.h"
 #include "cli/record_in.h"
@@ -26,8 +28,8 @@ struct record {
 	uint64_t rows, skipped, staged; /* staged: since the last commit */
 	uint64_t acked;			/* seq */
 	bool said_rounded;
-	bool failed;	   /* the recorder reported an error */
-	char trouble[512]; /* the last one while the tape was opened */
+	atomic_bool failed; /* the recorder reported an error, on any thread */
+	char trouble[512];  /* the last one while the tape was opened */
 };
 
 /*

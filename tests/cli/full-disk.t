@@ -7,6 +7,7 @@ $ cat >full.sh <<'END'
 > tape-record small/t.tape --ack in.jsonl >acks 2>messages
 > echo "exit $?"
 > grep -c 'cannot write to session .*: No space left on device' messages
+> grep -c 'stopped after line [0-9]* of in.jsonl; what follows was not read' messages
 > test "$(wc -l <acks)" -gt 1000 && echo many were acknowledged
 > test "$(tape-find small/t.tape --count)" -eq "$(wc -l <acks)" && echo and all are there
 > mount -o remount,size=64m small
@@ -15,6 +16,7 @@ $ cat >full.sh <<'END'
 > END
 $ unshare -m sh full.sh
 exit 2
+1
 1
 many were acknowledged
 and all are there
