@@ -47,6 +47,7 @@ deps-build deps-test deps-bench: deps-%:
 
 install: build ## into PREFIX (/usr/local), below DESTDIR if that is set
 	@meson install --no-rebuild -C $(RELEASE)
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 fmt: deps-test ## lay out all C files as .clang-format says
 	@git ls-files '*.[ch]' | xargs clang-format -i
