@@ -25,11 +25,12 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 common=(-Dwerror=true -Dtests=enabled -Dbench=false)
 sanitized=("${common[@]}" -Db_lundef=false -Dbuildtype=debugoptimized)
 
-# run_suite NAME COMPILER "MESON TEST OPTIONS" SETUP-OPTIONS...
+# run_suite NAME COMPILER PATIENCE "MESON TEST OPTIONS" SETUP-OPTIONS...
+# PATIENCE multiplies all time limits: those of Meson, and those of Check within a test.
 run_suite()
 {
-	local name=$1 compiler=$2 options=$3 dir=build/$1 start=$SECONDS
-	shift 3
+	local name=$1 compiler=$2 patience=$3 options=$4 dir=build/$1 start=$SECONDS
+	shift 4
 	echo "== $name"
 	# Built first: a test must not wait for the compiler, nor hide its words.
 	if ! { CC=$compiler scripts/setup.sh "$dir" "$@" &&
@@ -42,8 +43,8 @@ run_suite()
 	rm -f "$dir"/meson-logs/testlog.json
 	# Its exit code says less than its log: read below.
 	# shellcheck disable=SC2086
-	meson test --no-rebuild -C "$dir" --num-processes "$jobs" --print-errorlogs $options \
-		>"$dir.test.log" 2>&1 || true
+	CK_TIMEOUT_MULTIPLIER=$patience meson test --no-rebuild -C "$dir" --num-processes "$jobs" \
+		--print-errorlogs --timeout-multiplier "$patience" $options >"$dir.test.log" 2>&1 || true
 	scripts/count-tests.py "$name" "$dir" >>"$results/counts"
 	echo "   $((SECONDS - start)) s"
 }
@@ -72,11 +73,11 @@ run_checks()
 
 for configuration in "${configurations[@]}"; do
 	case $configuration in
-	gcc) run_suite gcc gcc "--timeout-multiplier 3" "${common[@]}" ;;
-	clang) run_suite clang clang "--timeout-multiplier 3" "${common[@]}" ;;
-	asan) run_suite asan clang "--no-suite nosan --timeout-multiplier 6" "${sanitized[@]}" \
+	gcc) run_suite gcc gcc 3 "" "${common[@]}" ;;
+	clang) run_suite clang clang 3 "" "${common[@]}" ;;
+	asan) run_suite asan clang 6 "--no-suite nosan" "${sanitized[@]}" \
 		-Db_sanitize=address,undefined ;;
-	tsan) run_suite tsan clang "--suite threads --timeout-multiplier 6" "${sanitized[@]}" \
+	tsan) run_suite tsan clang 6 "--suite threads" "${sanitized[@]}" \
 		-Db_sanitize=thread ;;
 	checks) run_checks ;;
 	*)
