@@ -292,14 +292,19 @@ add_content(struct packing *p, struct block_row *row, uint32_t form,
 {
 	struct tape_hash hash =
 		body_hash(content->form, content->body, content->canonical_len);
+	static const uint8_t none[1];
 	uint64_t ref = blocks_contents(p->blocks);
+	const uint8_t *body = content->body;
 	bool fresh = false;
 	int r = dedup_find(&p->dedup, &hash, &ref, &fresh, p->c->err);
 
 	if (r != 0)
 		return r;
 	row->content = ref;
-	return blocks_add(p->blocks, row, form, fresh ? content->body : NULL,
+	/* A content of no variables has no body, and is a content still. */
+	if (fresh && body == NULL)
+		body = none;
+	return blocks_add(p->blocks, row, form, fresh ? body : NULL,
 			  content->canonical_len, p->c->err);
 }
 
@@ -363,10 +368,10 @@ add_link(struct packing *p, const struct source_record *rec, struct block_row *r
 {
 	struct source_record target;
 	struct content content;
-	int r;
+	int r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
+	bool subset = r == 1 && target.kind == SOURCE_PROJECTION;
 
 	/* What it repeats may be in a generation that is not touched. */
-	r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
 	if (r == 1 && target.kind != SOURCE_LINK) {
 		r = stays(p, &target, &row->content);
 		if (r == 1)
@@ -375,8 +380,8 @@ add_link(struct packing *p, const struct source_record *rec, struct block_row *r
 	if (r < 0)
 		return r;
 	/* A projection's variables are those of a scope with more. */
-	if (r == 1 && target.kind == SOURCE_PROJECTION)
-		return add_subset(p, rec, row, target.target);
+	if (subset)
+		return add_subset(p, rec, row, source_target(&target));
 	r = content_get_canonical(p->source, rec, &content, p->c->err);
 	if (r == 0 && (!content_check(&content) || content.lost))
 		return add_lost(p, row);

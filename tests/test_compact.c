@@ -13,6 +13,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "tape/compact.h"
+#include "tape/search.h"
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
 
@@ -441,6 +442,51 @@ START_TEST(what_a_killed_recorder_left_in_the_temporary_directory_goes)
 }
 END_TEST
 
+/* ---- contents ---- */
+
+/* The content hashes of all scopes, in tape order. */
+static size_t
+content_hashes(struct tape_hash *to, size_t cap)
+{
+	struct tape_reader *reader = NULL;
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *scope;
+	size_t n = 0;
+
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, NULL), 0);
+	ck_assert_int_eq(tape_query_compile("", &query, NULL), 0);
+	ck_assert_int_eq(tape_find(reader, query, NULL, &cursor, NULL), 0);
+	while (n < cap && tape_cursor_next(cursor, &scope, NULL) == 1)
+		to[n++] = tape_scope_hash(scope);
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+	return n;
+}
+
+/* Its content has no bytes, and when it comes first no memory is there for them either. */
+START_TEST(a_scope_without_variables_keeps_its_content)
+{
+	struct tape_hash raw[24], now[24];
+
+	for (int session = 0; session < 2; session++) {
+		struct tape *t = recording_open("sync=none");
+
+		ck_assert_int_eq(tape_build_end(tape_build_begin(t, "bare")), 0);
+		for (int64_t i = 0; i < 5; i++)
+			ck_assert_int_eq(recording_put(t, i + session), 0);
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+	ck_assert_uint_eq(content_hashes(raw, 24), 12);
+	for (int time = 0; time < 2; time++) {
+		compact(time == 0 ? 0 : TAPE_COMPACT_FULL);
+		ck_assert_uint_eq(content_hashes(now, 24), 12);
+		ck_assert_mem_eq(now, raw, 12 * sizeof *raw);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -467,6 +513,7 @@ main(void)
 	tcase_add_test(tc, a_blob_that_only_a_raw_session_refers_to_stays);
 	tcase_add_test(tc, nothing_is_reclaimed_while_something_is_damaged);
 	tcase_add_test(tc, what_a_killed_recorder_left_in_the_temporary_directory_goes);
+	tcase_add_test(tc, a_scope_without_variables_keeps_its_content);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
