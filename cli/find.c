@@ -263,6 +263,11 @@ find_scopes(struct find *find, int argc, char **argv)
 	find->tape = where_tape(&find->cli, &argc, &argv, false);
 	if (!find->tape)
 		return CLI_NO_TAPE;
+	if (find->bookmarks && argc > 0)
+		return cli_misuse(&find->cli, "--bookmarks takes no query, not '%s'",
+				  argv[0]);
+	if (find->bookmarks && find->show.format > SHOW_JSONL)
+		return cli_misuse(&find->cli, "--bookmarks prints lines or jsonl");
 	find->text = join_words(argc, argv);
 	terms_read(find->text, &find->show.terms);
 	if (tape_query_compile(find->text, &find->query, &err) < 0) {
@@ -273,6 +278,8 @@ find_scopes(struct find *find, int argc, char **argv)
 	}
 	if (tape_reader_open(find->tape, &options, &find->reader, &err) < 0)
 		return cli_fail(&find->cli, find->tape, &err);
+	if (find->bookmarks)
+		return find_marks(find);
 	if (find_redirected(find))
 		return CLI_FAILED;
 	status = find->count ? count_scopes(find) : print_scopes(find);
@@ -280,8 +287,10 @@ find_scopes(struct find *find, int argc, char **argv)
 		return status;
 	if (find->found)
 		return CLI_OK;
-	if (find->cli.tty_err && !find->cli.quiet)
+	if (find->cli.tty_err && !find->cli.quiet) {
+		find_near_marks(find);
 		find_nearest(find);
+	}
 	return CLI_NOTHING;
 }
 
@@ -290,7 +299,8 @@ static const char details[] =
 	"variable, LO..HI is a range, A,B is a choice, N+-TOL a tolerance, /REGEX/ a\n"
 	"label by pattern, _name a record field (_pos _time _session _host ...), and\n"
 	"'not', 'or' and parentheses combine them. tape-query(7) has all of it.\n"
-	"Without words every scope matches.\n"
+	"Without words every scope matches. @NAME is a bookmark, @A..@B what is between\n"
+	"two of them.\n"
 	"\n"
 	"TAPE is a directory. Where it is not the first operand it is $TAPE_DIR, or\n"
 	"the nearest directory above the current one that is a tape.\n";
@@ -335,6 +345,8 @@ main(int argc, char **argv)
 			 "on stderr: what was read, what was left out and why"),
 		CLI_FLAG(0, "all", &find.all,
 			 "scopes of the library itself too (_bookmark ...)"),
+		CLI_FLAG(0, "bookmarks", &find.bookmarks,
+			 "list the bookmarks instead (-o line or jsonl)"),
 		CLI_FLAG(0, "reverse", &find.reverse, "from the end of the tape"),
 		CLI_FLAG('0', "null", &find.null,
 			 "end each answer with NUL, not newline"),

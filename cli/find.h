@@ -16,7 +16,8 @@ struct find {
 	const char *format, *keys_text, *cat;
 	uint64_t limit;
 	uint64_t jobs; /* 0 = as many as there are processors */
-	bool count, first, last, all, reverse, null, utc, force, explain;
+	bool count, first, last, all, reverse, null, utc, force, explain,
+		bookmarks;
 	uint64_t found;
 	int64_t began; /* on the monotonic clock */
 };
@@ -25,6 +26,10 @@ struct find {
 void find_explain(const struct find *find);
 /* --cat: the bytes of one variable to stdout. 0, or CLI_FAILED after a message. */
 int find_cat(struct find *find, const struct tape_scope *scope);
+/* --bookmarks: lists them. An exit code. */
+int find_marks(struct find *find);
+/* Nothing was found: names bookmarks near those of the query that do not exist. */
+void find_near_marks(struct find *find);
 /* Two lines: the query with a caret, and what was expected. */
 void find_syntax(struct find *find, const struct tape_error *err);
 /* Nothing was found: names the nearest label or variable. */

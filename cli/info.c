@@ -41,7 +41,8 @@ show_tape(struct info *info, int argc, char **argv)
 		return cli_misuse(&info->cli, "one tape at a time, not '%s' too",
 				  argv[0]);
 	if (tape_reader_open(info->tape, &options, &reader, &err) < 0 ||
-	    tape_info_read(reader, &data, &err) < 0) {
+	    tape_info_read(reader, &data, &err) < 0 ||
+	    (data->bookmarks && tape_marks_read(reader, &info->marks, &err) < 0)) {
 		status = cli_fail(&info->cli, info->tape, &err);
 	} else if (!info->cli.quiet) {
 		if (info->json)
@@ -49,6 +50,7 @@ show_tape(struct info *info, int argc, char **argv)
 		else
 			info_text(info, data);
 	}
+	tape_marks_free(info->marks);
 	tape_info_free(data);
 	tape_reader_close(reader);
 	return status;

@@ -10,9 +10,10 @@ struct info {
 	struct cli cli;
 	const char *tape;
 	bool json, utc;
+	struct tape_marks *marks;
 };
 
-/* One object a line: kind tape, session, label, variable, note. */
+/* One object a line: kind tape, session, label, variable, bookmark, note. */
 void info_json(struct info *info, const struct tape_info *data);
 void info_text(struct info *info, const struct tape_info *data);
 const char *info_state(int state);

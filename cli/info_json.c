@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/json.h"
+#include "cli/marks.h"
 
 /* ,"key": */
 static void
@@ -155,6 +156,10 @@ info_json(struct info *info, const struct tape_info *data)
 		text(out, "unit", var->unit);
 		number(out, "scopes", var->scopes);
 		out_str(out, "}\n");
+	}
+	for (size_t i = 0; info->marks && i < info->marks->count; i++) {
+		marks_json(out, &info->marks->items[i], true);
+		out_char(out, '\n');
 	}
 	for (size_t i = 0; i < data->note_count; i++) {
 		const struct tape_note_info *note = &data->notes[i];

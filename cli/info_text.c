@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/marks.h"
 #include "cli/show.h"
 
 #define ROWS_SHOWN ((size_t)40) /* of each list, without -v */
@@ -282,6 +283,30 @@ variables(struct info *info, const struct tape_info *data)
 }
 
 static void
+bookmarks(struct info *info)
+{
+	struct out *out = &info->cli.out;
+	size_t count = info->marks ? info->marks->count : 0, n = rows_shown(info, count);
+	char pos[TAPE_POS_TEXT];
+
+	if (n)
+		heading(info, "bookmarks");
+	for (size_t i = 0; i < n; i++) {
+		const struct tape_mark *mark = &info->marks->items[i];
+
+		tape_pos_text(&mark->pos, pos);
+		out_printf(out, "  %s  ", pos);
+		marks_name(out, mark);
+		if (*mark->path) {
+			out_str(out, "  ");
+			plain(out, mark->path);
+		}
+		out_char(out, '\n');
+	}
+	left_out(info, count);
+}
+
+static void
 notes(struct info *info, const struct tape_info *data)
 {
 	struct out *out = &info->cli.out;
@@ -318,5 +343,6 @@ info_text(struct info *info, const struct tape_info *data)
 	left_out(info, data->session_count);
 	labels(info, data);
 	variables(info, data);
+	bookmarks(info);
 	notes(info, data);
 }

@@ -104,7 +104,8 @@ take_word(struct terms *terms, const char *word, size_t len)
 	size_t op = op_at(word, len);
 
 	terms->last_bare = false;
-	if (joins_terms(word, len) || strchr("/@{", word[0]))
+	if (joins_terms(word, len) || strchr("/@{", word[0]) ||
+	    (len > 2 && memcmp(word, "..@", 3) == 0))
 		return;
 	if (op < len && len > 6 && memcmp(word, "_blob=", 6) == 0) {
 		free(terms->blob);

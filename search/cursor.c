@@ -26,6 +26,7 @@ struct tape_cursor {
 	unsigned stale;	       /* how often files were gone since something was given */
 	struct source *source; /* NULL: none is open */
 	struct plan_session session;
+	struct marks *marks; /* as of tape_find; NULL: the query asks for none */
 	struct eval eval;
 	struct packed_filter *filter;
 	bool no_memory; /* for a plan, in a callback */
@@ -75,6 +76,13 @@ system_labels(const struct form *form)
 	return found;
 }
 
+/* Of bookmarks, those that the query names are shown: showable() knows which. */
+static uint8_t
+hidden_later(const struct tape_cursor *c)
+{
+	return c->query->points != NULL ? SYSTEM_BOOKMARK : 0;
+}
+
 static bool
 want_form(void *user, struct source_form *form)
 {
@@ -82,7 +90,7 @@ want_form(void *user, struct source_form *form)
 	struct plan *plan;
 
 	if ((c->options.flags & TAPE_FIND_ALL) == 0 &&
-	    (system_labels(&form->form) & ~c->query->named) != 0)
+	    (system_labels(&form->form) & ~c->query->named & ~hidden_later(c)) != 0)
 		return false;
 	plan = plan_form(&c->session, &form->form);
 	if (plan == NULL) {
@@ -172,14 +180,23 @@ next_session(struct tape_cursor *c, struct tape_error *err)
 
 /* ---- matching ---- */
 
+static bool
+is_bookmark(const struct tape_cursor *c)
+{
+	return c->rec.kind == SOURCE_BOOKMARK ||
+	       (hidden_later(c) & system_labels(&c->rec.form->form)) != 0;
+}
+
 /* A scope whose body does not decode is never shown; a link's content is looked at when it is. */
 static bool
 showable(struct tape_cursor *c)
 {
 	struct eval *e = &c->eval;
 
-	if (c->rec.kind == SOURCE_BOOKMARK && (c->options.flags & TAPE_FIND_ALL) == 0 &&
-	    (c->query->named & SYSTEM_BOOKMARK) == 0)
+	if ((c->options.flags & TAPE_FIND_ALL) == 0 &&
+	    (c->query->named & SYSTEM_BOOKMARK) == 0 && is_bookmark(c) &&
+	    (c->marks == NULL ||
+	     !marks_hold(&c->marks->shown, c->session.id, c->rec.seq)))
 		return false;
 	if (c->rec.kind == SOURCE_LINK || c->rec.kind == SOURCE_PROJECTION ||
 	    c->rec.body == NULL)
@@ -311,6 +328,9 @@ tape_find(struct tape_reader *reader, const struct tape_query *query,
 	if (c->filter == NULL)
 		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
 	if (r == 0)
+		r = marks_resolve(reader, query, &c->marks, err);
+	c->session.marks = c->marks;
+	if (r == 0)
 		r = take_snapshot(c, err);
 	if (r != 0) {
 		tape_cursor_close(c);
@@ -358,6 +378,7 @@ tape_cursor_close(struct tape_cursor *c)
 	eval_release(&c->eval);
 	packed_filter_free(c->filter);
 	free(c->session.answers);
+	marks_free(c->marks);
 	snapshot_free(c->snapshot);
 	free(c);
 }

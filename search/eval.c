@@ -309,6 +309,10 @@ leaf(struct eval *e, const struct query_node *node)
 		return plan_session_pos(e->session, node, e->rec->seq);
 	case QUERY_LINK:
 		return test_link(e, node);
+	case QUERY_AT:
+	case QUERY_MARK:
+		return marks_hold(&e->session->marks->sets[node->mark], e->session->id,
+				  e->rec->seq);
 	case QUERY_HAS:
 		return test_has(e, node);
 	case QUERY_HASH:

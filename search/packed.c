@@ -145,7 +145,7 @@ packed_begin(struct source *source, const struct source_iter *iter,
 	p->iter = *iter;
 	p->in_block = false;
 	packed_blocks(p, iter->lo, iter->hi, &first, &end);
-	p->walking = first < end;
+	p->walking = first < end && (!iter->bookmarks || p->entry->bookmarks != 0);
 	if (p->entry->rows != 0) {
 		uint32_t most_first, most_end;
 

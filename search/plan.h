@@ -6,6 +6,7 @@
 #ifndef TAPE_SEARCH_PLAN_H
 #define TAPE_SEARCH_PLAN_H
 
+#include "search/marks.h"
 #include "search/query.h"
 #include "search/source.h"
 
@@ -17,6 +18,7 @@ struct plan_session {
 	char text[TAPE_SESSION_TEXT];
 	size_t from_last;		  /* 0 = the last session of the tape */
 	const struct source_facts *facts; /* NULL: only the id is known yet */
+	const struct marks *marks;	  /* NULL: the query asks for no bookmarks */
 	uint8_t *answers;		  /* by node id: enum plan_answer */
 };
 

@@ -192,6 +192,10 @@ bounds(const struct plan_session *s, const struct query_node *node, uint64_t *lo
 		*hi = 0;
 		return;
 	}
+	if (node->kind == QUERY_AT || node->kind == QUERY_MARK) {
+		(void)marks_bounds(&s->marks->sets[node->mark], s->id, lo, hi);
+		return;
+	}
 	if (node->kind == QUERY_SEQ || node->kind == QUERY_POS) {
 		leaf_bounds(s, node, lo, hi);
 		return;
@@ -232,6 +236,20 @@ test_pos(const struct plan_session *s, const struct query_node *node)
 	return lo > hi ? PLAN_NO : PLAN_MAYBE;
 }
 
+static uint8_t
+test_marks(const struct plan_session *s, const struct query_node *node)
+{
+	uint64_t lo, hi;
+	size_t count;
+
+	if (s->marks == NULL)
+		return PLAN_NO;
+	count = marks_bounds(&s->marks->sets[node->mark], s->id, &lo, &hi);
+	if (count == 0)
+		return PLAN_NO;
+	return count == 1 && lo == 1 && hi == INT64_MAX ? PLAN_YES : PLAN_MAYBE;
+}
+
 /* With the id alone: no when no atom can name this session. */
 static uint8_t
 test_pos_id(const struct plan_session *s, const struct query_node *node)
@@ -258,6 +276,9 @@ leaf_answer(const struct plan_session *s, const struct query_node *node)
 		return any == PLAN_MAYBE || node->op == QUERY_EQ ? any : !any;
 	case QUERY_POS:
 		return s->facts == NULL ? test_pos_id(s, node) : test_pos(s, node);
+	case QUERY_AT:
+	case QUERY_MARK:
+		return test_marks(s, node);
 	case QUERY_RUN:
 		return s->facts == NULL ? PLAN_MAYBE : test_text(node, run_name(s));
 	case QUERY_HOST:

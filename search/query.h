@@ -43,6 +43,8 @@ enum query_kind {
 	QUERY_SEQ,
 	QUERY_POS,
 	QUERY_LINK,
+	QUERY_AT,   /* @name and the like */
+	QUERY_MARK, /* _mark */
 	/* answered by content */
 	QUERY_HASH,
 	QUERY_BLOB,
@@ -112,7 +114,8 @@ struct query_atom {
 	const char *text, *hi_text;
 	size_t len, hi_len;
 	int64_t tlo, thi; /* QUERY_TIME */
-	uint64_t seq;	  /* QUERY_POS, QUERY_LINK: after the colon */
+	uint64_t
+		seq; /* QUERY_POS, QUERY_LINK: after the colon; QUERY_AT: after #, 0 = any */
 	uint64_t hi_seq;
 	struct query_path path; /* QUERY_HAS, QUERY_LOST */
 	struct pattern *pattern;
@@ -125,8 +128,10 @@ struct query_node {
 	int8_t memo;   /* slot of a subtree that depends on content alone, -1 = none */
 	uint32_t id;   /* 0..node_count-1 */
 	uint32_t leaf; /* QUERY_VAR: 0..var_count-1 */
+	uint32_t mark; /* QUERY_AT, QUERY_MARK: 0..mark_count-1 */
 	uint32_t at;
 	struct query_node *first, *next; /* children, siblings */
+	struct query_node *points;	 /* QUERY_AT: the next that is "@name" alone */
 	struct query_path path;		 /* QUERY_VAR */
 	struct query_atom *atoms;
 	size_t atom_count;
@@ -141,7 +146,9 @@ struct tape_query {
 	struct query_node *root;
 	uint32_t node_count, var_count;
 	uint32_t memo_count;
-	uint8_t named; /* enum query_system */
+	uint32_t mark_count;
+	struct query_node *points; /* terms "@name": such bookmarks are answers */
+	uint8_t named;		   /* enum query_system */
 	struct query_chunk *chunks;
 	struct pattern **patterns;
 	size_t pattern_count, pattern_cap;

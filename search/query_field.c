@@ -32,11 +32,12 @@ static const struct field {
 	{ "_link", QUERY_LINK, EQUALITY, "any, none, a position SESSION:SEQ or a seq" },
 	{ "_file", QUERY_FILE, EQUALITY | REGEX, "the name of a source file" },
 	{ "_func", QUERY_FUNC, EQUALITY | REGEX, "the name of a function" },
+	{ "_mark", QUERY_MARK, EQUALITY | REGEX, "the name of a bookmark" },
 	{ "_line", QUERY_LINE, EQUALITY | ORDER, "a line number" },
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
-static const char *const later[] = { "_changed", "_mark" };
+static const char *const later[] = { "_changed" };
 
 unsigned
 query_field_find(const char *name, size_t len)

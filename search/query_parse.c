@@ -356,6 +356,8 @@ test_subject(struct query_parse *p, struct query_node *n)
 		return 0;
 	}
 	n->kind = (uint8_t)query_field_find(s->text, s->len);
+	if (n->kind == QUERY_MARK)
+		n->mark = p->query->mark_count++;
 	if (n->kind != 0)
 		return 0;
 	if (query_field_later(s->text, s->len))
@@ -491,6 +493,8 @@ parse_term(struct query_parse *p, struct query_node **out)
 			p, p->at,
 			"expected a term (terms side by side mean \"and\"; a "
 			"label \"or\" or \"and\" goes in quotes)");
+	if (p->len - p->at >= 3 && memcmp(p->text + p->at, "..@", 3) == 0)
+		return query_parse_mark(p, node_new(p, QUERY_AT, p->at), out);
 	switch (p->text[p->at]) {
 	case '(':
 		return parse_group(p, out);
@@ -499,9 +503,7 @@ parse_term(struct query_parse *p, struct query_node **out)
 	case '/':
 		return parse_slash(p, out);
 	case '@':
-		return query_parse_fail(p, p->at,
-					"expected a term of this version: bookmarks in "
-					"queries come with a later one");
+		return query_parse_mark(p, node_new(p, QUERY_AT, p->at), out);
 	case '{':
 		return query_parse_fail(p, p->at,
 					"expected a term of this version: partials come "
@@ -602,6 +604,8 @@ leaf_need(const struct query_node *n)
 	case QUERY_SEQ:
 	case QUERY_LINK:
 		return NEED_OCCURRENCE;
+	case QUERY_AT:
+	case QUERY_MARK:
 	case QUERY_POS:
 		return NEED_OCCURRENCE | NEED_SESSION;
 	case QUERY_HASH:

@@ -30,6 +30,10 @@ int query_parse_regex(struct query_parse *p, const char *text, size_t len, size_
 /* A dotted path at p->at; stops before an operator, a blank or a parenthesis. */
 int query_parse_path(struct query_parse *p, bool in_value, struct query_path *out);
 
+/* query_mark.c: a term about bookmarks at p->at, into a node made for it (NULL: no memory). */
+int query_parse_mark(struct query_parse *p, struct query_node *node,
+		     struct query_node **out);
+
 /* query_atom.c: the values after an operator. */
 int query_atom_list(struct query_parse *p, struct query_node *node);
 bool query_atom_number_text(const char *text, size_t len);

@@ -101,6 +101,10 @@ frame_in_reach(const struct raw_session *s, const struct raw_frame *f)
 		return true;
 	if (s->iter.other != NULL && (f->contents & RAW_OTHER) != 0)
 		return true;
+	/* As elsewhere: contents of 0, or with unknown bits, promise nothing. */
+	if (s->iter.bookmarks && f->contents != 0 &&
+	    (f->contents & (HAS_BOOKMARK | 0xfc00u)) == 0)
+		return false;
 	return f->scopes != 0 && f->first_seq <= s->iter.hi && f->first_seq < g->cut &&
 	       f->first_seq + f->scopes > s->iter.lo;
 }

@@ -68,6 +68,7 @@ enum source_part {
 struct source_iter {
 	uint64_t lo, hi; /* seqs, both included */
 	bool reverse;
+	bool bookmarks; /* nobody wants others: parts without any may be hopped over */
 	bool lean; /* time, target and content of records may be missing: source_time, source_target */
 	/* Asked once per form: may a scope of it match? NULL = all may. */
 	bool (*want)(void *user, struct source_form *form);

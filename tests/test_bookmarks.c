@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recording bookmarks: where they come to stand, what readers and the manifest have of them. */
+/* Bookmarks: where they come to stand, what the manifest has of them, queries that name them. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -297,6 +297,169 @@ START_TEST(on_a_full_disk_there_is_no_position)
 }
 END_TEST
 
+/* ---- finding what they name ---- */
+
+/* The seqs that a query finds, "2 3 4". */
+static const char *
+seqs(const char *text)
+{
+	static char out[400];
+	struct tape_reader *reader;
+	struct tape_query *query;
+	struct tape_cursor *cursor;
+	const struct tape_scope *scope;
+	struct tape_error err;
+	size_t len = 0;
+
+	out[0] = '\0';
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, &err), 0);
+	ck_assert_int_eq(tape_query_compile(text, &query, &err), 0);
+	ck_assert_int_eq(tape_find(reader, query, NULL, &cursor, &err), 0);
+	while (tape_cursor_next(cursor, &scope, &err) == 1)
+		len += (size_t)snprintf(out + len, sizeof out - len, "%s%llu",
+					len ? " " : "",
+					(unsigned long long)tape_scope_pos(scope).seq);
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+	return out;
+}
+
+/* 1 2 begin=3 4 5 end=6 7 begin=8 9 end=10 11 */
+static void
+record_phases(struct tape *t)
+{
+	for (int i = 1; i <= 11; i++) {
+		if (i == 3 || i == 8)
+			tape_bookmark(t, "begin");
+		else if (i == 6 || i == 10)
+			tape_bookmark(t, "end");
+		else
+			recording_put(t, i);
+	}
+	tape_commit(t);
+}
+
+static void
+ask_about_phases(void)
+{
+	static const struct {
+		const char *query, *seqs;
+	} asked[] = {
+		{ "@begin", "3 8" },
+		{ "@begin#2", "8" },
+		{ "@begin#3", "" },
+		{ "@nosuch", "" },
+		{ "@\"begin\"", "3 8" },
+		{ "@begin..@end", "4 5 9" },
+		{ "@begin#2..@end", "9" },
+		{ "@begin#1..@end#2", "4 5 7 9" },
+		{ "@end..@begin", "7" },
+		{ "@end#2..@begin", "" },
+		{ "@end..", "7 9 11" },
+		{ "@end#2..", "11" },
+		{ "..@begin", "1 2 4 5 7" },
+		{ "..@begin#1", "1 2" },
+		{ "@begin+1", "4 9" },
+		{ "@begin#1+3", "4 5 7" },
+		{ "@begin#1+100", "4 5 7 9 11" },
+		{ "@begin#1+999999999999999999", "4 5 7 9 11" },
+		{ "not @begin..@end", "1 2 7 11" },
+		{ "@begin..@end i=5", "5" },
+		{ "@begin..@end or i=1", "1 4 5 9" },
+		{ "(@begin..@end)", "4 5 9" },
+		{ "_mark=begin", "4 5 9" },
+		{ "_mark=begin,end", "4 5 7 9 11" },
+		{ "_mark!=begin", "7 11" },
+		{ "_mark~^e", "7 11" },
+		{ "not _mark=*", "1 2" },
+		{ "@begin..@end _bookmark", "3 6 8 10" },
+		{ "", "1 2 4 5 7 9 11" },
+	};
+
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+		ck_assert_msg(strcmp(seqs(asked[i].query), asked[i].seqs) == 0,
+			      "%s: %s, not %s", asked[i].query, seqs(asked[i].query),
+			      asked[i].seqs);
+}
+
+START_TEST(queries_go_by_bookmarks_on_raw_and_packed_tapes)
+{
+	struct tape *t = recording_open("sync=none");
+
+	record_phases(t);
+	ask_about_phases(); /* while it is recorded */
+	ck_assert_int_eq(tape_close(t), 0);
+	ask_about_phases();
+	compact();
+	ask_about_phases();
+}
+END_TEST
+
+START_TEST(a_bookmark_may_stand_in_a_later_session_than_its_place)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_pos pos;
+
+	for (int i = 1; i <= 5; i++)
+		recording_put(t, i);
+	tape_commit(t);
+	pos = tape_position(t);
+	ck_assert_int_eq(tape_close(t), 0);
+	for (int packed = 0; packed < 2; packed++) {
+		t = recording_open("sync=none");
+		pos.seq = packed ? 4 : 2;
+		tape_bookmark_at(t, packed ? "to" : "from", pos);
+		ck_assert_int_eq(tape_close(t), 0);
+		ck_assert_str_eq(seqs("@from"), "2");
+		ck_assert_str_eq(seqs("@from+1"), "3");
+		ck_assert_str_eq(seqs("@from..@to"), packed ? "2 3 4" : "");
+		compact();
+		ck_assert_str_eq(seqs("@from.."), "2 3 4 5");
+		ck_assert_str_eq(seqs("@from..@to"), packed ? "2 3 4" : "");
+		ck_assert_str_eq(seqs("..@from"), "1 2");
+	}
+}
+END_TEST
+
+/* Ranks of one run record side by side: what one of them says is not about the others. */
+START_TEST(sessions_with_a_bookmark_of_their_own_go_by_that)
+{
+	for (int session = 0; session < 3; session++) {
+		struct tape *t = recording_open("sync=none");
+
+		recording_put(t, 10 * session);
+		if (session != 2)
+			tape_bookmark(t, "begin");
+		recording_put(t, 10 * session + 1);
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+	ck_assert_str_eq(seqs("@begin.."), "3 3 1 2");
+	ck_assert_str_eq(seqs("@begin.. i=..9"), "3");
+	ck_assert_str_eq(seqs("..@begin"), "1 1");
+}
+END_TEST
+
+START_TEST(a_regular_expression_that_takes_for_ever_ends_the_search)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_reader *reader;
+	struct tape_query *query;
+	struct tape_cursor *cursor = NULL;
+	struct tape_error err;
+
+	tape_bookmark(t, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!");
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, &err), 0);
+	ck_assert_int_eq(tape_query_compile("_mark~^(a+)+$", &query, &err), 0);
+	ck_assert_int_eq(tape_find(reader, query, NULL, &cursor, &err), TAPE_ERR_LIMIT);
+	ck_assert_ptr_nonnull(strstr(err.message, "column 1"));
+	ck_assert_ptr_null(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+}
+END_TEST
+
 /* ---- several ---- */
 
 #define THREADS 4
@@ -370,6 +533,13 @@ main(void)
 	tcase_add_test(tc, one_that_points_elsewhere_says_where);
 	tcase_add_test(tc, on_a_full_disk_there_is_no_position);
 	tcase_add_test(tc, each_thread_learns_where_its_own_came_to_stand);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("finding");
+	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
+	tcase_add_test(tc, queries_go_by_bookmarks_on_raw_and_packed_tapes);
+	tcase_add_test(tc, a_bookmark_may_stand_in_a_later_session_than_its_place);
+	tcase_add_test(tc, sessions_with_a_bookmark_of_their_own_go_by_that);
+	tcase_add_test(tc, a_regular_expression_that_takes_for_ever_ends_the_search);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

@@ -456,12 +456,34 @@ START_TEST(unknown_fields_suggest_the_nearest)
 }
 END_TEST
 
+START_TEST(terms_about_bookmarks_point_at_their_mistakes)
+{
+	expect_error("@", 2, "the name of a bookmark");
+	expect_error("relax @", 8, "the name of a bookmark");
+	expect_error("@a..@", 6, "the name of a bookmark");
+	expect_error("..@ x", 4, "the name of a bookmark");
+	expect_error("@a..b", 5, "another bookmark");
+	expect_error("@a#", 4, "which one");
+	expect_error("@a#0", 4, "which one");
+	expect_error("@a#b", 4, "which one");
+	expect_error("@a#99999999999999999999", 4, "which one");
+	expect_error("@a+", 4, "a number of scopes");
+	expect_error("@a+0", 4, "a number of scopes");
+	expect_error("@a+5x", 5, "a blank");
+	expect_error("@a,b", 3, "name of a bookmark");
+	expect_error("@a=5", 3, "name of a bookmark");
+	expect_error("@a..@b+3", 7, "a blank");
+	expect_error("@a..@b..@c", 7, "a blank");
+	expect_error("@\"a", 2, "closing quote");
+	expect_error("_mark", 6, "an operator");
+	expect_error("_mark<a", 6, "another operator");
+	expect_error("_mark~(", 8, "regular expression");
+}
+END_TEST
+
 START_TEST(what_comes_later_is_said_so)
 {
-	expect_error("@equilibrated", 1, "bookmarks");
-	expect_error("relax @a..@b", 7, "bookmarks");
 	expect_error("_changed=dt", 1, "later");
-	expect_error("_mark=x", 1, "later");
 	expect_error("is=point", 1, "partials");
 	expect_error("{a:int}", 1, "partials");
 }
@@ -551,6 +573,7 @@ main(void)
 	tcase_add_test(match, limits_of_length_and_depth_are_errors);
 	tcase_add_test(syntax, errors_name_the_column_and_what_was_expected);
 	tcase_add_test(syntax, unknown_fields_suggest_the_nearest);
+	tcase_add_test(syntax, terms_about_bookmarks_point_at_their_mistakes);
 	tcase_add_test(syntax, what_comes_later_is_said_so);
 	tcase_add_test(syntax, a_regex_that_never_ends_is_an_error_not_a_hang);
 	suite_add_tcase(suite, match);

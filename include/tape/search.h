@@ -174,6 +174,27 @@ TAPE_API int64_t tape_blob_read(struct tape_blob *blob, void *buf, size_t len,
 				uint64_t offset, struct tape_error *err) TAPE_MUST_CHECK;
 TAPE_API void tape_blob_close(struct tape_blob *blob);
 
+/* ---- bookmarks ---- */
+
+/* A place with a name (tape_bookmark of <tape/record.h>, tape-mark(1)). */
+struct tape_mark {
+	const char *name;
+	uint64_t number;     /* which of that name in tape order, from 1: @name#2 */
+	uint64_t of;	     /* how many have that name */
+	struct tape_pos pos; /* the place: where the bookmark stands or points to */
+	struct tape_pos own; /* where it stands */
+	int64_t time;	     /* when it was made, ns since 1970 UTC */
+	const char *path;    /* labels joined by "/", without _bookmark */
+};
+struct tape_marks {
+	const struct tape_mark *items; /* in the order of their places */
+	size_t count;
+};
+/* Reads the bookmarks of all sessions. *out is the caller's to tape_marks_free. */
+TAPE_API int tape_marks_read(struct tape_reader *reader, struct tape_marks **out,
+			     struct tape_error *err) TAPE_MUST_CHECK;
+TAPE_API void tape_marks_free(struct tape_marks *marks); /* NULL is fine */
+
 /* ---- what is on the tape ---- */
 
 enum tape_session_state { TAPE_CLOSED = 0, TAPE_LIVE = 1, TAPE_KILLED = 2 };

@@ -114,6 +114,8 @@ for name, text in {
               "_session=last-1 _run=a _rank=0 _host=h _hash=9f3a _blob=9f _link=true _func=main "
               "_file=a.c _line=1..9",
     "time": "_time=2026-11-22T10:11:12.5Z..-2h",
+    "bookmarks": "@a @a#2 @\"two words\"#3+7 @a.. ..@b @a#1..@b#2 (@x.y..@z) _mark=a,b* _mark~^a "
+                 "@a..b @ @# @a+ @a#99999999999999999999",
     "segments": "params.\"a b\".*.c=1 \"_name\"=2",
     "numbers": "u=18446744073709551615 i=-9223372036854775808 x=nan,inf,-inf,1e-300 b=true",
     "mistakes": "a= =b ( ) .. ~ \"open /re",
