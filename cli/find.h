@@ -16,8 +16,7 @@ struct find {
 	const char *format, *keys_text, *cat;
 	uint64_t limit;
 	uint64_t jobs; /* 0 = as many as there are processors */
-	bool count, first, last, all, reverse, null, utc, force, explain,
-		bookmarks;
+	bool count, first, last, all, reverse, null, utc, force, explain, bookmarks;
 	uint64_t found;
 	int64_t began; /* on the monotonic clock */
 };
