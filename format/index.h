@@ -45,6 +45,10 @@ struct index_reader;
 int index_open(int generation_fd, const char *generation_path, const struct pack_id *id,
 	       const struct tape_hash *directory_hash, uint64_t directory_size,
 	       bool trusted, struct index_reader **out, struct tape_error *err);
+/* The same from any bytes, which are not trusted. `file` is copied. */
+int index_open_source(const struct block_source *source, const char *file,
+		      const struct pack_id *id, struct index_reader **out,
+		      struct tape_error *err);
 void index_close(struct index_reader *x); /* NULL is fine */
 /* Why index.mdb could not be used although it was trusted; NULL = it is, or was not to be. */
 const char *index_directory_trouble(const struct index_reader *x);

@@ -150,23 +150,30 @@ trust_directory(struct index_reader *x, int dir, const struct tape_hash *hash,
 
 /* ---- opening ---- */
 
-static char *
-join(const char *dir, const char *name)
+static struct index_reader *
+new_reader(const char *file, const char *directory_file)
 {
-	size_t len = strlen(dir) + strlen(name) + 2;
-	char *path = malloc(len);
+	struct index_reader *x = calloc(1, sizeof *x);
 
-	if (path != NULL)
-		(void)snprintf(path, len, "%s/%s", dir, name);
-	return path;
+	if (x == NULL)
+		return NULL;
+	x->fd = -1;
+	x->table_block = UINT32_MAX;
+	x->file = strdup(file);
+	x->directory_file = strdup(directory_file);
+	x->codec = pack_codec_new();
+	x->pairs = malloc(INDEX_PAIRS * sizeof *x->pairs);
+	if (x->file != NULL && x->directory_file != NULL && x->codec != NULL &&
+	    x->pairs != NULL)
+		return x;
+	index_close(x);
+	return NULL;
 }
 
 static int
-open_pack(struct index_reader *x, int dir, const struct pack_id *id,
+open_file(struct index_reader *x, int dir, struct block_source *source,
 	  struct tape_error *err)
 {
-	struct pack_id expect = *id;
-	struct block_source source;
 	struct os_stat st;
 	int r = os_open_read(dir, INDEX_PACK, &x->fd);
 
@@ -177,24 +184,27 @@ open_pack(struct index_reader *x, int dir, const struct pack_id *id,
 		r = os_fstat(x->fd, &st);
 	if (r != 0)
 		return error_io(err, r, x->file, "cannot open the index");
-	expect.kind = PACK_INDEX;
-	source = block_from_fd(&x->fd, st.size);
-	return pack_reader_open(&source, x->file, &expect, &x->pack, err);
+	*source = block_from_fd(&x->fd, st.size);
+	return 0;
 }
 
+/* With a directory that may be index.mdb, or without. */
 static int
-open_all(struct index_reader *x, int dir, const struct pack_id *id,
-	 const struct tape_hash *hash, uint64_t size, bool trusted,
-	 struct tape_error *err)
+open_source(struct index_reader *x, const struct block_source *source,
+	    const struct pack_id *id, int dir, const struct tape_hash *hash,
+	    uint64_t size, struct tape_error *err)
 {
 	struct pack_bytes root = { 0 };
 	struct places places = { 0 };
-	int r = open_pack(x, dir, id, err);
+	struct pack_id expect = *id;
+	int r;
 
+	expect.kind = PACK_INDEX;
+	r = pack_reader_open(source, x->file, &expect, &x->pack, err);
 	if (r == 0)
 		r = read_root(x, &root, &places, err);
 	if (r == 0)
-		r = trusted ? trust_directory(x, dir, hash, size, err) : 1;
+		r = hash != NULL ? trust_directory(x, dir, hash, size, err) : 1;
 	if (r == 1)
 		r = read_directory(x, &places, err);
 	pack_bytes_release(&root);
@@ -206,25 +216,40 @@ index_open(int generation_fd, const char *generation_path, const struct pack_id 
 	   const struct tape_hash *directory_hash, uint64_t directory_size, bool trusted,
 	   struct index_reader **out, struct tape_error *err)
 {
-	struct index_reader *x = calloc(1, sizeof *x);
+	char file[512], directory_file[512];
+	struct block_source source;
+	struct index_reader *x;
+	int r;
+
+	(void)snprintf(file, sizeof file, "%s/" INDEX_PACK, generation_path);
+	(void)snprintf(directory_file, sizeof directory_file, "%s/" INDEX_DIRECTORY_FILE,
+		       generation_path);
+	x = new_reader(file, directory_file);
+	if (x == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, file, 0, "no memory for an index");
+	r = open_file(x, generation_fd, &source, err);
+	if (r == 0)
+		r = open_source(x, &source, id, generation_fd,
+				trusted ? directory_hash : NULL, directory_size, err);
+	if (r != 0) {
+		index_close(x);
+		return r;
+	}
+	*out = x;
+	return 0;
+}
+
+int
+index_open_source(const struct block_source *source, const char *file,
+		  const struct pack_id *id, struct index_reader **out,
+		  struct tape_error *err)
+{
+	struct index_reader *x = new_reader(file, "");
 	int r;
 
 	if (x == NULL)
-		return error_set(err, TAPE_ERR_NOMEM, generation_path, 0,
-				 "no memory for an index");
-	x->fd = -1;
-	x->table_block = UINT32_MAX;
-	x->file = join(generation_path, INDEX_PACK);
-	x->directory_file = join(generation_path, INDEX_DIRECTORY_FILE);
-	x->codec = pack_codec_new();
-	x->pairs = malloc(INDEX_PAIRS * sizeof *x->pairs);
-	if (x->file == NULL || x->directory_file == NULL || x->codec == NULL ||
-	    x->pairs == NULL)
-		r = error_set(err, TAPE_ERR_NOMEM, generation_path, 0,
-			      "no memory for an index");
-	else
-		r = open_all(x, generation_fd, id, directory_hash, directory_size,
-			     trusted, err);
+		return error_set(err, TAPE_ERR_NOMEM, file, 0, "no memory for an index");
+	r = open_source(x, source, id, -1, NULL, 0, err);
 	if (r != 0) {
 		index_close(x);
 		return r;
