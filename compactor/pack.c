@@ -8,6 +8,7 @@
 #include "compactor/blobs.h"
 #include "compactor/blocks.h"
 #include "compactor/dedup.h"
+#include "compactor/earlier.h"
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/le.h"
@@ -24,6 +25,7 @@ struct packing {
 	struct blocks *blocks;
 	struct blobs *blobs;
 	struct dedup dedup;
+	uint64_t *earlier; /* of earlier.h */
 	struct scopepack_session *sessions;
 	uint32_t session_count;
 	uint8_t (*foreign)[16];
@@ -285,6 +287,19 @@ stays(struct packing *p, const struct source_record *rec, uint64_t *ref)
 		       : TAPE_ERR_NOMEM;
 }
 
+/* The row has the content of a generation that stays. */
+static int
+add_earlier(struct packing *p, struct block_row *row, uint64_t ref)
+{
+	const uint8_t *uid;
+	uint64_t ordinal;
+
+	earlier_find(p->c, p->earlier, ref, &uid, &ordinal);
+	if (foreign_ref(p, uid, ordinal, &row->content) != 0)
+		return TAPE_ERR_NOMEM;
+	return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
+}
+
 /* Adds the row with a content whose labels and variables are those of `form`. */
 static int
 add_content(struct packing *p, struct block_row *row, uint32_t form,
@@ -300,6 +315,8 @@ add_content(struct packing *p, struct block_row *row, uint32_t form,
 
 	if (r != 0)
 		return r;
+	if (!fresh && ref >= EARLIER)
+		return add_earlier(p, row, ref);
 	row->content = ref;
 	/* A content of no variables has no body, and is a content still. */
 	if (fresh && body == NULL)
@@ -660,6 +677,7 @@ release(struct packing *p)
 	pack_codec_free(p->codec);
 	forms_release(&p->forms);
 	dedup_release(&p->dedup);
+	free(p->earlier);
 	for (uint32_t i = 0; p->sessions != NULL && i < p->c->part_count; i++) {
 		for (size_t n = 0; n < p->sessions[i].note_count; n++) {
 			free((void *)(uintptr_t)p->sessions[i].notes[n].key);
@@ -727,6 +745,8 @@ pack_all(struct compaction *c)
 		r = blobs_new(c, &p.blobs);
 	for (size_t i = c->keep; r == 0 && i < c->snapshot->generations->count; i++)
 		r = blobs_carry(p.blobs, &c->snapshot->generations->items[i]);
+	if (r == 0)
+		r = earlier_know(c, &p.dedup, &p.earlier);
 	if (r == 0)
 		r = all_sessions(&p);
 	if (r == 0)
