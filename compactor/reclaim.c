@@ -5,6 +5,8 @@
  * that is silent for a day may still be about to refer to what it has written.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +17,15 @@
 #include "format/limits.h"
 #include "format/path.h"
 
+#define REMOVERS 16u
+#define REMOVED_AT_ONCE 4096u
 #define DEFAULT_GRACE (INT64_C(24) * 3600 * 1000000000)
 
 struct loose {
 	struct live_blob blob; /* since_ns 0: it was not found unreferenced before */
 	uint64_t size;
 	int64_t mtime_ns;
-	bool referenced, gone;
+	bool referenced, packed, gone;
 };
 
 struct reclaiming {
@@ -124,41 +128,87 @@ is_packed(struct reclaiming *x, struct loose *one)
 	return same == 1;
 }
 
-/* Readers look there first, and a recorder that counts on the file finds its blob there too. */
-static void
-remove_packed(struct reclaiming *x, size_t from, const char *dir)
-{
-	size_t left = from;
+struct removing {
+	struct reclaiming *x;
+	_Atomic size_t next;
+};
 
-	for (size_t i = from; i < x->count; i++) {
-		struct loose *one = &x->items[i];
+static void *
+remove_some(void *arg)
+{
+	struct removing *m = arg;
+	size_t i;
+
+	while ((i = atomic_fetch_add(&m->next, 1)) < m->x->count) {
+		struct loose *one = &m->x->items[i];
 		char path[PATH_BLOB_TEXT];
 
 		path_blob(&one->blob.hash, path);
-		if (!is_packed(x, one))
-			x->items[left++] = *one;
-		else if (os_unlink(dir_of(x), path) == 0)
-			x->c->result->removed_bytes += one->size;
+		if (one->packed)
+			one->gone = os_unlink(dir_of(m->x), path) == 0;
 	}
-	if (left == from)
-		(void)os_rmdir(dir_of(x), dir); /* stays if there is anything else */
+	return NULL;
+}
+
+/*
+ * Readers look into packs first, and a recorder that counts on the file finds its
+ * blob there too. Removing a file waits for the disk, not for a processor: more
+ * threads than there are jobs.
+ */
+static void
+remove_packed(struct reclaiming *x, size_t from)
+{
+	struct removing m = { .x = x, .next = from };
+	pthread_t threads[REMOVERS];
+	unsigned jobs = x->c->options.jobs, started = 0;
+	size_t left = from;
+
+	for (size_t i = from; i < x->count; i++)
+		x->items[i].packed = is_packed(x, &x->items[i]);
+	while (jobs > 1 && started + 1 < REMOVERS && started + 1 < 4 * jobs &&
+	       started + 1 < (x->count - from) / 16 &&
+	       pthread_create(&threads[started], NULL, remove_some, &m) == 0)
+		started++;
+	(void)remove_some(&m);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = from; i < x->count; i++) {
+		if (x->items[i].gone)
+			x->c->result->removed_bytes += x->items[i].size;
+		if (!x->items[i].packed)
+			x->items[left++] = x->items[i];
+	}
 	x->count = left;
 }
 
 static void
 list_loose(struct reclaiming *x)
 {
+	bool there[256] = { false };
+	size_t from = 0;
+	char dir[16];
+
 	for (unsigned i = 0; i < 256; i++) {
-		size_t from = x->count;
-		char dir[16];
 		int r;
 
 		(void)snprintf(x->prefix, sizeof x->prefix, "%02x", i);
 		(void)snprintf(dir, sizeof dir, PATH_BLOBS "/%02x", i);
 		r = os_list(dir_of(x), dir, look_at_blob, x);
 		x->failed |= r != 0 && r != -ENOENT;
-		if (r == 0 && x->set->count != 0)
-			remove_packed(x, from, dir);
+		there[i] = r == 0;
+		if (x->set->count != 0 &&
+		    (i == 255 || x->count - from >= REMOVED_AT_ONCE)) {
+			remove_packed(x, from);
+			from = x->count;
+		}
+	}
+	for (size_t i = 0; i < x->count; i++)
+		there[x->items[i].blob.hash.byte[0]] = false;
+	for (unsigned i = 0; i < 256 && x->set->count != 0; i++) {
+		(void)snprintf(dir, sizeof dir, PATH_BLOBS "/%02x", i);
+		if (there[i])
+			(void)os_rmdir(dir_of(x),
+				       dir); /* stays if there is anything else */
 	}
 	if (x->count != 0)
 		qsort(x->items, x->count, sizeof *x->items, by_hash);
