@@ -117,6 +117,15 @@ text_item(struct thread_state *ts, const char *name, const char *text, struct it
 	item->store = TAPE_INLINE;
 }
 
+/* The path with "_bookmark" below it; shortened where labels are nested as deep as may be. */
+static struct context *
+bookmark_context(struct tape *t, struct context *path)
+{
+	while (path->depth >= LIMIT_LABELS)
+		path = path->parent;
+	return context_child(t, path, "_bookmark", 9);
+}
+
 static struct tape_pos
 record(struct thread_state *ts, const char *name, const char *target)
 {
@@ -133,9 +142,8 @@ record(struct thread_state *ts, const char *name, const char *target)
 	/* Its variables are these alone. */
 	ts->level->sticky = &no_sticky;
 	a.items = items;
-	a.layout = layout_find(ts, &place,
-			       context_child(t, ts->level->context, "_bookmark", 9),
-			       items, target ? 2 : 1, NULL, NULL);
+	a.layout = layout_find(ts, &place, bookmark_context(t, ts->level->context), items,
+			       target ? 2 : 1, NULL, NULL);
 	if (a.layout && t->conf.commit == COMMIT_MANUAL)
 		(void)add(&a);
 	else if (a.layout)

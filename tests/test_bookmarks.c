@@ -15,7 +15,7 @@
 
 struct found {
 	struct tape_pos pos;
-	char path[200], name[300], target[TAPE_POS_TEXT];
+	char path[400], name[300], target[TAPE_POS_TEXT];
 	size_t vars;
 };
 
@@ -145,6 +145,24 @@ START_TEST(it_has_the_path_and_no_sticky_variables)
 	ck_assert_str_eq(f[0].path, "run:1/_bookmark");
 	ck_assert_str_eq(f[0].name, "here");
 	ck_assert_uint_eq(f[0].vars, 1);
+}
+END_TEST
+
+START_TEST(below_the_deepest_path_it_is_found_all_the_same)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_guard guards[64];
+	struct found f[4];
+
+	for (int i = 0; i < 64; i++)
+		guards[i] = tape_label_push(t, "deep");
+	ck_assert_uint_eq(tape_bookmark(t, "here").seq, 1);
+	for (int i = 64; i-- > 0;)
+		tape_guard_pop(&guards[i]);
+	ck_assert_str_eq(tape_error(t), "");
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_uint_eq(read_bookmarks(f, 4), 1);
+	ck_assert_str_eq(f[0].name, "here");
 }
 END_TEST
 
@@ -525,6 +543,7 @@ main(void)
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_add_test(tc, a_bookmark_commits_the_stage_and_stands_behind_it);
 	tcase_add_test(tc, it_has_the_path_and_no_sticky_variables);
+	tcase_add_test(tc, below_the_deepest_path_it_is_found_all_the_same);
 	tcase_add_test(tc, names_may_repeat_and_are_no_links);
 	tcase_add_test(tc, the_manifest_lists_those_that_were_committed);
 	tcase_add_test(tc, under_manual_commits_it_is_staged_like_any_scope);
