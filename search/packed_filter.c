@@ -33,7 +33,7 @@ struct near {
 	uint64_t ref, count;
 	const struct tested *tested;
 };
-#define NEARS 64u
+#define NEARS 1024u
 
 struct of_generation {
 	struct near near[NEARS]; /* by reference, the last that met there */
@@ -619,6 +619,34 @@ none_may(struct packed_filter *f, struct of_generation *g, uint32_t generation,
 	return true;
 }
 
+/* The few contents that a hash names, where all of the query hangs on it; else NULL. */
+static const struct filter_hits *
+few_hits(struct packed_filter *f, struct of_generation *g, uint32_t generation)
+{
+	const struct query_node *node = f->query->root;
+	struct filter_hits *hits;
+
+	if (node->kind == QUERY_AND)
+		for (node = node->first; node->next != NULL; node = node->next)
+			if (node->kind == QUERY_HASH && node->op == QUERY_EQ)
+				break;
+	if (node->kind != QUERY_HASH || node->op != QUERY_EQ)
+		return NULL;
+	hits = &g->hits[node->id];
+	filter_hits_find(hits, f->set, generation, node);
+	return hits->state == 1 && hits->count <= 4 ? hits : NULL;
+}
+
+static bool
+among(const struct filter_hits *hits, uint64_t ref)
+{
+	bool any = ref == CONTENT_LOST || CONTENT_FOREIGN(ref) != 0;
+
+	for (size_t i = 0; i < hits->count; i++)
+		any |= hits->ordinals[i] == ref;
+	return any;
+}
+
 /* Clears the bits of rows whose content does not match. */
 static bool
 rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
@@ -629,12 +657,15 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 	const struct column *refs = NULL, *kinds = NULL;
 	struct of_generation *g = &f->of[generation];
 	uint8_t kind[GROUP_ROWS];
+	const struct filter_hits *hits = NULL;
 	bool any = false, linked = false;
 
 	/* A projection has a hash of its own, and so has a link to one. */
 	for (size_t i = 0; i < f->set->count; i++)
 		linked |= f->set->items[i].manifest.projections != 0;
-	if (f->by_hash && rows->links) {
+	if (f->by_hash && !linked)
+		hits = few_hits(f, g, generation);
+	if (f->by_hash && linked && rows->links) {
 		if (packed_cache_rows(cache, block, group, ROWS_KIND, &kinds, NULL) != 0)
 			return true;
 		memcpy(kind, kinds->values, kinds->count);
@@ -650,6 +681,10 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 		if ((out[i / 64] >> (i % 64) & 1) == 0)
 			continue;
 		ref = get_le64(refs->values + 8 * (size_t)i);
+		if (hits != NULL && !among(hits, ref)) {
+			out[i / 64] &= ~((uint64_t)1 << (i % 64));
+			continue;
+		}
 		if (ref_may(f, g, generation, ref) ||
 		    (kinds != NULL &&
 		     (kind[i] == ROW_PROJECTION || (linked && kind[i] == ROW_LINK))))

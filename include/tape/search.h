@@ -110,8 +110,8 @@ struct tape_find_options {
 	struct tape_pos after; /* only positions after this; zero = from the start */
 	struct tape_pos upto;  /* only positions up to and with this; zero = no bound */
 	/*
-	 * Threads that read compacted scopes ahead, with the caller's own; 0, 1 =
-	 * his alone. Answers, reports and their order are the same with any number.
+	 * Threads that may be used, 0 or 1 = the caller's own alone. Answers and
+	 * reports are the same with any number; this version uses one.
 	 */
 	uint32_t jobs;
 };
