@@ -311,6 +311,9 @@ packed_content(struct source *source, const struct source_record *record, bool t
 		r = error_set(&why, TAPE_ERR_NOMEM, NULL, 0, "no memory for a form");
 	if (r == 0)
 		r = lay_out(p, &spot, shown, tail, &why);
+	/* A content without variables has no bytes, but is somewhere. */
+	if (r == 0 && pack_bytes_reserve(&p->body, 1) != 0)
+		r = error_set(&why, TAPE_ERR_NOMEM, NULL, 0, "no memory for a scope");
 	if (r == 0) {
 		out->form = shown;
 		out->body = p->body.data;
