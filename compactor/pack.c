@@ -113,12 +113,18 @@ take_note(void *user, const char *key, size_t key_len, const char *value,
 		return;
 	}
 	s->notes = notes;
-	n = &notes[s->note_count++];
-	n->key = copy(key, key_len);
-	n->key_len = (uint32_t)key_len;
-	n->value = copy(value, value_len);
-	n->value_len = (uint32_t)value_len;
-	p->no_memory |= n->key == NULL || n->value == NULL;
+	n = &notes[s->note_count];
+	*n = (struct scopepack_note){ .key = copy(key, key_len),
+				      .key_len = (uint32_t)key_len,
+				      .value = copy(value, value_len),
+				      .value_len = (uint32_t)value_len };
+	if (n->key == NULL || n->value == NULL) {
+		free((void *)(uintptr_t)n->key);
+		free((void *)(uintptr_t)n->value);
+		p->no_memory = true;
+		return;
+	}
+	s->note_count++;
 }
 
 /* Records that nobody here reads are kept as they stand. */
