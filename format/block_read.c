@@ -158,8 +158,10 @@ get_group(struct reading *r, struct block_group *g, uint32_t *used)
 		r->in.failed = true;
 		return true;
 	}
+	if (g->chunk_count == 0)
+		return true;
 	chunks = chunk_room(r->b, *used, g->chunk_count);
-	if (chunks == NULL && g->chunk_count != 0)
+	if (chunks == NULL)
 		return false;
 	for (uint32_t i = 0; i < g->chunk_count && !r->in.failed; i++) {
 		get_chunk(r, g, &chunks[i], before);
@@ -211,7 +213,8 @@ parse(struct reading *r, const struct scopepack_block_info *info, struct tape_er
 		return damaged(r->p, info->header, err);
 	used = 0;
 	for (uint32_t i = 0; i < b->group_count; i++) {
-		b->groups[i].chunks = b->chunks + used;
+		b->groups[i].chunks =
+			b->groups[i].chunk_count == 0 ? NULL : b->chunks + used;
 		used += b->groups[i].chunk_count;
 	}
 	return 0;
