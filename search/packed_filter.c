@@ -501,8 +501,9 @@ test_group(struct packed_filter *f, struct of_generation *g, uint32_t generation
 	info.chunks = malloc((info.chunk_count + 1u) * sizeof *info.chunks);
 	if (info.chunks == NULL)
 		return t;
-	memcpy(info.chunks, b->groups[group].chunks,
-	       info.chunk_count * sizeof *info.chunks);
+	if (info.chunk_count != 0)
+		memcpy(info.chunks, b->groups[group].chunks,
+		       info.chunk_count * sizeof *info.chunks);
 	at = (struct at){ .f = f,
 			  .g = g,
 			  .of = of,
