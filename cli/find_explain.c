@@ -21,7 +21,7 @@ left_out(const char *what, uint64_t count, const char *more)
 }
 
 static void
-blocks(const struct tape_reader_stats *s)
+blocks(const struct tape_read_stats *s)
 {
 	(void)fprintf(stderr,
 		      "  plan       position, then time, label, values, then the whole "
@@ -50,7 +50,7 @@ blocks(const struct tape_reader_stats *s)
 void
 find_explain(const struct find *find)
 {
-	struct tape_reader_stats s = { .size = sizeof s };
+	struct tape_read_stats s = { .size = sizeof s };
 	int64_t all = os_monotonic_ns() - find->began;
 
 	if (!find->explain || find->reader == NULL)

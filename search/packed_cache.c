@@ -173,7 +173,7 @@ make_ranks(struct packed_cache *c, struct packed_cached *e, uint32_t column,
 static void
 count(struct packed_cache *c, uint64_t before, size_t raw, uint64_t *kind)
 {
-	struct tape_reader_stats *s = &c->set->reader->stats;
+	struct tape_read_stats *s = &c->set->reader->stats;
 
 	if (c->set->read_bytes == before)
 		return;
@@ -216,7 +216,7 @@ read_columns(struct packed_cache *c, struct packed_cached *e, enum what what,
 {
 	uint32_t number = (uint32_t)(e->place >> 8), group = e->place & 0xff;
 	uint32_t column = (uint32_t)e->what;
-	struct tape_reader_stats *stats = &c->set->reader->stats;
+	struct tape_read_stats *stats = &c->set->reader->stats;
 	const struct scopepack *p = &c->of->scopes;
 	const struct scopepack_block *block = NULL;
 	uint64_t before;
@@ -247,7 +247,7 @@ read_columns(struct packed_cache *c, struct packed_cached *e, enum what what,
 static int
 read_it(struct packed_cache *c, struct packed_cached *e, struct tape_error *err)
 {
-	struct tape_reader_stats *stats = &c->set->reader->stats;
+	struct tape_read_stats *stats = &c->set->reader->stats;
 	enum what what = (enum what)(e->what >> 32);
 	uint64_t before = c->set->read_bytes;
 	int64_t began;

@@ -484,7 +484,7 @@ test_group(struct packed_filter *f, struct of_generation *g, uint32_t generation
 {
 	struct tested *t = &g->groups[(size_t)block * BLOCK_GROUPS + group];
 	struct generation *of = &f->set->items[generation];
-	struct tape_reader_stats *stats = &f->set->reader->stats;
+	struct tape_read_stats *stats = &f->set->reader->stats;
 	const struct scopepack_block *b = NULL;
 	struct block_group info;
 	uint64_t bits[FILTER_WORDS];

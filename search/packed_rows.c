@@ -250,7 +250,7 @@ take_piece(struct packed *p, const struct piece *piece, void *user,
 	   struct tape_error *err)
 {
 	const struct column *seqs = NULL, *forms = NULL, *kinds = NULL;
-	struct tape_reader_stats *stats = &p->base.reader->stats;
+	struct tape_read_stats *stats = &p->base.reader->stats;
 	uint32_t base = piece->group * GROUP_ROWS, known = 0;
 	uint64_t may[FILTER_WORDS];
 	bool wanted = false;
@@ -369,7 +369,7 @@ sort(struct packed *p, struct tape_error *err)
 int
 packed_rows_collect(struct packed *p, uint32_t block, struct tape_error *err)
 {
-	struct tape_reader_stats *stats = &p->base.reader->stats;
+	struct tape_read_stats *stats = &p->base.reader->stats;
 	const struct scopepack_block *b = NULL;
 	uint64_t before, groups;
 	uint32_t run_count = 1;

@@ -172,7 +172,7 @@ tape_reader_damage(const struct tape_reader *reader)
 }
 
 void
-tape_reader_stats(const struct tape_reader *reader, struct tape_reader_stats *out)
+tape_reader_stats(const struct tape_reader *reader, struct tape_read_stats *out)
 {
 	size_t size = out->size < sizeof *out ? out->size : sizeof *out;
 

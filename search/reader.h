@@ -18,7 +18,7 @@ struct tape_reader {
 	/* Of this machine, for telling live sessions from dead ones; "" = unknown. */
 	char boot_id[37], host[256];
 	bool untrusted; /* no file of it is taken for what its owner says */
-	struct tape_reader_stats stats;
+	struct tape_read_stats stats;
 	struct generations *generations; /* the newest that were looked at, or NULL */
 };
 

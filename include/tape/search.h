@@ -68,8 +68,8 @@ TAPE_API uint64_t tape_reader_damage(const struct tape_reader *reader);
  * Blocks hold up to 65,536 scopes, groups 8,192. Those that were left out are
  * counted under the first reason that was found.
  */
-struct tape_reader_stats {
-	size_t size; /* sizeof(struct tape_reader_stats), set by the caller */
+struct tape_read_stats {
+	size_t size; /* sizeof(struct tape_read_stats), set by the caller */
 	uint64_t generations, blocks, groups; /* live; theirs; seen by walks */
 	uint64_t blocks_by_position, blocks_by_time, blocks_by_label, blocks_by_value;
 	uint64_t groups_by_position, groups_by_time, groups_by_value;
@@ -88,7 +88,7 @@ struct tape_reader_stats {
 };
 /* Fills *out as far as out->size goes; later versions add fields at its end. */
 TAPE_API void tape_reader_stats(const struct tape_reader *reader,
-				struct tape_reader_stats *out);
+				struct tape_read_stats *out);
 
 /*
  * Compiles a query (tape-query(7)). "" matches every scope. On success *out is

@@ -81,7 +81,7 @@ opened(void)
 }
 
 static size_t
-ask(const char *text, bool look, char *hash, struct tape_reader_stats *stats)
+ask(const char *text, bool look, char *hash, struct tape_read_stats *stats)
 {
 	struct tape_reader *reader = opened();
 	size_t count = found(reader, text, look, hash);
@@ -102,7 +102,7 @@ compacted(void)
 
 START_TEST(a_label_with_positions_alone_reads_no_contents)
 {
-	struct tape_reader_stats s;
+	struct tape_read_stats s;
 
 	compacted();
 	ck_assert_uint_eq(ask("rare", false, NULL, &s), SCOPES / 20);
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(a_position_reads_one_group_of_one_block)
 {
-	struct tape_reader_stats s;
+	struct tape_read_stats s;
 
 	compacted();
 	ck_assert_uint_eq(ask("_seq=30001", false, NULL, &s), 1);
@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(a_range_reads_the_groups_that_hold_it)
 {
-	struct tape_reader_stats s;
+	struct tape_read_stats s;
 
 	compacted();
 	ck_assert_uint_eq(ask("i=30000..30009 row", false, NULL, &s), 9);
@@ -152,7 +152,7 @@ END_TEST
 START_TEST(a_hash_is_found_by_its_fingerprint)
 {
 	char hash[TAPE_HASH_TEXT], query[TAPE_HASH_TEXT + 8];
-	struct tape_reader_stats s;
+	struct tape_read_stats s;
 
 	compacted();
 	ck_assert_uint_eq(ask("_seq=30001", true, hash, &s), 1);
@@ -167,7 +167,7 @@ END_TEST
 
 START_TEST(a_time_before_the_tape_reads_no_column)
 {
-	struct tape_reader_stats s;
+	struct tape_read_stats s;
 
 	compacted();
 	ck_assert_uint_eq(ask("_time<2001-01-01", false, NULL, &s), 0);
