@@ -329,6 +329,42 @@ time_default(struct run *run)
 	return time_tape(run, "default", "");
 }
 
+/* 50 rules of all kinds, for labels that do not come. */
+static int64_t
+time_rules(struct run *run)
+{
+	static const char *const kinds[] = { "every = 10",  "record = off",
+					     "when = E>1",  "exclude = ^E$",
+					     "dedup = off", "commit = 3" };
+	char text[8192] = "dedup = off\nsync = none\n";
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < 50; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "[rule r%zu]\nlabel = ^absent.*%zu$\n%s\n", i, i,
+				      kinds[i % (sizeof(kinds) / sizeof(kinds[0]))]);
+	return time_tape(run, "rules", text);
+}
+
+/* All but one of a thousand are left out by count. */
+static int64_t
+time_thinned(struct run *run)
+{
+	struct tape *t = tape_with(run, "thinned", "sync = none\nevery = 1000\n");
+	int64_t start = os_monotonic_ns();
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct bench_row *row = &run->rows[i & 1023];
+
+		TAPE(t, "iter", row->step, row->iter, row->T, row->p, row->rho, row->u,
+		     row->E);
+	}
+	int64_t took = os_monotonic_ns() - start;
+	if (tape_close(t) < 0)
+		die("scopes were lost");
+	return took;
+}
+
 /* Few rows over and over, so that it is not memory that is timed. */
 static int64_t
 time_null(struct run *run)
@@ -366,11 +402,13 @@ static const struct variant {
 } variants[] = {
 	{ "floor", time_floor },
 	{ "tape_dedup_off", time_dedup_off },
+	{ "tape_rules", time_rules },
 	{ "tape_dedup_on", time_dedup_on },
 	{ "fprintf_json", time_fprintf },
 	{ "sqlite_wal", time_sqlite },
 	{ "floor_synced", time_floor_synced },
 	{ "tape_default", time_default },
+	{ "thinned", time_thinned },
 	{ "tape_null", time_null },
 	{ "label_enter_leave", time_label },
 };

@@ -22,11 +22,13 @@ END {
 	printf "%-44s %12s %-5s %12s %12s\n", "", "median", "", "least", "most"
 	show("the floor: copy, write(2)", "record.floor")
 	show("TAPE(), dedup off", "record.tape_dedup_off")
+	show("TAPE(), dedup off, 50 rules that do not match", "record.tape_rules")
 	show("TAPE(), dedup on", "record.tape_dedup_on")
 	show("fprintf of a JSON line", "record.fprintf_json")
 	show("SQLite WAL, JSON rows", "record.sqlite_wal")
 	show("the floor, fdatasync every 16 MiB", "record.floor_synced")
 	show("TAPE(), all by default (sync=1000)", "record.tape_default")
+	show("TAPE(), left out by count", "record.thinned")
 	show("TAPE(NULL)", "record.tape_null")
 	show("label, enter and leave", "record.label_enter_leave")
 	show("tape-record, JSON lines", "record.tape_record")
@@ -65,6 +67,7 @@ END {
 	printf "%-44s %12s\n", "ratios", ""
 	mark("dedup off / floor", "record.tape_dedup_off", "record.floor", 3, 0)
 	mark("dedup on / floor", "record.tape_dedup_on", "record.floor", 5, 0)
+	mark("50 rules / none", "record.tape_rules", "record.tape_dedup_off", 1.05, 0)
 	mark("fprintf / dedup off", "record.tape_dedup_off", "record.fprintf_json", 15, 1)
 	mark("fprintf / dedup on", "record.tape_dedup_on", "record.fprintf_json", 15, 1)
 	mark("SQLite / dedup off", "record.tape_dedup_off", "record.sqlite_wal", 20, 1)
@@ -92,6 +95,9 @@ END {
 	mark("blobs, time / borg", "blob.compact", "blob.borg", 1, 0)
 	mark("blobs, size / tar and zstd", "blob.compact_size", "blob.tar_zstd_size", 1, 0)
 	mark("blobs, time / tar and zstd", "blob.compact", "blob.tar_zstd", 1, 0)
+	if ("record.thinned" in median)
+		printf "%-44s %12.2f <= 5     %s\n", "left out by count, ns", median["record.thinned"],
+			(median["record.thinned"] <= 5 ? "PASS" : "SHORT")
 	if ("record.tape_record" in median)
 		printf "%-44s %12.2f >= 60    %s\n", "tape-record MB/s", median["record.tape_record"],
 			(median["record.tape_record"] >= 60 ? "PASS" : "SHORT")

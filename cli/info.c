@@ -61,14 +61,21 @@ static const char details[] =
 	"variables and units, and what it takes on disk. Reads the whole tape once.\n"
 	"\n"
 	"A session is live while its recorder may still run, closed when it ended in\n"
-	"order, killed otherwise; all that it had committed is there in each case.\n";
+	"order, killed otherwise; all that it had committed is there in each case.\n"
+	"\n"
+	"--config reads no tape: it lists every setting that a recorder would start "
+	"with\n"
+	"here and now, from tape.conf and the environment, for scopes under a label "
+	"path\n"
+	"(a/b/c), with the file and line or the variable that decided. What a program\n"
+	"sets by itself (tape_set) is not known to it.\n";
 
 int
 main(int argc, char **argv)
 {
 	static struct info info = {
 		.cli = { .tool = "tape-info",
-			 .usage = "[TAPE]",
+			 .usage = "[TAPE] [--config [LABEL-PATH]]",
 			 .summary = "what is on a tape",
 			 .examples = {
 				 { "tape-info run.tape",
@@ -85,6 +92,8 @@ main(int argc, char **argv)
 	const struct cli_opt table[] = {
 		CLI_STR('o', "output", &format, "FORMAT", "text or jsonl"),
 		CLI_SET(0, "json", &format, "jsonl", "the same as -o jsonl"),
+		CLI_FLAG(0, "config", &info.config,
+			 "what a recorder would be told for LABEL-PATH, and by whom"),
 		CLI_FLAG(0, "utc", &info.utc, "times for people in UTC, not local"),
 		CLI_COMMON(&info.cli),
 	};
@@ -96,7 +105,8 @@ main(int argc, char **argv)
 	if (chosen < 0)
 		return cli_finish(&info.cli, CLI_FAILED);
 	info.json = chosen == 1;
-	status = show_tape(&info, argc, argv);
+	status = info.config ? info_config(&info, argc, argv)
+			     : show_tape(&info, argc, argv);
 	cli_report_end(&info.cli);
 	return cli_finish(&info.cli, status);
 }

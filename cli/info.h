@@ -9,13 +9,15 @@
 struct info {
 	struct cli cli;
 	const char *tape;
-	bool json, utc;
+	bool json, utc, config;
 	struct tape_marks *marks;
 };
 
-/* One object a line: kind tape, session, label, variable, bookmark, note. */
+/* One object a line: kind tape, session, label, variable, thinned, bookmark, note. */
 void info_json(struct info *info, const struct tape_info *data);
 void info_text(struct info *info, const struct tape_info *data);
+/* tape-info --config [TAPE] [LABEL-PATH]: settings and where they come from. */
+int info_config(struct info *info, int argc, char **argv);
 const char *info_state(int state);
 /* Of segments that no generation replaces. */
 uint64_t info_raw_bytes(const struct tape_info *data);

@@ -116,6 +116,8 @@ whole_tape(struct out *out, const struct info *info, const struct tape_info *dat
 	number(out, "blob_references", data->blob_references);
 	number(out, "reference_bytes", data->reference_bytes);
 	number(out, "link_bytes_saved", data->link_bytes_saved);
+	if (data->thinned)
+		number(out, "thinned", data->thinned);
 	number(out, "generations", data->generations);
 	number(out, "raw_bytes", info_raw_bytes(data));
 	if (data->generations != 0) {
@@ -155,6 +157,17 @@ info_json(struct info *info, const struct tape_info *data)
 		text(out, "type", var->type);
 		text(out, "unit", var->unit);
 		number(out, "scopes", var->scopes);
+		out_str(out, "}\n");
+	}
+	for (size_t i = 0; i < data->thinned_count; i++) {
+		const struct tape_thinned_info *t = &data->thinned_list[i];
+		out_str(out, "{\"kind\":\"thinned\"");
+		session_id(out, "session", t->session);
+		text(out, "rule", t->rule);
+		text(out, "setting", t->setting);
+		key(out, "path");
+		json_str(out, t->path);
+		number(out, "scopes", t->scopes);
 		out_str(out, "}\n");
 	}
 	for (size_t i = 0; info->marks && i < info->marks->count; i++) {

@@ -122,6 +122,8 @@ summary(struct info *info, const struct tape_info *data)
 		out_printf(out, " (%s not written again)",
 			   show_bytes(data->link_bytes_saved, size));
 	out_char(out, '\n');
+	if (data->thinned)
+		out_printf(out, "  left out   %s by rules\n", grouped(data->thinned, a));
 	if (data->projections)
 		out_printf(out, "  subsets    %s\n", grouped(data->projections, a));
 	if (data->bookmarks)
@@ -329,6 +331,31 @@ notes(struct info *info, const struct tape_info *data)
 	left_out(info, data->note_count);
 }
 
+/* What rules had left out, session by session. */
+static void
+thinned(struct info *info, const struct tape_info *data)
+{
+	struct out *out = &info->cli.out;
+	char id[TAPE_SESSION_TEXT], scopes[32];
+	size_t n = rows_shown(info, data->thinned_count);
+
+	if (n)
+		heading(info, "left out by rules");
+	for (size_t i = 0; i < n; i++) {
+		const struct tape_thinned_info *t = &data->thinned_list[i];
+
+		tape_session_text(t->session, id);
+		out_printf(out, "  %s  %10s  ", id, grouped(t->scopes, scopes));
+		plain(out, *t->path ? t->path : "(none)");
+		out_str(out, "  (rule ");
+		plain(out, t->rule);
+		out_str(out, ": ");
+		plain(out, t->setting);
+		out_str(out, ")\n");
+	}
+	left_out(info, data->thinned_count);
+}
+
 void
 info_text(struct info *info, const struct tape_info *data)
 {
@@ -343,6 +370,7 @@ info_text(struct info *info, const struct tape_info *data)
 	left_out(info, data->session_count);
 	labels(info, data);
 	variables(info, data);
+	thinned(info, data);
 	bookmarks(info);
 	notes(info, data);
 }

@@ -75,6 +75,7 @@ note_wanted(const struct scopepack_session *s, const char *key, size_t len)
 {
 	if ((len >= 5 && memcmp(key, "user.", 5) == 0) ||
 	    (len == 7 && memcmp(key, "warning", 7) == 0) ||
+	    (len == 7 && memcmp(key, "thinned", 7) == 0) ||
 	    (len == sizeof SCOPEPACK_RECORD - 1 &&
 	     memcmp(key, SCOPEPACK_RECORD, len) == 0))
 		return true;

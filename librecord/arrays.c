@@ -90,8 +90,7 @@ set_null(struct item *item)
 static void
 finish_wide(struct thread_state *ts, struct item *item, bool as_blob)
 {
-	bool blob = as_blob ||
-		    (item->size > CANON_BYTES && item->size > ts->tape->conf.inline_max);
+	bool blob = as_blob || (item->size > CANON_BYTES && item->size > ts->inline_max);
 
 	item->store = blob ? TAPE_AS_BLOB : TAPE_INLINE;
 	if (item->size > CANON_BYTES && !item->on_tape)

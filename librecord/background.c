@@ -12,6 +12,7 @@
 #include "librecord/report.h"
 #include "librecord/session.h"
 #include "librecord/sync.h"
+#include "librecord/thin.h"
 #include "librecord/writer.h"
 
 struct background {
@@ -93,6 +94,9 @@ tick(struct tape *t, int64_t now, int64_t *next_sync)
 	if (!atomic_load(&t->dead) && !atomic_load(&t->background->stop)) {
 		if (before != INT64_MIN)
 			(void)commit_older(t, before);
+		/* Nothing else may come for hours: what is left out is said all the same. */
+		if (thin_publish(t, false) && !atomic_load(&t->orphan))
+			(void)writer_commit(t, NULL);
 		sync_due(t, now, next_sync);
 	}
 	session_unlock(t);

@@ -14,6 +14,7 @@
 #include "librecord/bloblog.h"
 #include "librecord/known.h"
 #include "librecord/report.h"
+#include "librecord/rules.h"
 #include "librecord/session.h"
 
 /* Loose blobs that wait for their fsync; more are synced at once. */
@@ -436,15 +437,15 @@ hold(struct tape *t, struct stage *stage, const void *data, size_t len,
 }
 
 int
-blob_stage(struct tape *t, struct stage *stage, const void *data, size_t len,
-	   const struct tape_hash *hash, size_t hint_at)
+blob_stage(struct tape *t, struct stage *stage, const struct policy *policy,
+	   const void *data, size_t len, const struct tape_hash *hash, size_t hint_at)
 {
 	struct body_hint place;
 	int r;
 
-	if (len <= t->conf.embed_max) {
+	if (len <= policy->embed_max) {
 		r = embed(stage, data, len, hash, hint_at);
-	} else if (t->conf.blobs == BLOBS_AT_COMMIT) {
+	} else if (policy->blobs == BLOBS_AT_COMMIT) {
 		r = hold(t, stage, data, len, hash, hint_at);
 	} else {
 		r = blobs_store(t, hash, data, len, &place);

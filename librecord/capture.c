@@ -9,6 +9,7 @@
 #include "format/le.h"
 #include "format/segment.h"
 #include "librecord/report.h"
+#include "librecord/thin.h"
 #include "librecord/ticks.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -28,7 +29,8 @@ enum outcome {
 	OUTCOME_OTHER, /* not of this layout's types or names: find another */
 	OUTCOME_NO_MEMORY,
 	OUTCOME_TOO_LARGE,
-	OUTCOME_BLOB, /* reported by whoever keeps blobs */
+	OUTCOME_THINNED, /* its query does not match */
+	OUTCOME_BLOB,	 /* reported by whoever keeps blobs */
 };
 
 static inline const struct item *
@@ -260,20 +262,22 @@ wide_tail(const struct layout *l, const struct values *v)
 	return size;
 }
 
+/* `keep` false: the blob is left where it is, for now. */
 static int
-write_hint(struct stage *stage, const struct item *item, uint8_t *p, struct tape *t)
+write_hint(struct stage *stage, const struct policy *policy, const struct item *item,
+	   uint8_t *p, bool keep)
 {
 	put_le32(p, BODY_NO_SEGMENT);
 	put_le64(p + 4, 0);
-	if (item->on_tape)
+	if (item->on_tape || !keep)
 		return 0;
-	return blob_stage(t, stage, item->data, (size_t)item->size, &item->hash,
-			  (size_t)(p - stage->records));
+	return blob_stage(stage->tape, stage, policy, item->data, (size_t)item->size,
+			  &item->hash, (size_t)(p - stage->records));
 }
 
 static int
 write_tails(struct stage *stage, const struct layout *l, const struct values *v,
-	    uint8_t *p)
+	    uint8_t *p, bool keep)
 {
 	for (uint32_t i = 0; i < l->wide_count; i++) {
 		const struct item *item = slot_item(v, &l->slots[l->fixed_count + i]);
@@ -285,7 +289,7 @@ write_tails(struct stage *stage, const struct layout *l, const struct values *v,
 			p += item->size;
 			continue;
 		}
-		if (write_hint(stage, item, p, stage->tape) < 0)
+		if (write_hint(stage, l->policy, item, p, keep) < 0)
 			return -1;
 		p += 12;
 	}
@@ -315,16 +319,23 @@ stage_grow(struct stage *stage, size_t need)
 	return true;
 }
 
-static bool
+/* A hash for the record to come; those before it have none if it is the first. */
+static __attribute__((noinline)) bool
 hashes_grow(struct stage *stage)
 {
-	size_t cap = stage->hash_cap ? stage->hash_cap * 2 : 1024;
-	struct tape_hash *p = realloc(stage->hashes, cap * sizeof(*p));
+	size_t cap = stage->hash_cap ? stage->hash_cap : 1024;
+	struct tape_hash *p = stage->hashes;
 
+	while (cap <= stage->count)
+		cap *= 2;
+	if (cap != stage->hash_cap)
+		p = realloc(p, cap * sizeof(*p));
 	if (!p)
 		return false;
 	stage->hashes = p;
 	stage->hash_cap = cap;
+	if (!stage->hashed)
+		memset(p, 0, stage->count * sizeof(*p));
 	return true;
 }
 
@@ -361,7 +372,10 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 	if (unlikely(stage->cap - stage->len < total) || !stage->records)
 		if (!stage_grow(stage, total))
 			return OUTCOME_NO_MEMORY;
-	if (ts->dedup && unlikely(stage->count >= stage->hash_cap) && !hashes_grow(stage))
+	if ((l->dedup || stage->hashed) &&
+	    unlikely(stage->count >= stage->hash_cap ||
+		     (!stage->hashed && stage->count)) &&
+	    !hashes_grow(stage))
 		return OUTCOME_NO_MEMORY;
 	record = stage->records + stage->len;
 	p = record + SCOPE_PREFIX;
@@ -373,15 +387,28 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 		for (uint32_t i = 0; i < l->wide_count; i++)
 			p += item_canonical_write(
 				slot_item(v, &l->slots[l->fixed_count + i]), p);
-		if (tail && write_tails(stage, l, v, p) < 0) {
+		/* Whether its blobs are kept is known only when the rest is there. */
+		if (unlikely(l->gated)) {
+			(void)write_tails(stage, l, v, p, false);
+			if (!thin_passes(ts, l, record + SCOPE_PREFIX, canonical + tail,
+					 v->time ? *v->time : now))
+				return OUTCOME_THINNED;
+		}
+		if (tail && write_tails(stage, l, v, p, true) < 0) {
 			stage->fixup_count = fixups;
 			return OUTCOME_BLOB;
 		}
+	} else if (unlikely(l->gated) &&
+		   !thin_passes(ts, l, p, canonical, v->time ? *v->time : now)) {
+		return OUTCOME_THINNED;
 	}
-	if (ts->dedup) {
+	if (l->dedup) {
 		memcpy(record, l->form->form.head16.byte, 16);
 		hash_store(&stage->hashes[stage->count],
 			   XXH3_128bits(record, SCOPE_PREFIX + canonical));
+		stage->hashed = true;
+	} else if (unlikely(stage->hashed)) {
+		memset(stage->hashes[stage->count].byte, 0, 16);
 	}
 	if (stage->count == 0) {
 		stage->base_time = now;
@@ -417,8 +444,11 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 	if (unlikely(atomic_load_explicit(&t->orphan, memory_order_relaxed)))
 		session_used(t);
 	now = ticks_now(ts);
-	if (unlikely(tail))
+	if (unlikely(tail || l->gated)) {
 		report_hold();
+		if (l->gated)
+			thin_prepare(ts, l);
+	}
 	stage_lock(stage);
 	/* Whoever closed has emptied this stage, or waits for its lock to do so. */
 	if (likely(!atomic_load_explicit(&t->dead, memory_order_relaxed)))
@@ -427,8 +457,10 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 		 (now - stage->first_time >= ts->commit_ns && stage->count) ||
 		 stage->count >= ts->commit_scopes;
 	stage_unlock(stage);
-	if (unlikely(tail))
+	if (unlikely(tail || l->gated))
 		report_tell(t);
+	if (unlikely(l->commits) && outcome == OUTCOME_DONE)
+		commit |= thin_commits(ts, l->policy);
 	if (unlikely(commit))
 		(void)session_commit_stage(t, stage); /* reports and counts by itself */
 	if (unlikely(atomic_load_explicit(&t->commit_soon, memory_order_relaxed)) &&
@@ -442,7 +474,7 @@ outcome_report(struct thread_state *ts, enum outcome outcome, const struct layou
 {
 	const struct form *form = &l->form->form;
 
-	if (outcome == OUTCOME_DONE)
+	if (outcome == OUTCOME_DONE || outcome == OUTCOME_THINNED)
 		return 0;
 	recorder_lost(ts->tape, 1);
 	if (outcome == OUTCOME_TOO_LARGE)
@@ -532,18 +564,22 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	struct context *ctx;
 	const struct layout *l;
 	struct place place;
+	uint32_t version;
 
 	if (!plan) {
 		recorder_lost(ts->tape, 1);
 		return NULL;
 	}
 	report_hold(); /* a handler that records would use the same scratch memory */
+	version = atomic_load_explicit(&ts->tape->rules_version, memory_order_acquire);
 	ctx = label_context(ts, plan, label);
+	ts->inline_max = context_policy(ts->tape, ctx)->inline_max;
 	plan_items(ts, plan, kinds, words, items);
 	place = (struct place){ plan, plan->file, plan->func, plan->line };
 	l = layout_find(ts, &place, ctx, items, plan->count, kinds, words);
 	*c = (struct cached_layout){ __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE),
-				     ts->level->context, ts->level->sticky->shape, l };
+				     ts->level->context, ts->level->sticky->shape,
+				     version, l };
 	if (!l)
 		c->context = NULL;
 	scratch_reset(&ts->scratch);
@@ -560,6 +596,7 @@ write_checked(struct thread_state *ts, const struct tape_site *site,
 	enum outcome outcome = OUTCOME_OTHER;
 
 	v->items = items;
+	ts->inline_max = l->policy->inline_max;
 	if (l->dynamic) {
 		struct plan *plan = __atomic_load_n((void **)(uintptr_t)&site->plans,
 						    __ATOMIC_ACQUIRE);
@@ -596,11 +633,17 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 
 	if (!ts)
 		return;
+	if (unlikely(!(site->flags & TAPE_SITE_ASKS)) &&
+	    __atomic_load_n(&t->head.asks, __ATOMIC_RELAXED) &&
+	    !tape_wanted(t, site, label))
+		return;
 	c = cache_slot(ts, site);
 	l = c->layout;
 	if (unlikely(c->context != ts->level->context ||
 		     c->plans != __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE) ||
 		     c->shape != ts->level->sticky->shape ||
+		     c->version != atomic_load_explicit(&t->rules_version,
+							memory_order_relaxed) ||
 		     (!(site->flags & TAPE_SITE_LITERAL) &&
 		      (!label || strcmp(label, l->context->label) != 0))))
 		l = find_layout(ts, site, label, kinds, words);

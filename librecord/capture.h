@@ -14,6 +14,7 @@
 #include "format/segment.h"
 #include "librecord/intern.h"
 #include "librecord/recorder.h"
+#include "librecord/rules.h"
 
 #define MAX_ARGUMENTS 32u
 
@@ -22,6 +23,9 @@ struct context {
 	struct context *parent;
 	uint32_t id, depth;
 	uint32_t len;
+	/* What holds here, as of a version of the rules; see context_policy(). */
+	atomic_uint policy_version;
+	_Atomic(const struct policy *) policy;
 	char label[]; /* the innermost, NUL-terminated, at most LIMIT_NAME */
 };
 
@@ -84,8 +88,13 @@ struct layout {
 	uint32_t word_count, named_count, fixed_count,
 		wide_count; /* fixed_count: all fixed */
 	uint32_t argument_count;
-	bool dynamic; /* a name or unit may change from call to call */
-	bool checked; /* some slot is, or is wide */
+	bool dynamic;  /* a name or unit may change from call to call */
+	bool checked;  /* some slot is, or is wide */
+	bool dedup;    /* of the policy, as are these: */
+	bool gated;    /* a query decides what is kept */
+	bool commits;  /* some scopes of it commit the stage */
+	uint32_t gate; /* of gated ones: a number from 0 */
+	const struct policy *policy;
 	struct slot slots[];
 };
 
@@ -119,9 +128,18 @@ enum plan_said {
 struct cached_layout {
 	const void *plans;	       /* head of the site's list when this was found */
 	const struct context *context; /* of the thread */
-	uint32_t shape;
+	uint32_t shape, version;
 	const struct layout *layout;
 };
+/* What tape_wanted found for a site under a path. */
+struct cached_ask {
+	const struct tape_site *site;
+	const struct context *parent; /* of the thread */
+	const struct context *context;
+	uint32_t version;
+	struct tally *tally; /* NULL: all are wanted */
+};
+#define ASK_CACHE 128u
 struct cached_label {
 	const struct context *parent;
 	const char *name;
@@ -156,7 +174,8 @@ struct thread_state {
 	uint64_t commit_len; /* stage->len that calls for a commit */
 	int64_t commit_ns;
 	uint32_t commit_scopes;
-	bool dedup;
+	uint64_t inline_max;	  /* of the policy that items are loaded for */
+	struct thread_thin *thin; /* thin.c; NULL: not needed yet */
 	struct ticks ticks;
 	struct scratch scratch;
 	struct bytes key;	   /* of layout_find, kept so that it allocates nothing */
@@ -164,6 +183,7 @@ struct thread_state {
 	struct thread_state *next_of_thread, *next_of_tape;
 	struct cached_layout layouts[LAYOUT_CACHE];
 	struct cached_label labels[LABEL_CACHE];
+	struct cached_ask asks[ASK_CACHE];
 };
 
 /* t->threads */
@@ -179,6 +199,7 @@ struct forms {
 	uint32_t shape_count;
 	const struct sticky **snapshot_by_id;
 	uint32_t snapshot_count, snapshot_cap;
+	uint32_t gate_count;
 	uint32_t tag;	  /* tells this recorder's tape_ctx from another's */
 	atomic_uint said; /* enum session_said */
 	atomic_uint bad_guards;
@@ -224,6 +245,13 @@ struct context *context_child(struct tape *t, struct context *parent, const char
 			      size_t len);
 /* True once per recorder and bit. */
 bool said_first(atomic_uint *said, unsigned bit);
+
+/* ---- policy.c ---- */
+
+/* What the rules say for a path; found once and kept there. Takes rules->lock and table_lock. */
+const struct policy *context_policy(struct tape *t, struct context *context);
+/* Complains, once for each rule, that its expression took too many steps. NULL: nothing. */
+void policy_gave_up(struct tape *t, const struct rule *rule);
 
 /* ---- names.c ---- */
 

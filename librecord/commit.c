@@ -29,6 +29,7 @@ stage_clear(struct stage *stage)
 	stage->len = FRAME_HEADER;
 	stage->blob_len = 0;
 	stage->count = stage->bookmarks = 0;
+	stage->hashed = false;
 	stage->fixup_count = stage->big_count = 0;
 	stage->big_bytes = 0;
 	stage->base_time = stage->first_time = 0;
@@ -84,6 +85,13 @@ link_record(struct squeeze *s, uint32_t len, uint64_t target)
 				   target);
 }
 
+/* One that is not to be looked for. */
+static bool
+hash_none(const struct tape_hash *hash)
+{
+	return (get_le64(hash->byte) | get_le64(hash->byte + 8)) == 0;
+}
+
 /* Turns records whose content the session already has into links. Returns the next seq. */
 static uint64_t
 find_repeats(struct tape *t, struct part *part, uint64_t seq)
@@ -101,7 +109,8 @@ find_repeats(struct tape *t, struct part *part, uint64_t seq)
 		if (i + AHEAD < part->count)
 			__builtin_prefetch(seen_slot(t->seen, &part->hashes[i + AHEAD]),
 					   1);
-		if (kind == RECORD_SCOPE && len > LINK_RECORD)
+		if (kind == RECORD_SCOPE && len > LINK_RECORD &&
+		    !hash_none(&part->hashes[i]))
 			target = seen_find_or_add(t->seen, &part->hashes[i], seq);
 		if (target)
 			link_record(&s, len, target);
@@ -171,9 +180,9 @@ commit_parts(struct tape *t, struct part *parts)
 		t->writer->blobs_told = blobs_lost(t);
 		return -1;
 	}
-	for (struct part *part = parts; t->conf.dedup && part; part = part->next) {
-		/* Without hashes memory was out: nothing is found, nothing is wrong. */
-		if (part->hashes && part->hash_cap >= part->count) {
+	for (struct part *part = parts; part; part = part->next) {
+		/* Nothing is looked for, or memory was out: nothing is wrong. */
+		if (part->hashed && part->hashes && part->hash_cap >= part->count) {
 			seq = find_repeats(t, part, seq);
 		} else {
 			struct part *next = part->next;

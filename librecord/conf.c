@@ -10,7 +10,7 @@
 
 /* Longer lines are no settings. */
 #define MAX_KEY 31u
-#define MAX_VALUE 127u
+#define MAX_SECTION 127u
 
 void
 conf_defaults(struct conf *conf)
@@ -41,6 +41,22 @@ conf_sync_text(const struct conf *conf, char text[24])
 		snprintf(text, 24, "%u", (unsigned)conf->sync_ms);
 }
 
+void
+conf_size_text(uint64_t size, char text[24])
+{
+	const char *unit = "";
+
+	if (size >= 1024 && size % 1024 == 0) {
+		size >>= 10;
+		unit = "K";
+	}
+	if (*unit && size >= 1024 && size % 1024 == 0) {
+		size >>= 10;
+		unit = "M";
+	}
+	snprintf(text, 24, "%llu%s", (unsigned long long)size, unit);
+}
+
 /* Decimal digits only; false past `max`. *rest points behind them. */
 static bool
 parse_digits(const char *text, uint64_t max, uint64_t *out, const char **rest)
@@ -62,9 +78,16 @@ parse_digits(const char *text, uint64_t max, uint64_t *out, const char **rest)
 	return true;
 }
 
-/* "65536", "64K", "1M", "2G", with or without B or iB. */
-static bool
-parse_size(const char *text, uint64_t *out)
+bool
+conf_digits(const char *text, uint64_t max, uint64_t *out)
+{
+	const char *rest;
+
+	return parse_digits(text, max, out, &rest) && *rest == '\0';
+}
+
+bool
+conf_size(const char *text, uint64_t *out)
 {
 	uint64_t value;
 	unsigned shift = 0;
@@ -163,9 +186,8 @@ static bool
 set_commit_scopes(struct conf *conf, const char *value)
 {
 	uint64_t n;
-	const char *rest;
 
-	if (!parse_digits(value, UINT32_MAX, &n, &rest) || *rest != '\0')
+	if (!conf_digits(value, UINT32_MAX, &n))
 		return false;
 	conf->commit_scopes = (uint32_t)n;
 	return true;
@@ -176,7 +198,7 @@ set_commit_bytes(struct conf *conf, const char *value)
 {
 	uint64_t n;
 
-	if (!parse_size(value, &n) || n == 0 || n > LIMIT_FRAME)
+	if (!conf_size(value, &n) || n == 0 || n > LIMIT_FRAME)
 		return false;
 	conf->commit_bytes = n;
 	return true;
@@ -206,7 +228,7 @@ set_blobs(struct conf *conf, const char *value)
 static bool
 set_blob_budget(struct conf *conf, const char *value)
 {
-	return parse_size(value, &conf->blob_budget);
+	return conf_size(value, &conf->blob_budget);
 }
 
 static bool
@@ -230,7 +252,7 @@ set_bounded(uint64_t *to, const char *value, uint64_t max)
 {
 	uint64_t n;
 
-	if (!parse_size(value, &n) || n > max)
+	if (!conf_size(value, &n) || n > max)
 		return false;
 	*to = n;
 	return true;
@@ -270,6 +292,8 @@ static const struct setting {
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
 
+_Static_assert(SETTINGS == CONF_SETTINGS, "conf.h counts the settings");
+
 static const struct setting *
 find_setting(const char *key)
 {
@@ -277,6 +301,43 @@ find_setting(const char *key)
 		if (strcmp(settings[i].key, key) == 0)
 			return &settings[i];
 	return NULL;
+}
+
+void
+conf_setting_text(const struct conf *conf, size_t index, char text[24])
+{
+	const char *key = settings[index].key;
+
+	if (strcmp(key, "sync") == 0)
+		conf_sync_text(conf, text);
+	else if (strcmp(key, "commit") == 0)
+		snprintf(text, 24, "%s", conf->commit == COMMIT_AUTO ? "auto" : "manual");
+	else if (strcmp(key, "commit_scopes") == 0)
+		snprintf(text, 24, "%u", (unsigned)conf->commit_scopes);
+	else if (strcmp(key, "commit_bytes") == 0)
+		conf_size_text(conf->commit_bytes, text);
+	else if (strcmp(key, "commit_ms") == 0)
+		snprintf(text, 24, "%u", (unsigned)conf->commit_ms);
+	else if (strcmp(key, "blobs") == 0)
+		snprintf(text, 24, "%s",
+			 conf->blobs == BLOBS_AT_COMMIT ? "at-commit" : "immediate");
+	else if (strcmp(key, "blob_budget") == 0)
+		conf_size_text(conf->blob_budget, text);
+	else if (strcmp(key, "blob_store") == 0)
+		snprintf(text, 24, "%s", conf->blob_store == STORE_LOG ? "log" : "loose");
+	else if (strcmp(key, "dedup") == 0)
+		snprintf(text, 24, "%s", conf->dedup ? "exact" : "off");
+	else
+		conf_size_text(strcmp(key, "inline_max") == 0 ? conf->inline_max
+							      : conf->embed_max,
+			       text);
+}
+
+const char *
+conf_setting(size_t index, const char **variable)
+{
+	*variable = settings[index].variable;
+	return settings[index].key;
 }
 
 int
@@ -293,50 +354,151 @@ conf_set(struct conf *conf, const char *key, const char *value, struct tape_erro
 	return 0;
 }
 
-int
-conf_environment(struct conf *conf, struct tape_error *err)
+/* Settings of all labels; "commit" is another thing there. */
+static bool
+of_labels(const char *key)
 {
-	int first = 0;
+	return rules_key(key) != RULE_KEYS && rules_key(key) != RULE_COMMIT;
+}
+
+/* What [tape] and the environment say: for the session, for all labels, or both. */
+static int
+set_general(struct conf *conf, struct rules *rules, const struct origin *origin,
+	    const char *key, const char *value, struct tape_error *err)
+{
+	const struct setting *setting = find_setting(key);
+	bool in_label;
+	int r = 0;
+
+	if (setting || !of_labels(key)) {
+		r = conf_set(conf, key, value, err);
+		if (r == 0)
+			conf->from[setting - settings] =
+				(struct conf_from){ (uint8_t)(origin->level + 1u),
+						    origin->line, origin->column };
+	}
+	if (r == 0 && of_labels(key))
+		r = rules_add(rules, origin, NULL, rules_key(key), value, &in_label, err);
+	return r;
+}
+
+static int
+environment_one(struct conf *conf, struct rules *rules, const char *key,
+		const char *variable, struct tape_error *err)
+{
+	struct origin origin = { .level = RULE_ENVIRONMENT, .section = "" };
+	const char *value = getenv(variable);
+	struct tape_error why = { 0 };
+	int r;
+
+	if (!value || !*value)
+		return 0;
+	origin.file = rules_text(rules, variable);
+	r = set_general(conf, rules, &origin, key, value, &why);
+	if (r < 0)
+		(void)error_set(err, r, "", 0, "%s in the environment: %s", variable,
+				why.message);
+	return r;
+}
+
+int
+conf_environment(struct conf *conf, struct rules *rules, struct tape_error *err)
+{
+	int first = 0, r;
 
 	for (size_t i = 0; i < SETTINGS; i++) {
-		const char *value = getenv(settings[i].variable);
+		r = environment_one(conf, rules, settings[i].key, settings[i].variable,
+				    first < 0 ? NULL : err);
+		first = first < 0 ? first : r;
+	}
+	for (unsigned key = 0; key < RULE_KEYS; key++) {
+		char variable[MAX_KEY + 8] = "TAPE_";
+		const char *name = rules_key_name(key);
+		size_t n = strlen(variable);
 
-		if (!value || !*value || settings[i].set(conf, value) || first < 0)
+		if (!of_labels(name) || find_setting(name))
 			continue;
-		first = error_set(err, TAPE_ERR_SYNTAX, "", 0,
-				  "%s=%.60s in the environment: expected %s",
-				  settings[i].variable, value, settings[i].expects);
+		for (; *name; name++)
+			variable[n++] = (char)(*name >= 'a' ? *name - 'a' + 'A' : *name);
+		variable[n] = '\0';
+		r = environment_one(conf, rules, rules_key_name(key), variable,
+				    first < 0 ? NULL : err);
+		first = first < 0 ? first : r;
 	}
 	return first;
 }
 
 /* ---- the file ---- */
 
-enum section { SECTION_NONE, SECTION_TAPE, SECTION_OTHER };
+enum section { SECTION_NONE, SECTION_TAPE, SECTION_RULE, SECTION_OTHER };
+
+/* A setting of a [rule] section waits for the end of it: "label" may come last. */
+struct waiting {
+	struct waiting *next;
+	enum rule_key key;
+	uint32_t line;
+	size_t column;
+	char text[];
+};
 
 struct reader {
 	const char *file;
 	struct conf *conf;
+	struct rules *rules;
 	struct tape_error *err;
 	enum section section;
 	uint32_t line;
 	int first; /* status of the first mistake */
+	bool bad_rule;
+
+	/* of the [rule] at hand */
+	const char *name;
+	struct waiting *label, *waiting, **end;
+	uint32_t begun;
+	size_t begun_column;
 };
+
+static void complain_at(struct reader *reader, uint32_t line, size_t column,
+			const char *format, va_list ap)
+	__attribute__((format(printf, 4, 0)));
+
+/* The first mistake is told, but for one in a rule, which has the file left out. */
+static void
+complain_at(struct reader *reader, uint32_t line, size_t column, const char *format,
+	    va_list ap)
+{
+	bool rule = reader->section == SECTION_RULE;
+	char text[400];
+
+	if (reader->first < 0 && (!rule || reader->bad_rule))
+		return;
+	reader->bad_rule |= rule;
+	vsnprintf(text, sizeof text, format, ap);
+	reader->first =
+		error_set(reader->err, TAPE_ERR_SYNTAX, reader->file, 0,
+			  "line %u, column %zu: %s%s", (unsigned)line, column, text,
+			  rule ? "; the run goes on without this file" : "");
+}
 
 static void __attribute__((format(printf, 3, 4)))
 complain(struct reader *reader, size_t column, const char *format, ...)
 {
-	char text[400];
 	va_list ap;
 
-	if (reader->first < 0)
-		return;
 	va_start(ap, format);
-	vsnprintf(text, sizeof text, format, ap);
+	complain_at(reader, reader->line, column, format, ap);
 	va_end(ap);
-	reader->first = error_set(reader->err, TAPE_ERR_SYNTAX, reader->file, 0,
-				  "line %u, column %zu: %s", (unsigned)reader->line,
-				  column, text);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+complain_line(struct reader *reader, uint32_t line, size_t column, const char *format,
+	      ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	complain_at(reader, line, column, format, ap);
+	va_end(ap);
 }
 
 static bool
@@ -379,31 +541,6 @@ shown(const struct piece *piece)
 	return (int)n;
 }
 
-static void
-read_section(struct reader *reader, const struct piece *all)
-{
-	struct piece name;
-
-	reader->section = SECTION_OTHER;
-	if (all->text[all->len - 1] != ']') {
-		complain(reader, all->column + all->len - 1,
-			 "a section is [tape]: the \"]\" is missing");
-		return;
-	}
-	name = trim(all->text, 1, all->len - 1);
-	name.column += all->column - 1;
-	if (piece_is(&name, "tape"))
-		reader->section = SECTION_TAPE;
-	else if (name.len >= 4 && memcmp(name.text, "rule", 4) == 0)
-		complain(reader, name.column,
-			 "[%.*s]: this version knows no rules; the section is ignored",
-			 shown(&name), name.text);
-	else
-		complain(reader, name.column,
-			 "there is no section [%.*s], only [tape]; it is ignored",
-			 shown(&name), name.text);
-}
-
 /* Copies a piece to a string; false if it is too long or holds a NUL. */
 static bool
 piece_copy(const struct piece *piece, char *to, size_t cap)
@@ -415,31 +552,178 @@ piece_copy(const struct piece *piece, char *to, size_t cap)
 	return true;
 }
 
+/* ---- [rule NAME] ---- */
+
+static void
+rule_setting(struct reader *reader, const struct waiting *w)
+{
+	const struct origin origin = { RULE_FILE, reader->file, w->line,
+				       (uint32_t)w->column, reader->name };
+	const struct waiting *label = reader->label;
+	struct tape_error why = { 0 };
+	bool in_label;
+	size_t at;
+
+	if (rules_add(reader->rules, &origin, label->text, w->key, w->text, &in_label,
+		      &why) == 0)
+		return;
+	at = (size_t)why.offset;
+	complain_line(reader, in_label ? label->line : w->line,
+		      (in_label ? label->column : w->column) + at, "%s", why.message);
+}
+
+static void
+rule_end(struct reader *reader)
+{
+	struct tape_error why = { 0 };
+
+	if (reader->section == SECTION_RULE && !reader->label)
+		complain_line(reader, reader->begun, reader->begun_column,
+			      "[rule %s] has no \"label = REGEX\"", reader->name);
+	if (reader->label && !reader->waiting &&
+	    rules_check_label(reader->label->text, &why) < 0)
+		complain_line(reader, reader->label->line,
+			      reader->label->column + (size_t)why.offset, "%s",
+			      why.message);
+	for (struct waiting *w = reader->waiting, *next; w; w = next) {
+		next = w->next;
+		if (reader->label)
+			rule_setting(reader, w);
+		free(w);
+	}
+	free(reader->label);
+	reader->label = reader->waiting = NULL;
+	reader->end = &reader->waiting;
+}
+
+static void
+rule_begin(struct reader *reader, const struct piece *name)
+{
+	char text[MAX_SECTION + 1];
+
+	reader->section = SECTION_RULE;
+	reader->begun = reader->line;
+	reader->begun_column = name->column;
+	reader->name = "";
+	if (name->len == 0)
+		complain(reader, name->column, "a rule has a name: [rule NAME]");
+	else if (!piece_copy(name, text, sizeof text))
+		complain(reader, name->column, "the name of a rule is too long");
+	else
+		reader->name = rules_text(reader->rules, text);
+}
+
+static void
+rule_line(struct reader *reader, const struct piece *key, const struct piece *value)
+{
+	bool is_label = piece_is(key, "label");
+	char name[MAX_KEY + 1];
+	enum rule_key known = RULE_KEYS;
+	struct waiting *w;
+
+	if (piece_copy(key, name, sizeof name))
+		known = rules_key(name);
+	if (known == RULE_KEYS && !is_label) {
+		complain(reader, key->column,
+			 "there is no setting \"%.*s\" of a rule: see tape.conf(5)",
+			 shown(key), key->text);
+		return;
+	}
+	if (value->len == 0) {
+		complain(reader, value->column, "%s: a value is missing", name);
+		return;
+	}
+	if (is_label && reader->label) {
+		complain(reader, key->column, "a rule has one label: write a|b");
+		return;
+	}
+	w = value->len > RULE_TEXT_MAX ? NULL : malloc(sizeof *w + value->len + 1);
+	if (!w || !piece_copy(value, w->text, value->len + 1)) {
+		free(w);
+		complain(reader, value->column, "%s: the value is too long", name);
+		return;
+	}
+	w->next = NULL;
+	w->key = known;
+	w->line = reader->line;
+	w->column = value->column;
+	if (is_label) {
+		reader->label = w;
+	} else {
+		*reader->end = w;
+		reader->end = &w->next;
+	}
+}
+
+/* ---- lines ---- */
+
+static void
+read_section(struct reader *reader, const struct piece *all)
+{
+	struct piece name;
+
+	rule_end(reader);
+	reader->section = SECTION_OTHER;
+	if (all->text[all->len - 1] != ']') {
+		complain(reader, all->column + all->len - 1,
+			 "a section is [tape] or [rule NAME]: the \"]\" is missing");
+		return;
+	}
+	name = trim(all->text, 1, all->len - 1);
+	name.column += all->column - 1;
+	if (piece_is(&name, "tape")) {
+		reader->section = SECTION_TAPE;
+	} else if (name.len >= 4 && memcmp(name.text, "rule", 4) == 0 &&
+		   (name.len == 4 || blank(name.text[4]))) {
+		struct piece rest = trim(name.text, 4, name.len);
+
+		rest.column += name.column - 1;
+		rule_begin(reader, &rest);
+	} else {
+		complain(reader, name.column,
+			 "there is no section [%.*s], only [tape] and [rule NAME]; it is "
+			 "ignored",
+			 shown(&name), name.text);
+	}
+}
+
 static void
 read_setting(struct reader *reader, const struct piece *key, const struct piece *value)
 {
-	char name[MAX_KEY + 1], text[MAX_VALUE + 1];
-	const struct setting *setting =
-		piece_copy(key, name, sizeof name) ? find_setting(name) : NULL;
+	struct origin origin = { RULE_FILE, reader->file, reader->line,
+				 (uint32_t)value->column, "" };
+	char name[MAX_KEY + 1], text[RULE_TEXT_MAX + 1];
+	struct tape_error why = { 0 };
 
-	if (!setting)
+	if (!piece_copy(key, name, sizeof name) ||
+	    (!find_setting(name) && !of_labels(name)))
 		complain(reader, key->column,
 			 "there is no setting \"%.*s\": see tape.conf(5)", shown(key),
 			 key->text);
 	else if (value->len == 0)
-		complain(reader, value->column, "%s: a value is missing: expected %s",
-			 name, setting->expects);
-	else if (!piece_copy(value, text, sizeof text) ||
-		 !setting->set(reader->conf, text))
-		complain(reader, value->column, "%s = %.*s: expected %s", name,
-			 shown(value), value->text, setting->expects);
+		complain(reader, value->column, "%s: a value is missing%s%s", name,
+			 find_setting(name) ? ": expected " : "",
+			 find_setting(name) ? find_setting(name)->expects : "");
+	else if (!piece_copy(value, text, sizeof text))
+		complain(reader, value->column, "%s: the value is too long", name);
+	else if (set_general(reader->conf, reader->rules, &origin, name, text, &why) < 0)
+		complain(reader, value->column + (size_t)why.offset, "%s", why.message);
+}
+
+/* Where a comment begins: a '#' that is first in its line or follows a blank. */
+static size_t
+comment_at(const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (line[i] == '#' && (i == 0 || blank(line[i - 1])))
+			return i;
+	return len;
 }
 
 static void
 read_line(struct reader *reader, const char *line, size_t len)
 {
-	const char *hash = memchr(line, '#', len);
-	struct piece all = trim(line, 0, hash ? (size_t)(hash - line) : len);
+	struct piece all = trim(line, 0, comment_at(line, len));
 	const char *equals;
 
 	if (all.len == 0)
@@ -466,16 +750,22 @@ read_line(struct reader *reader, const char *line, size_t len)
 	struct piece key = trim(line, all.column - 1, at);
 	struct piece value = trim(line, at + 1, all.column - 1 + all.len);
 
-	read_setting(reader, &key, &value);
+	if (reader->section == SECTION_RULE)
+		rule_line(reader, &key, &value);
+	else
+		read_setting(reader, &key, &value);
 }
 
 int
 conf_parse(const char *text, size_t len, const char *file, struct conf *conf,
-	   struct tape_error *err)
+	   struct rules *rules, struct tape_error *err)
 {
-	struct reader reader = { .file = file, .conf = conf, .err = err };
+	struct reader reader = { .conf = conf, .rules = rules, .err = err };
+	struct conf before = *conf;
 	size_t at = 0;
 
+	reader.file = rules->file = rules_text(rules, file);
+	reader.end = &reader.waiting;
 	/* Editors on some systems begin a file with a byte order mark. */
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		at = 3;
@@ -486,6 +776,12 @@ conf_parse(const char *text, size_t len, const char *file, struct conf *conf,
 		reader.line++;
 		read_line(&reader, text + at, stop - at);
 		at = stop + 1;
+	}
+	rule_end(&reader);
+	if (reader.bad_rule) {
+		/* Half of the rules may be worse than none. */
+		*conf = before;
+		rules_drop_file(rules);
 	}
 	return reader.first;
 }

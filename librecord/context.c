@@ -7,6 +7,7 @@
 
 #include "librecord/capture.h"
 #include "librecord/report.h"
+#include "librecord/thin.h"
 
 #define GUARD_MAGIC 0x7461706567756172u
 #define MAX_LEVELS 4096u
@@ -145,6 +146,8 @@ context_enter(struct thread_state *ts, const char *name)
 	if (c->parent == parent && c->name == name && same_label(c->child, name))
 		return c->child;
 	c->child = context_child(ts->tape, parent, name, strlen(name));
+	if (__atomic_load_n(&ts->tape->head.asks, __ATOMIC_RELAXED))
+		thin_entered(ts->tape, context_policy(ts->tape, c->child));
 	c->parent = parent;
 	c->name = name;
 	return c->child;
@@ -376,6 +379,7 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	if (!level)
 		return guard;
 	report_hold(); /* as in find_layout() */
+	ts->inline_max = context_policy(t, level->context)->inline_max;
 	plan_items(ts, plan, kinds, words, items);
 	if (!level->own)
 		level->own = calloc(1, sizeof(*level->own));

@@ -7,6 +7,7 @@
 
 #include "format/os.h"
 #include "librecord/conf.h"
+#include "search/source.h"
 
 #define FACT_TEXT 64
 #define GIT_WAIT_MS 200
@@ -22,14 +23,14 @@ struct facts {
 	char rank[24], size[24], restart[24], array_index[24];
 };
 
-struct source {
+struct fact_source {
 	size_t offset;
 	bool number;
 	const char *variables[8]; /* the first that is set and fits */
 };
 
 #define FACT(member) offsetof(struct facts, member)
-static const struct source sources[] = {
+static const struct fact_source sources[] = {
 	{ FACT(rank),
 	  true,
 	  { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK",
@@ -59,7 +60,7 @@ is_number(const char *text)
 }
 
 static void
-from_environment(struct facts *facts, const struct source *source)
+from_environment(struct facts *facts, const struct fact_source *source)
 {
 	for (size_t i = 0; i < 8 && source->variables[i]; i++) {
 		const char *value = getenv(source->variables[i]);
@@ -121,6 +122,23 @@ facts_release(struct tape *t)
 {
 	free(t->facts);
 	t->facts = NULL;
+}
+
+void
+facts_source(const struct tape *t, struct source_facts *out)
+{
+	const struct facts *f = t->facts;
+
+	*out = (struct source_facts){ .name = f->name,
+				      .host = f->host,
+				      .job = f->job,
+				      .library = TAPE_VERSION,
+				      .sync = "",
+				      .uid = f->uid,
+				      .rank = f->rank[0] ? strtoll(f->rank, NULL, 10)
+							 : -1,
+				      .pid = t->pid,
+				      .state = TAPE_LIVE };
 }
 
 bool

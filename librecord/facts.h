@@ -22,6 +22,9 @@ void facts_manifest_closed(struct tape *t);
  * a second at most: the background thread calls it.
  */
 void facts_git(struct tape *t);
+/* As search/ knows them; borrowed until the recorder ends. */
+struct source_facts;
+void facts_source(const struct tape *t, struct source_facts *out);
 void facts_release(struct tape *t);
 
 #endif

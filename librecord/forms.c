@@ -58,12 +58,14 @@ forms_shape(struct thread_state *ts, const struct item *items, size_t count)
 
 static void
 layout_key(struct thread_state *ts, const struct place *place, struct context *ctx,
-	   const struct item *items, size_t count, struct bytes *key)
+	   const struct policy *policy, const struct item *items, size_t count,
+	   struct bytes *key)
 {
 	const struct plan *plan = place->plan;
 
 	bytes_put(key, &plan, sizeof(plan));
 	bytes_put(key, &ctx, sizeof(ctx));
+	bytes_put(key, &policy, sizeof(policy));
 	bytes_put_u32(key, ts->level->sticky->shape);
 	bytes_put_u32(key, (uint32_t)count);
 	put_types(key, items, count);
@@ -144,9 +146,26 @@ keep_first(const struct item *items, size_t count, const struct sticky *sticky,
 	return 0;
 }
 
+/* Takes out of keep[] what rules exclude. */
+static void
+keep_wanted(struct tape *t, const struct policy *policy, const struct item *items,
+	    size_t count, const struct sticky *sticky, uint8_t *keep)
+{
+	const struct rule *gave_up = NULL;
+
+	for (size_t i = 0; i < count + sticky->count; i++) {
+		const struct item *item = part_item(items, count, sticky, i);
+
+		if (keep[i] && !rules_keep(t->rules, policy, item->name, item->name_len,
+					   i < count, &gave_up))
+			keep[i] = 0;
+	}
+	policy_gave_up(t, gave_up);
+}
+
 static int
-parts_make(const struct item *items, size_t count, const struct sticky *sticky,
-	   struct parts *parts)
+parts_make(struct tape *t, const struct policy *policy, const struct item *items,
+	   size_t count, const struct sticky *sticky, struct parts *parts)
 {
 	size_t total = count + sticky->count, n = 0;
 	uint8_t *keep = calloc(total + 1, 1);
@@ -158,6 +177,8 @@ parts_make(const struct item *items, size_t count, const struct sticky *sticky,
 		free(keep);
 		return -1;
 	}
+	if (policy->name_count)
+		keep_wanted(t, policy, items, count, sticky, keep);
 	for (size_t i = 0; i < total; i++) {
 		const struct item *item = part_item(items, count, sticky, i);
 
@@ -240,9 +261,9 @@ slot_group(const struct slot *slot)
 }
 
 static struct layout *
-layout_make(struct rec_form *rec, struct context *ctx, const struct parts *parts,
-	    size_t count, const struct plan *plan, const unsigned char *kinds,
-	    const struct tape_word *words)
+layout_make(struct rec_form *rec, struct context *ctx, const struct policy *policy,
+	    const struct parts *parts, size_t count, const struct plan *plan,
+	    const unsigned char *kinds, const struct tape_word *words)
 {
 	const struct form *form = &rec->form;
 	struct layout *l = calloc(1, sizeof(*l) + form->var_count * sizeof(l->slots[0]));
@@ -263,6 +284,10 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct parts *parts
 		}
 	l->form = rec;
 	l->context = ctx;
+	l->policy = policy;
+	l->dedup = policy->dedup;
+	l->gated = policy->by[RULE_WHEN] != NULL;
+	l->commits = policy->commit != 0;
 	l->number = form->number;
 	l->fixed_bytes = form->fixed_bytes;
 	l->word_count = counts[0];
@@ -309,8 +334,9 @@ form_make(uint32_t number, const struct place *place, struct context *ctx,
 /* Under table_lock. NULL and *err. */
 static struct layout *
 layout_new(struct tape *t, const struct place *place, struct context *ctx,
-	   const struct parts *parts, size_t count, const unsigned char *kinds,
-	   const struct tape_word *words, struct tape_error *err)
+	   const struct policy *policy, const struct parts *parts, size_t count,
+	   const unsigned char *kinds, const struct tape_word *words,
+	   struct tape_error *err)
 {
 	uint32_t number = t->rec_form_count + 1;
 	struct rec_form *rec;
@@ -327,13 +353,15 @@ layout_new(struct tape *t, const struct place *place, struct context *ctx,
 		free(rec);
 		return NULL;
 	}
-	l = layout_make(rec, ctx, parts, count, place->plan, kinds, words);
+	l = layout_make(rec, ctx, policy, parts, count, place->plan, kinds, words);
 	if (!l || form_publish(t, rec) < 0) {
 		form_release(&rec->form);
 		free(rec);
 		free(l);
 		return NULL;
 	}
+	if (l->gated)
+		l->gate = t->forms->gate_count++;
 	return l;
 }
 
@@ -359,8 +387,9 @@ layout_complain(struct tape *t, const struct place *place, const struct tape_err
 
 static struct layout *
 layout_build(struct thread_state *ts, const struct place *place, struct context *ctx,
-	     const struct item *items, size_t count, const unsigned char *kinds,
-	     const struct tape_word *words, const struct bytes *key)
+	     const struct policy *policy, const struct item *items, size_t count,
+	     const unsigned char *kinds, const struct tape_word *words,
+	     const struct bytes *key)
 {
 	struct tape *t = ts->tape;
 	struct tape_error err = { 0 };
@@ -371,11 +400,12 @@ layout_build(struct thread_state *ts, const struct place *place, struct context 
 	if (count + ts->level->sticky->count > LIMIT_VARS - 1) {
 		(void)error_set(&err, TAPE_ERR_LIMIT, NULL, 0,
 				"more than 65,535 variables");
-	} else if (parts_make(items, count, ts->level->sticky, &parts) == 0) {
+	} else if (parts_make(t, policy, items, count, ts->level->sticky, &parts) == 0) {
 		pthread_mutex_lock(&t->table_lock);
 		l = intern_find(&t->forms->layouts, key->data, key->len, &hash);
 		if (!l) {
-			l = layout_new(t, place, ctx, &parts, count, kinds, words, &err);
+			l = layout_new(t, place, ctx, policy, &parts, count, kinds, words,
+				       &err);
 			/* Not in the table: good for now, made again next time. */
 			if (l)
 				(void)intern_add(&t->forms->layouts, key->data, key->len,
@@ -403,12 +433,13 @@ layout_find(struct thread_state *ts, const struct place *place, struct context *
 	    const struct tape_word *words)
 {
 	struct tape *t = ts->tape;
+	const struct policy *policy = context_policy(t, ctx);
 	struct bytes *key = &ts->key;
 	struct layout *l = NULL;
 	uint64_t hash;
 
 	key->len = 0;
-	layout_key(ts, place, ctx, items, count, key);
+	layout_key(ts, place, ctx, policy, items, count, key);
 	if (key->failed) {
 		bytes_release(key);
 		layout_complain(t, place, &(struct tape_error){ 0 });
@@ -417,5 +448,6 @@ layout_find(struct thread_state *ts, const struct place *place, struct context *
 	pthread_mutex_lock(&t->table_lock);
 	l = intern_find(&t->forms->layouts, key->data, key->len, &hash);
 	pthread_mutex_unlock(&t->table_lock);
-	return l ? l : layout_build(ts, place, ctx, items, count, kinds, words, key);
+	return l ? l
+		 : layout_build(ts, place, ctx, policy, items, count, kinds, words, key);
 }

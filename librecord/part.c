@@ -162,6 +162,8 @@ part_take(struct part_pool *pool, struct stage *stage)
 	SWAP(part->fixup_cap, stage->fixup_cap);
 	SWAP(part->bigs, stage->bigs);
 	SWAP(part->big_cap, stage->big_cap);
+	part->hashed = stage->hashed;
+	stage->hashed = false;
 	part->len = stage->len;
 	part->count = stage->count;
 	part->bookmarks = stage->bookmarks;

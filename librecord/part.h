@@ -20,6 +20,7 @@ struct part {
 	int64_t base_time;
 	struct tape_hash *hashes;
 	size_t hash_cap;
+	bool hashed; /* some hash is not all zero */
 	uint8_t *blobs;
 	size_t blob_len, blob_cap;
 	struct stage_fixup *fixups;

@@ -7,6 +7,7 @@
 #include "librecord/background.h"
 #include "librecord/blobs.h"
 #include "librecord/report.h"
+#include "librecord/rules.h"
 #include "librecord/seen.h"
 #include "librecord/writer.h"
 
@@ -24,6 +25,7 @@ before_fork(void)
 	pthread_mutex_lock(&list_lock);
 	for (struct tape *t = list; t; t = t->next_open) {
 		pthread_mutex_lock(&t->commit_lock);
+		pthread_mutex_lock(&t->rules->lock);
 		/* Before the stages: no new one may come until all are unlocked again. */
 		pthread_mutex_lock(&t->table_lock);
 		for (struct stage *s = atomic_load(&t->stages); s; s = s->next)
@@ -41,6 +43,7 @@ unlock_all(struct tape *t)
 	for (struct stage *s = atomic_load(&t->stages); s; s = s->next)
 		stage_unlock(s);
 	pthread_mutex_unlock(&t->table_lock);
+	pthread_mutex_unlock(&t->rules->lock);
 	pthread_mutex_unlock(&t->commit_lock);
 }
 

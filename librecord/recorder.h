@@ -3,8 +3,8 @@
  * The recorder's insides: what capture (making records) and session (bringing
  * them to disk) share.
  *
- * Locks, in the order they may be taken: close_lock, commit_lock, table_lock, a
- * stage's lock, those of blobs.c, error_lock. Whoever holds a stage's lock never
+ * Locks, in the order they may be taken: close_lock, commit_lock, rules->lock,
+ * table_lock, a stage's lock, those of blobs.c, error_lock. Whoever holds a stage's lock never
  * waits for commit_lock or table_lock: the owner of a full stage unlocks it first.
  * on_error is called with none of them held (report_hold).
  */
@@ -26,6 +26,13 @@ enum sync_mode { SYNC_NONE, SYNC_INTERVAL, SYNC_COMMIT };
 enum blob_mode { BLOBS_IMMEDIATE, BLOBS_AT_COMMIT };
 enum blob_store { STORE_LOOSE, STORE_LOG };
 
+/* Where a setting of the session came from: 0 = default, 1 + enum rule_level; place in the file. */
+struct conf_from {
+	uint8_t level;
+	uint32_t line, column;
+};
+#define CONF_SETTINGS 11u
+
 /* The [tape] section: conf.c fills it from tape.conf, then TAPE_* of the environment. */
 struct conf {
 	enum commit_mode commit;
@@ -40,6 +47,7 @@ struct conf {
 	enum blob_store blob_store;
 	bool dedup; /* exact */
 	uint64_t inline_max, embed_max;
+	struct conf_from from[CONF_SETTINGS];
 };
 
 /* A form with a number in this session. Never freed before the recorder. */
@@ -70,7 +78,7 @@ struct stage_big {
  * SCOPE and BOOKMARK records (16-byte prefix and body) one after another, their time deltas
  * relative to base_time; its first FRAME_HEADER bytes are kept free for the
  * frame's header, so that a commit is one write. hashes[i] belongs to the i-th
- * record when dedup is on.
+ * record.
  */
 struct stage {
 	_Alignas(64) atomic_uint lock;
@@ -80,8 +88,9 @@ struct stage {
 	uint32_t count;	    /* records */
 	uint32_t bookmarks; /* of them */
 	int64_t base_time, first_time;
-	struct tape_hash *hashes;
+	struct tape_hash *hashes; /* all zero: not looked for among earlier ones */
 	size_t hash_cap;
+	bool hashed;	/* some are not */
 	uint8_t *blobs; /* BLOB records; the first FRAME_HEADER bytes are kept free */
 	size_t blob_len, blob_cap; /* blob_len: 0, or counts the reserved bytes */
 	struct stage_fixup *fixups;
@@ -132,8 +141,15 @@ struct background; /* session side: the thread (background.c) */
 struct threads;	   /* capture side: per-thread state of this recorder (context.c) */
 struct forms;	   /* capture side: interning of contexts, shapes, forms (forms.c) */
 
+struct policy;	 /* capture side: the same, for one label path (rules.h) */
+struct rules;	 /* capture side: what holds for which labels (rules.c) */
+struct thinning; /* capture side: scopes that rules left out (thin.c) */
+
 struct tape {
-	atomic_int dead; /* closed, or a fork's copy: every call is a no-op */
+	struct tape_head head; /* first: what the macros read */
+	atomic_uint
+		rules_version; /* from 1; what was found under another is found anew */
+	atomic_int dead;       /* closed, or a fork's copy: every call is a no-op */
 	struct conf conf;
 	struct tapedir dir;
 	uint64_t session[2];
@@ -153,6 +169,8 @@ struct tape {
 	uint32_t rec_form_count; /* numbers 1..count are in use; under table_lock */
 	struct threads *threads;
 	struct forms *forms;
+	struct rules *rules; /* a lock of its own, taken before table_lock */
+	struct thinning *thinning;
 
 	pthread_mutex_t error_lock;
 	char first_error[1024];
@@ -194,14 +212,15 @@ int session_commit_stage(struct tape *t, struct stage *stage);
 int session_commit_last(struct tape *t, struct stage *stage, int (*add)(void *user),
 			void *user, struct tape_pos *pos);
 /*
- * Keeps the bytes of a variable-width value over CANON_BYTES as the
- * configuration says (embedded, log, loose; now or at commit). Called by the
+ * Keeps the bytes of a variable-width value over CANON_BYTES as its policy and the
+ * configuration say (embedded, log, loose; now or at commit). Called by the
  * owner with its stage locked, before the record is complete. hint_at is the
  * offset in stage->records of 12 bytes that already hold "no hint"; they are
  * rewritten at commit if the blob goes into a segment. 0 or -1 (reported).
  */
-int blob_stage(struct tape *t, struct stage *stage, const void *data, size_t len,
-	       const struct tape_hash *hash, size_t hint_at);
+int blob_stage(struct tape *t, struct stage *stage, const struct policy *policy,
+	       const void *data, size_t len, const struct tape_hash *hash,
+	       size_t hint_at);
 /*
  * A blob that comes in pieces, too large to hold: written to blobs/tmp and
  * hashed as it goes; finish gives it its name (as a loose blob that this

@@ -324,6 +324,29 @@ tape_note(struct tape *t, const char *key, const char *value)
 			      key);
 }
 
+void
+report_thinned(struct tape *t, struct json_line *line, bool manifest)
+{
+	pthread_mutex_lock(&t->error_lock);
+	if (!line->failed && line->len) {
+		if (manifest)
+			write_line(t, line);
+		line->text[line->len - 1] = '\0'; /* a note has no end of line */
+		if (t->report->waiting.len < MAX_WAITING)
+			(void)report_notes_add(&t->report->waiting, "thinned",
+					       line->text);
+	}
+	pthread_mutex_unlock(&t->error_lock);
+}
+
+void
+text_cut(char *to, size_t cap, const char *key, const char *value)
+{
+	int n = snprintf(to, cap, "%s = ", key);
+
+	(void)copy_cut(to + n, value, cap - 1 - (size_t)n);
+}
+
 const char *
 tape_error(const struct tape *t)
 {

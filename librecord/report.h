@@ -25,6 +25,10 @@ void report_release(struct tape *t);
 void report_open_manifest(struct tape *t);
 /* Appends a finished line. Failures are dropped: the manifest is a copy for people. */
 void report_line(struct tape *t, struct json_line *line);
+/* A line about scopes that rules left out: as a note, and in the manifest if asked for. */
+void report_thinned(struct tape *t, struct json_line *line, bool manifest);
+/* "key = value", cut at a character's border to fit. */
+void text_cut(char *to, size_t cap, const char *key, const char *value);
 /* In a fork's child: the parent's manifest is closed, waiting notes and errors go. */
 void report_after_fork(struct tape *t);
 

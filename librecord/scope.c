@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "librecord/capture.h"
+#include "librecord/report.h"
+#include "librecord/thin.h"
 
 /* Where an item's text and bytes are in the build's memory, which may move. */
 struct piece {
@@ -260,11 +261,22 @@ tape_build_c8(struct tape_build *b, const char *name, size_t len, const float v[
 	return build_fixed(b, name, len, TAPE_C8, v, 8);
 }
 
+/* The thread's state, ready to load a value of this scope. NULL: dead. */
+static struct thread_state *
+build_thread(const struct tape_build *b)
+{
+	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
+
+	if (ts)
+		ts->inline_max = context_policy(b->tape, b->context)->inline_max;
+	return ts;
+}
+
 int
 tape_build_str(struct tape_build *b, const char *name, size_t len, const char *text,
 	       size_t text_len)
 {
-	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
+	struct thread_state *ts = build_thread(b);
 	struct item *item;
 
 	if (!text)
@@ -280,7 +292,7 @@ int
 tape_build_bytes(struct tape_build *b, const char *name, size_t len, const void *data,
 		 size_t size)
 {
-	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
+	struct thread_state *ts = build_thread(b);
 	struct item *item = ts ? build_item(b, name, len) : NULL;
 
 	if (!item)
@@ -293,7 +305,7 @@ int
 tape_build_nd(struct tape_build *b, const char *name, size_t len,
 	      const struct tape_nd *nd, int as_blob)
 {
-	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
+	struct thread_state *ts = build_thread(b);
 	struct item *item = ts ? build_item(b, name, len) : NULL;
 	enum item_problem problem;
 	int r;
@@ -368,6 +380,7 @@ tape_build_end(struct tape_build *b)
 	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
 	const struct layout *l = NULL;
 	struct place place = { 0 };
+	bool thinned = false;
 	int r = -1;
 
 	if (!b)
@@ -379,12 +392,17 @@ tape_build_end(struct tape_build *b)
 		place.file = (const char *)b->bytes.data + b->file;
 		place.func = (const char *)b->bytes.data + b->func;
 		place.line = b->line;
-		l = layout_find(ts, &place, b->context, b->items, b->count, NULL, NULL);
+		report_hold();
+		thinned = !thin_wanted_place(ts, b->context, place.file, place.line);
+		if (!thinned)
+			l = layout_find(ts, &place, b->context, b->items, b->count, NULL,
+					NULL);
+		report_tell(ts->tape);
 	}
 	if (l)
 		r = capture_items(ts, l, b->items, b->has_time ? &b->time : NULL);
 	tape_build_cancel(b);
-	return r;
+	return thinned ? 0 : r;
 }
 
 void

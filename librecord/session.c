@@ -14,16 +14,14 @@
 #include "librecord/background.h"
 #include "librecord/blobs.h"
 #include "librecord/commit.h"
-#include "librecord/conf.h"
 #include "librecord/facts.h"
 #include "librecord/process.h"
 #include "librecord/report.h"
 #include "librecord/seen.h"
+#include "librecord/settings.h"
 #include "librecord/sync.h"
+#include "librecord/thin.h"
 #include "librecord/writer.h"
-
-/* A tape.conf larger than this is something else. */
-#define MAX_CONF ((size_t)1 << 20)
 
 int64_t
 session_now(const struct tape *t)
@@ -86,45 +84,13 @@ session_begin(struct tape *t, struct tape_error *err)
 
 /* ---- open ---- */
 
-static int
-read_conf_file(int dir, const char *path, struct conf *conf, struct tape_error *err)
-{
-	char *text = NULL;
-	int fd = -1;
-	int64_t len;
-	int r = dir == OS_CWD ? os_open_user(path, &fd) : os_open_read(dir, path, &fd);
-
-	if (r == -ENOENT && dir != OS_CWD)
-		return 0;
-	if (r < 0)
-		return error_io(err, r, path, "cannot read it");
-	text = malloc(MAX_CONF);
-	len = text ? os_pread(fd, text, MAX_CONF, 0) : -ENOMEM;
-	if (len < 0)
-		r = error_io(err, (int)len, path, "cannot read it");
-	else if (len == (int64_t)MAX_CONF)
-		r = error_set(err, TAPE_ERR_LIMIT, path, 0,
-			      "more than 1 MiB: no tape.conf");
-	else
-		r = conf_parse(text, (size_t)len, path, conf, err);
-	free(text);
-	os_close(&fd);
-	return r;
-}
-
 /* A wrong setting does not stop a run: it is said, and the others hold. */
 static void
-configure(struct tape *t, const char *file)
+wrong_setting(void *user, const struct tape_error *err)
 {
-	struct tape_error err = { 0 };
+	struct tape *t = user;
 
-	conf_defaults(&t->conf);
-	if (read_conf_file(file ? OS_CWD : t->dir.fd, file ? file : PATH_CONF, &t->conf,
-			   &err) < 0)
-		recorder_error(t, "%s: %s", err.file, err.message);
-	memset(&err, 0, sizeof err);
-	if (conf_environment(&t->conf, &err) < 0)
-		recorder_error(t, "%s", err.message);
+	recorder_error(t, "%s%s%s", err->file, err->file[0] ? ": " : "", err->message);
 }
 
 /* Frees what only a failed open may free: nobody else knows the recorder. */
@@ -143,6 +109,11 @@ destroy(struct tape *t)
 		report_release(t);
 		free(t->report);
 	}
+	if (t->rules) {
+		rules_release(t->rules);
+		free(t->rules);
+	}
+	thin_release(t);
 	free(t->background);
 	free(t->seen);
 	facts_release(t);
@@ -165,9 +136,16 @@ allocate(const struct tape_options *options)
 	t->on_error = options->on_error;
 	t->on_error_user = options->user;
 	t->realtime_offset = os_realtime_ns() - os_monotonic_ns();
+	atomic_store(&t->rules_version, 1);
 	t->seen = seen_new();
-	if (t->seen && report_init(t) == 0 && writer_new(t) == 0 && blobs_new(t) == 0 &&
-	    background_new(t) == 0 && facts_collect(t, options->name) == 0)
+	t->rules = calloc(1, sizeof *t->rules);
+	if (t->rules && rules_init(t->rules) < 0) {
+		free(t->rules);
+		t->rules = NULL;
+	}
+	if (t->seen && t->rules && thin_init(t) == 0 && report_init(t) == 0 &&
+	    writer_new(t) == 0 && blobs_new(t) == 0 && background_new(t) == 0 &&
+	    facts_collect(t, options->name) == 0)
 		return t;
 	destroy(t);
 	return NULL;
@@ -181,7 +159,8 @@ begin(struct tape *t, const char *dir, const struct tape_options *options,
 
 	if (r < 0)
 		return r;
-	configure(t, options->config);
+	settings_read(t->dir.fd, options->config, &t->conf, t->rules, wrong_setting, t);
+	thin_rules_changed(t, false);
 	r = session_begin(t, err);
 	if (r < 0)
 		return r;
@@ -321,6 +300,7 @@ tape_close(struct tape *t)
 		background_stop(t);
 		session_lock(t);
 		(void)commit_older(t, INT64_MAX);
+		(void)thin_publish(t, true);
 		if (!atomic_load(&t->orphan))
 			end_session(t);
 		shed(t);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "librecord/capture.h"
+#include "librecord/thin.h"
 
 __thread struct thread_state *last_state __attribute__((tls_model("initial-exec")));
 static pthread_key_t thread_key;
@@ -26,6 +26,7 @@ state_end(struct thread_state *ts)
 	stage_unlock(stage);
 	if (staged && !atomic_load(&t->dead) && t->conf.commit == COMMIT_AUTO)
 		(void)session_commit_stage(t, stage);
+	thin_thread_ends(ts);
 	pthread_mutex_lock(&t->table_lock);
 	for (struct thread_state **p = &t->threads->all; *p; p = &(*p)->next_of_tape)
 		if (*p == ts) {
@@ -154,7 +155,7 @@ state_new(struct tape *t)
 		if (t->conf.commit_scopes)
 			ts->commit_scopes = t->conf.commit_scopes;
 	}
-	ts->dedup = t->conf.dedup;
+	ts->inline_max = t->rules->plain.inline_max;
 	pthread_mutex_lock(&t->table_lock);
 	ts->stage = stage_reuse(t);
 	if (!ts->stage)
@@ -264,6 +265,9 @@ capture_after_fork(struct tape *t)
 		if (!own || s != own->stage)
 			atomic_store(&s->owner_gone, true);
 	}
+	rules_after_fork(t->rules);
+	if (t->threads)
+		thin_after_fork(t);
 	if (own)
 		own->ticks = (struct ticks){ 0 };
 }

@@ -19,6 +19,7 @@
 
 #define STALE_MAX 100u
 #define SIZES_BYTES (64u << 20)
+#define MAX_THINNED 4096u /* of a session: a recorder tells fewer apart */
 
 /* Everything that a tape_info points to. `info` first: it is what the caller has. */
 struct build {
@@ -33,6 +34,8 @@ struct build {
 	struct tape_label_info *label_list;
 	struct tape_variable_info *var_list;
 	struct tape_note_info *note_list;
+	struct tape_thinned_info *thinned_list;
+	size_t thinned_from, thinned_cap; /* from: the first of this session */
 	size_t label_cap, var_cap, note_cap;
 	struct seqmap sizes; /* of bodies, by seq */
 	struct tape_session_info *now;
@@ -305,17 +308,7 @@ add_note(struct build *b, const char *kind, const char *key, size_t key_len,
 		b->now->warnings++;
 }
 
-static void
-segment_note(void *user, const char *key, size_t key_len, const char *value,
-	     size_t value_len)
-{
-	if (key_len > 5 && memcmp(key, "user.", 5) == 0)
-		add_note(user, "note", key + 5, key_len - 5, value, value_len);
-	else if (key_len == 7 && memcmp(key, "warning", 7) == 0)
-		add_note(user, "warning", "", 0, value, value_len);
-}
-
-/* ---- the manifest ---- */
+/* ---- what rules left out ---- */
 
 static const char *
 member(const struct manifest_member *m, size_t count, const char *key)
@@ -325,6 +318,83 @@ member(const struct manifest_member *m, size_t count, const char *key)
 			return m[i].value;
 	return NULL;
 }
+
+/* Counts only grow, and are told again and again: the largest is the last. */
+static void
+add_thinned(struct build *b, const struct manifest_member *m, size_t count)
+{
+	const char *rule = member(m, count, "rule");
+	const char *setting = member(m, count, "setting");
+	const char *path = member(m, count, "path");
+	uint64_t scopes = strtoull(member(m, count, "thinned"), NULL, 10);
+	struct tape_thinned_info *t;
+	size_t at = b->thinned_from;
+
+	rule = rule == NULL ? "" : rule;
+	setting = setting == NULL ? "" : setting;
+	path = path == NULL ? "..." : path;
+	for (; at < b->info.thinned_count; at++) {
+		t = &b->thinned_list[at];
+		if (strcmp(t->rule, rule) == 0 && strcmp(t->setting, setting) == 0 &&
+		    strcmp(t->path, path) == 0)
+			break;
+	}
+	if (at == b->info.thinned_count) {
+		if (at - b->thinned_from >= MAX_THINNED)
+			return;
+		if (!grow((void **)&b->thinned_list, &b->thinned_cap, at,
+			  sizeof *b->thinned_list)) {
+			b->no_memory = true;
+			return;
+		}
+		b->info.thinned_count++;
+		t = &b->thinned_list[at];
+		memcpy(t->session, b->now->id, sizeof t->session);
+		t->rule = text0(b, rule);
+		t->setting = text0(b, setting);
+		t->path = text0(b, path);
+		t->scopes = 0;
+	}
+	t = &b->thinned_list[at];
+	if (scopes > t->scopes) {
+		b->info.thinned += scopes - t->scopes;
+		t->scopes = scopes;
+	}
+}
+
+static int
+thinned_line(void *user, const struct manifest_member *m, size_t count)
+{
+	if (member(m, count, "thinned") != NULL)
+		add_thinned(user, m, count);
+	return 0;
+}
+
+static void
+thinned_note(struct build *b, const char *value, size_t len)
+{
+	struct block_memory memory = { (const uint8_t *)value, len };
+	struct block_source source = block_from_memory(&memory);
+	struct tape_error err = { 0 };
+	uint64_t bad = 0;
+
+	if (manifest_read(&source, thinned_line, b, &bad, &err) == TAPE_ERR_NOMEM)
+		b->no_memory = true;
+}
+
+static void
+segment_note(void *user, const char *key, size_t key_len, const char *value,
+	     size_t value_len)
+{
+	if (key_len > 5 && memcmp(key, "user.", 5) == 0)
+		add_note(user, "note", key + 5, key_len - 5, value, value_len);
+	else if (key_len == 7 && memcmp(key, "warning", 7) == 0)
+		add_note(user, "warning", "", 0, value, value_len);
+	else if (key_len == 7 && memcmp(key, "thinned", 7) == 0)
+		thinned_note(user, value, value_len);
+}
+
+/* ---- the manifest ---- */
 
 static void
 add_argv(struct build *b, const struct manifest_member *m, size_t count)
@@ -384,6 +454,8 @@ manifest_line(void *user, const struct manifest_member *m, size_t count)
 		add_note(b, "note", key, strlen(key), value, strlen(value));
 	} else if ((key = member(m, count, "warning")) != NULL) {
 		add_note(b, "warning", "", 0, key, strlen(key));
+	} else if (member(m, count, "thinned") != NULL) {
+		add_thinned(b, m, count);
 	} else if (member(m, count, "closed") != NULL) {
 		key = member(m, count, "lost");
 		b->now->lost = key == NULL ? 0 : strtoull(key, NULL, 10);
@@ -571,6 +643,7 @@ one_session(struct build *b, struct snapshot *snapshot, size_t index,
 	b->now->git_dirty = -1;
 	b->now->rank = b->now->pid = -1;
 	b->now->state = TAPE_LIVE;
+	b->thinned_from = b->info.thinned_count;
 	info_keys_release(&b->notes);
 	seqmap_clear(&b->sizes);
 	r = snapshot_open(snapshot, index, &source, err);
@@ -628,6 +701,7 @@ finish(struct build *b)
 	b->info.labels = b->label_list;
 	b->info.variables = b->var_list;
 	b->info.notes = b->note_list;
+	b->info.thinned_list = b->thinned_list;
 }
 
 static int
@@ -705,6 +779,7 @@ tape_info_free(struct tape_info *info)
 	free(b->label_list);
 	free(b->var_list);
 	free(b->note_list);
+	free(b->thinned_list);
 	free(b->values);
 	free(b->hints);
 	free(b);

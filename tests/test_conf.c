@@ -2,20 +2,24 @@
 /* tape.conf and TAPE_* of the environment. */
 #include "librecord/conf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/suite.h"
 
 static struct conf conf;
+static struct rules rules;
 static struct tape_error err;
 
 static int
 parse(const char *text)
 {
+	rules_release(&rules);
+	ck_assert_int_eq(rules_init(&rules), 0);
 	conf_defaults(&conf);
 	memset(&err, 0, sizeof err);
-	return conf_parse(text, strlen(text), "tape.conf", &conf, &err);
+	return conf_parse(text, strlen(text), "tape.conf", &conf, &rules, &err);
 }
 
 /* The message names this line and column. */
@@ -37,9 +41,9 @@ START_TEST(an_empty_file_changes_nothing)
 	for (int i = 0; i < 2; i++) {
 		/* A copy byte by byte: what lies between the members counts too. */
 		memcpy(&conf, &defaults, sizeof conf);
-		ck_assert_int_eq(
-			conf_parse(empty[i], strlen(empty[i]), "tape.conf", &conf, &err),
-			0);
+		ck_assert_int_eq(conf_parse(empty[i], strlen(empty[i]), "tape.conf",
+					    &conf, &rules, &err),
+				 0);
 		ck_assert_mem_eq(&conf, &defaults, sizeof conf);
 	}
 	ck_assert_int_eq(conf.sync, SYNC_INTERVAL);
@@ -105,11 +109,102 @@ START_TEST(a_mistake_has_a_line_and_a_column_and_the_rest_holds)
 }
 END_TEST
 
-START_TEST(sections_of_later_versions_are_said_and_skipped)
+/* What holds under one label. */
+static const struct policy *
+under(const char *label)
 {
-	expect_mistake("[rule hot]\nlabel = iter\nevery = 10\n[tape]\nsync = none\n",
-		       "line 1, column 2:", "rule");
-	ck_assert_int_eq(conf.sync, SYNC_NONE);
+	return rules_policy(&rules, &label, 1, NULL);
+}
+
+START_TEST(a_rule_holds_for_its_label_with_its_place)
+{
+	ck_assert_int_eq(parse("[rule hot one]\n"
+			       "every = 10\n"
+			       "  when = name=\"a#b\" T>3 # only then\n"
+			       "record = on\ncommit = 5\nblobs = at-commit\n"
+			       "inline_max = 1K\nembed_max = 0\ndedup = off\n"
+			       "exclude = .\ninclude = ^a\n"
+			       "label = ^iter$\n"
+			       "[tape]\nevery = 2\n[rule b]\nlabel = b\nevery = 4"),
+			 0);
+	/* Later wins, whatever the section. */
+	ck_assert_uint_eq(under("iter")->every, 2);
+	ck_assert_uint_eq(under("b")->every, 4);
+	ck_assert_uint_eq(under("x")->every, 2);
+	ck_assert_str_eq(under("iter")->by[RULE_WHEN]->text, "name=\"a#b\" T>3");
+	ck_assert_uint_eq(under("iter")->by[RULE_WHEN]->origin.line, 3);
+	ck_assert_uint_eq(under("iter")->by[RULE_WHEN]->origin.column, 10);
+	ck_assert_str_eq(under("iter")->by[RULE_WHEN]->origin.section, "hot one");
+	ck_assert_uint_eq(under("iter")->commit, 5);
+	ck_assert_uint_eq(under("iter")->blobs, BLOBS_AT_COMMIT);
+	ck_assert_uint_eq(under("iter")->inline_max, 1024);
+	ck_assert_uint_eq(under("iter")->embed_max, 0);
+	ck_assert(!under("iter")->dedup && under("x")->dedup);
+	ck_assert(rules_keep(&rules, under("iter"), "ab", 2, true, NULL));
+	ck_assert(!rules_keep(&rules, under("iter"), "b", 1, true, NULL));
+	ck_assert(rules_keep(&rules, under("x"), "b", 1, true, NULL));
+}
+END_TEST
+
+START_TEST(a_mistake_in_a_rule_leaves_the_whole_file_out)
+{
+	static const struct {
+		const char *rule, *place, *what;
+	} bad[] = {
+		{ "every = 10", "line 3, column 7:", "has no \"label = REGEX\"" },
+		{ "label = (", "line 4, column", "regular expression" },
+		{ "label = a\nevery = 0", "line 5, column 9:", "number of scopes" },
+		{ "label = a\nrequire = p", "line 5, column 1:", "require" },
+		{ "label = a\ndedup = subset", "line 5, column 9:", "off or exact" },
+		{ "label = a\nwhen = T>1 and (", "line 5, column", "" },
+		{ "label = a\nwhen = _seq=3", "line 5, column 8:", "no place" },
+		{ "label = a\nexclude = x[", "line 5, column", "regular expression" },
+		{ "label = a\nlabel = b", "line 5, column 1:", "one label" },
+		{ "label = a\nsync = none", "line 5, column 1:", "sync" },
+		{ "label =", "line 4, column", "missing" },
+		{ "label", "line 4, column 1:", "key = value" },
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char text[400];
+
+		snprintf(
+			text, sizeof text,
+			"[tape]\nsync = none\n[rule x]\n%s\n[rule y]\nlabel = y\nevery = "
+			"2\n",
+			bad[i].rule);
+		expect_mistake(text, bad[i].place, bad[i].what);
+		ck_assert_ptr_nonnull(strstr(err.message, "without this file"));
+		ck_assert_int_eq(conf.sync, SYNC_INTERVAL);
+		ck_assert_uint_eq(under("y")->every, 1);
+	}
+	expect_mistake("[rule]\nlabel = a\n", "line 1, column", "name");
+}
+END_TEST
+
+START_TEST(the_environment_has_settings_for_all_labels)
+{
+	ck_assert_int_eq(parse("[rule a]\nlabel = a\nevery = 7\ndedup = exact\n"), 0);
+	setenv("TAPE_EVERY", "5", 1);
+	setenv("TAPE_EXCLUDE", "^_", 1);
+	setenv("TAPE_DEDUP", "off", 1);
+	ck_assert_int_eq(conf_environment(&conf, &rules, &err), 0);
+	ck_assert_uint_eq(under("a")->every, 5);
+	ck_assert(!under("a")->dedup);
+	/* Not for a label: what is named in the call stays. */
+	ck_assert(!rules_keep(&rules, under("a"), "_x", 2, false, NULL));
+	ck_assert(rules_keep(&rules, under("a"), "_x", 2, true, NULL));
+	setenv("TAPE_EVERY", "often", 1);
+	ck_assert_int_eq(conf_environment(&conf, &rules, &err), TAPE_ERR_SYNTAX);
+	ck_assert_ptr_nonnull(strstr(err.message, "TAPE_EVERY"));
+	unsetenv("TAPE_EVERY");
+	unsetenv("TAPE_EXCLUDE");
+	unsetenv("TAPE_DEDUP");
+}
+END_TEST
+
+START_TEST(sections_that_are_not_known_are_said_and_skipped)
+{
 	expect_mistake("[tape]\nsync = none\n[tap]\nsync = commit\n",
 		       "line 3, column 2:", "[tap]");
 	ck_assert_int_eq(conf.sync, SYNC_NONE);
@@ -134,9 +229,9 @@ START_TEST(bytes_of_any_kind_are_no_crash)
 	static const char text[] = "[tape]\n\0\xff\xfe=\0\n[\n]\n[]\n=\n= =\nsync\0=none";
 
 	conf_defaults(&conf);
-	ck_assert_int_lt(conf_parse(text, sizeof text - 1, "f", &conf, &err), 0);
+	ck_assert_int_lt(conf_parse(text, sizeof text - 1, "f", &conf, &rules, &err), 0);
 	for (size_t len = 0; len < sizeof text; len++)
-		(void)conf_parse(text, len, "f", &conf, &err);
+		(void)conf_parse(text, len, "f", &conf, &rules, &err);
 	ck_assert_int_eq(parse("\xef\xbb\xbf[tape]\nsync = none"), 0);
 	ck_assert_int_eq(conf.sync, SYNC_NONE);
 }
@@ -147,11 +242,11 @@ START_TEST(the_environment_has_the_same_settings)
 	conf_defaults(&conf);
 	setenv("TAPE_SYNC", "commit", 1);
 	setenv("TAPE_EMBED_MAX", "1K", 1);
-	ck_assert_int_eq(conf_environment(&conf, &err), 0);
+	ck_assert_int_eq(conf_environment(&conf, &rules, &err), 0);
 	ck_assert_int_eq(conf.sync, SYNC_COMMIT);
 	ck_assert_uint_eq(conf.embed_max, 1024);
 	setenv("TAPE_SYNC", "soon", 1);
-	ck_assert_int_eq(conf_environment(&conf, &err), TAPE_ERR_SYNTAX);
+	ck_assert_int_eq(conf_environment(&conf, &rules, &err), TAPE_ERR_SYNTAX);
 	ck_assert_ptr_nonnull(strstr(err.message, "TAPE_SYNC"));
 	unsetenv("TAPE_SYNC");
 	unsetenv("TAPE_EMBED_MAX");
@@ -168,7 +263,10 @@ main(void)
 	tcase_add_test(tc, every_setting_is_read);
 	tcase_add_test(tc, sync_is_a_word_or_a_time);
 	tcase_add_test(tc, a_mistake_has_a_line_and_a_column_and_the_rest_holds);
-	tcase_add_test(tc, sections_of_later_versions_are_said_and_skipped);
+	tcase_add_test(tc, sections_that_are_not_known_are_said_and_skipped);
+	tcase_add_test(tc, a_rule_holds_for_its_label_with_its_place);
+	tcase_add_test(tc, a_mistake_in_a_rule_leaves_the_whole_file_out);
+	tcase_add_test(tc, the_environment_has_settings_for_all_labels);
 	tcase_add_test(tc, sizes_have_bounds);
 	tcase_add_test(tc, bytes_of_any_kind_are_no_crash);
 	tcase_add_test(tc, the_environment_has_the_same_settings);

@@ -20,7 +20,8 @@
  * A recorder that is NULL makes every function and macro do nothing, so does
  * one that was closed: no call needs a check. Nothing is borrowed past a
  * return. The arguments of a macro are evaluated at most once, and not at all
- * when the recorder is NULL.
+ * when the recorder is NULL, or a rule has the scope left out by count or altogether
+ * (its label is: that is what rules ask for).
  *
  * -DTAPE_OFF              everything is checked by the compiler and does nothing;
  *                         the library is not needed
@@ -89,6 +90,24 @@ struct tape_ref {
 	int fortran;
 	uint8_t head[64]; /* the bytes themselves if they are at most 64 */
 };
+
+/* How a recorder begins: for the macros alone. Not 0: a site whose `asked` differs asks first. */
+struct tape_head {
+	unsigned asks;
+};
+
+/* What holds for a label path; see tape_settings. */
+struct tape_setting {
+	const char *key;
+	const char *value; /* in the spelling of tape.conf; "" = none */
+	const char *
+		origin; /* "tape.conf:3:9", "TAPE_EVERY in the environment", "tape_set", "default" */
+	const char *rule;  /* name of the [rule NAME] that it stands in, or "" */
+	const char *label; /* the expression it holds for, or "": everywhere */
+	const char *note;  /* what else is to be known, or "" */
+	int of_labels;	   /* 0: of the whole session */
+};
+typedef void tape_setting_fn(void *user, const struct tape_setting *setting);
 
 struct tape_build;
 struct tape_stream;
@@ -160,6 +179,33 @@ TAPE_API struct tape_pos tape_bookmark(struct tape *t, const char *name);
  */
 TAPE_API struct tape_pos tape_bookmark_at(struct tape *t, const char *name,
 					  struct tape_pos target);
+/*
+ * One more rule, as in tape.conf: under labels that match the expression (NULL or "":
+ * everywhere), `key` has this value.
+ *	tape_set(t, "^iter$", "every", "100");
+ *	tape_set(t, "debug", "record", "off");
+ * It comes after everything that tape.conf, the environment and earlier calls say, and
+ * takes the place of an earlier call with the same label and key (and, for include and
+ * exclude, value). It holds for scopes recorded after the call; other threads see it
+ * soon. The texts are copied. 0, or -1: not understood (tape_error says why), and nothing
+ * has changed. Not for inner loops: what is known about sites is found anew.
+ */
+TAPE_API int tape_set(struct tape *t, const char *label_regex, const char *key,
+		      const char *value);
+/*
+ * What holds for a label path ("sweep/run:3/iter"; NULL or "": no labels): first the
+ * settings of the session, then those of the path, includes and excludes in order. Each
+ * is borrowed for the call of `each` only, which must not use the recorder. 0, or
+ * negative: no memory. tape_settings_of: what a recorder that opens the tape in `dir` now
+ * would start with, from its tape.conf (or the file `config`; then dir may be NULL) and
+ * this process's environment; what cannot be read or understood there is the result, an
+ * enum tape_status with *err, and all the rest was listed. What a program has set by
+ * tape_set only tape_settings knows.
+ */
+TAPE_API int tape_settings(struct tape *t, const char *label_path, tape_setting_fn *each,
+			   void *user);
+TAPE_API int tape_settings_of(const char *dir, const char *config, const char *label_path,
+			      tape_setting_fn *each, void *user, struct tape_error *err);
 /* The session, and the seq of the last committed scope (0 = none yet). */
 TAPE_API struct tape_pos tape_position(const struct tape *t);
 
@@ -177,6 +223,8 @@ TAPE_API struct tape_guard tape_with_push(struct tape *t, struct tape_site *site
 TAPE_API struct tape_guard tape_inherit_push(struct tape *t, struct tape_ctx ctx);
 /* Sets this thread's level back to what it was at the push, also if inner ones were skipped. */
 TAPE_API void tape_guard_pop(struct tape_guard *guard);
+/* Is the next scope of this site under this label to be recorded? Counts; to be asked once per scope, before its values are. */
+TAPE_API int tape_wanted(struct tape *t, struct tape_site *site, const char *label);
 TAPE_API void tape_record(struct tape *t, struct tape_site *site, const char *label,
 			  const unsigned char *kinds, const struct tape_word *values);
 
@@ -240,6 +288,7 @@ TAPE_API void tape_stream_cancel(struct tape_stream *stream);
 #define TAPE_SITE_VERSION 1u
 #define TAPE_SITE_HAS_LABEL 1u /* names begins with the text of the label */
 #define TAPE_SITE_LITERAL 2u   /* the label is a constant */
+#define TAPE_SITE_ASKS 4u      /* tape_wanted comes before tape_record, where it must */
 
 /* A place in a program that records; static, one per macro call. */
 struct tape_site {
@@ -249,7 +298,10 @@ struct tape_site {
 	const char *names; /* the variables as they were written, with commas */
 	uint32_t count, flags;
 	void *plans; /* the library's, one per recorder */
-	void *reserved[2];
+	unsigned
+		asked; /* the library's: tape_head.asks of a recorder that always wants it */
+	unsigned reserved_asked;
+	void *reserved;
 };
 
 /* A value, or where it is; an enum tape_kind says which. */
@@ -376,6 +428,10 @@ TAPE_STUB_(struct tape_guard, tape_label_pushf, (struct tape *tape_t_, const cha
 TAPE_STUB_(struct tape_guard, tape_with_push, (struct tape *tape_t_, struct tape_site *tape_site_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_no_guard())
 TAPE_STUB_(struct tape_guard, tape_inherit_push, (struct tape *tape_t_, struct tape_ctx tape_ctx_), tape_no_guard())
 TAPE_STUB_(void, tape_guard_pop, (struct tape_guard *tape_guard_), )
+TAPE_STUB_(int, tape_wanted, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_), 0)
+TAPE_STUB_(int, tape_set, (struct tape *tape_t_, const char *tape_label_, const char *tape_key_, const char *tape_value_), 0)
+TAPE_STUB_(int, tape_settings, (struct tape *tape_t_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_), 0)
+TAPE_STUB_(int, tape_settings_of, (const char *tape_dir_, const char *tape_config_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_, struct tape_error *tape_err_), 0)
 TAPE_STUB_(void, tape_record, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), )
 TAPE_STUB_(struct tape_build *, tape_build_begin, (struct tape *tape_t_, const char *tape_label_), 0)
 TAPE_STUB_PUT_(label, const char *tape_label_, size_t tape_len_)

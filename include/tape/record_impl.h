@@ -82,12 +82,25 @@ tape_nd_(const struct tape_nd *tape_nd)
 #define TAPE_SITE_(names, count, flags)                                                  \
 	{                                                                                \
 		TAPE_SITE_VERSION, __LINE__, __FILE__, __func__, names, count, flags, 0, \
-		{                                                                        \
-			0, 0                                                             \
-		}                                                                        \
+			0, 0, 0                                                          \
 	}
+/* Nothing to ask, the common case: one comparison, or two. */
+TAPE_INLINE_ int
+tape_wanted_(struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_)
+{
+	unsigned tape_asks_ =
+		__atomic_load_n(&((struct tape_head *)tape_t_)->asks, __ATOMIC_RELAXED);
+
+	return __builtin_expect(tape_asks_ == 0 ||
+					tape_asks_ == __atomic_load_n(&tape_site_->asked,
+								      __ATOMIC_RELAXED),
+				1) ||
+	       tape_wanted(tape_t_, tape_site_, tape_label_);
+}
+
 #define TAPE_FLAGS_(flags, label)                                                        \
-	((flags) | (__builtin_constant_p(label) ? TAPE_SITE_LITERAL : 0u))
+	((flags) | TAPE_SITE_ASKS |                                                      \
+	 (__builtin_constant_p(label) ? TAPE_SITE_LITERAL : 0u))
 
 /* clang-format off */
 /* How many follow the first; 33 stands for too many. */
@@ -185,10 +198,14 @@ tape_nd_(const struct tape_nd *tape_nd)
 					n, TAPE_KIND_, __VA_ARGS__) };                   \
 				static struct tape_site tape_site_ =                     \
 					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label)); \
-				const struct tape_word tape_words_[] = { TAPE_EACH_(     \
-					n, TAPE_WORD_, __VA_ARGS__) };                   \
-				tape_record(tape_to_, &tape_site_, (label), tape_kinds_, \
-					    tape_words_);                                \
+				const char *const tape_label_ = (label);                 \
+				if (tape_wanted_(tape_to_, &tape_site_, tape_label_)) {  \
+					const struct tape_word tape_words_[] = {         \
+						TAPE_EACH_(n, TAPE_WORD_, __VA_ARGS__)   \
+					};                                               \
+					tape_record(tape_to_, &tape_site_, tape_label_,  \
+						    tape_kinds_, tape_words_);           \
+				}                                                        \
 			}                                                                \
 		}                                                                        \
 	} while (0)
@@ -430,8 +447,13 @@ tape_unit_(const char *tape_unit, unsigned tape_dynamic_, struct tape_named *tap
 			if (tape_to_) {                                                  \
 				static struct tape_site tape_site_ =                     \
 					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label)); \
-				tape_cpp_::tape_record_(tape_to_, &tape_site_, label,    \
-							__VA_ARGS__);                    \
+				const auto &tape_label_ = (label);                       \
+				if (tape_wanted_(                                        \
+					    tape_to_, &tape_site_,                       \
+					    tape_cpp_::tape_label_of_(tape_label_)))     \
+					tape_cpp_::tape_record_(tape_to_, &tape_site_,   \
+								tape_label_,             \
+								__VA_ARGS__);            \
 			}                                                                \
 		}                                                                        \
 	} while (0)
@@ -646,13 +668,13 @@ template <class... Ts> struct kinds_ {
 };
 
 inline const char *
-label_(const char *tape_label_)
+tape_label_of_(const char *tape_label_)
 {
 	return tape_label_;
 }
 template <class T>
 auto
-label_(const T &tape_label_) -> decltype(tape_label_.c_str())
+tape_label_of_(const T &tape_label_) -> decltype(tape_label_.c_str())
 {
 	return tape_label_.c_str();
 }
@@ -665,7 +687,7 @@ tape_record_(struct tape *tape_to_, struct tape_site *tape_site_, const L &tape_
 {
 	const tape_word tape_words_[] = { as_<Ts>::word(tape_vars_)... };
 
-	tape_record(tape_to_, tape_site_, label_(tape_label_), kinds_<Ts...>::of,
+	tape_record(tape_to_, tape_site_, tape_label_of_(tape_label_), kinds_<Ts...>::of,
 		    tape_words_);
 }
 template <class... Ts>

@@ -227,6 +227,14 @@ struct tape_note_info {
 	uint64_t session[2];
 	const char *kind, *key, *value; /* kind: "note", "warning" */
 };
+/* What rules had left out of a session, by rule and label path. */
+struct tape_thinned_info {
+	uint64_t session[2];
+	const char *rule;    /* its name, the variable, or "tape_set(LABEL)" */
+	const char *setting; /* "every = 10" */
+	const char *path;    /* labels joined by "/"; "..." = several more */
+	uint64_t scopes;     /* at least, where the recorder was killed */
+};
 struct tape_info {
 	uint8_t tape_id[16];
 	uint64_t scopes, links, projections, bookmarks; /* as in a session */
@@ -248,6 +256,9 @@ struct tape_info {
 	uint64_t packed_blob_bytes; /* of the blobs in blob packs, as recorded */
 	/* Blobs in blob packs; scope packs as they were before they were compressed. */
 	uint64_t packed_blobs, scope_column_bytes;
+	uint64_t thinned; /* scopes that rules left out */
+	const struct tape_thinned_info *thinned_list;
+	size_t thinned_count;
 };
 /* Reads the whole tape once. *out is the caller's to tape_info_free. */
 TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,

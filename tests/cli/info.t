@@ -67,3 +67,42 @@ $ tape-info
 ! tape-info: no tape: none was named, TAPE_DIR is not set, and no directory above is one
 !            name it first: tape-info run.tape ...
 ? 5
+
+# Rules: what they leave out is said, and where settings come from.
+$ mkdir rules.tape; printf '[tape]\nsync = none\n[rule hot]\nlabel = ^iter$\nevery = 4\nwhen = x=1..\nexclude = ^_\n' > rules.tape/tape.conf
+$ seq 0 11 | sed 's/.*/{"x":&,"_y":0}/' | tape-record rules.tape --label iter
+$ tape-find rules.tape x=4,8 --count
+2
+$ tape-find rules.tape --count
+2
+$ tape-info rules.tape --utc | grep -A2 'left out' | grep -v segments | grep . | sed 's/  2[^ ]*Z-[^ ]*/  SESSION/'
+  left out   10 by rules
+--
+left out by rules
+  SESSION           1  iter  (rule hot: when = x=1..)
+  SESSION           9  iter  (rule hot: every = 4)
+$ tape-info rules.tape --json | grep '"kind":"thinned"' | sed 's/"session":"[^"]*",//'
+{"kind":"thinned","rule":"hot","setting":"when = x=1..","path":"iter","scopes":1}
+{"kind":"thinned","rule":"hot","setting":"every = 4","path":"iter","scopes":9}
+$ TAPE_DEDUP=off tape-info --config rules.tape run/iter | grep -v default | grep .
+of the session
+  sync          none            tape.conf:2:8
+of scopes under run/iter
+  every         4               tape.conf:5:9  [rule hot]  label = ^iter$
+  when          x=1..           tape.conf:6:8  [rule hot]  label = ^iter$
+  dedup         off             TAPE_DEDUP in the environment
+  exclude       ^_              tape.conf:7:11  [rule hot]  label = ^iter$  (also variables named in TAPE)
+$ tape-info --config rules.tape | grep -c tape.conf
+1
+$ tape-info --config rules.tape run/iter --json | grep '"every"'
+{"kind":"setting","of":"label","key":"every","value":"4","origin":"tape.conf:5:9","rule":"hot","label":"^iter$"}
+$ mkdir wrong; printf '[rule a]\nlabel = x\nevery = often\n' > wrong/tape.conf
+$ tape-info --config wrong x 2>/dev/null | grep every
+  every         1               default
+$ tape-info -q --config wrong x > /dev/null
+! tape-info: wrong/tape.conf: line 3, column 9: every = often: expected a number of scopes, 1 for all; the run goes on without this file
+? 2
+$ tape-compact -q rules.tape
+$ tape-info rules.tape --json | grep '"kind":"thinned"' | sed 's/"session":"[^"]*",//'
+{"kind":"thinned","rule":"hot","setting":"when = x=1..","path":"iter","scopes":1}
+{"kind":"thinned","rule":"hot","setting":"every = 4","path":"iter","scopes":9}

@@ -60,6 +60,12 @@ recorded_open(const char *settings)
 	return start(0, parent, settings);
 }
 
+const char *
+recorded_dir(void)
+{
+	return dirs[0];
+}
+
 struct tape *
 recorded_open_beside(int number)
 {

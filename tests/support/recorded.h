@@ -15,6 +15,8 @@ extern "C" {
  * recorded_errors, not printed.
  */
 struct tape *recorded_open(const char *settings);
+/* Where the first tape is. */
+const char *recorded_dir(void);
 /* A second recorder on a tape of its own beside the first: name it by number. */
 struct tape *recorded_open_beside(int number);
 /* Closes what is open and removes everything. */

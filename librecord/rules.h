@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules: settings that hold for some labels. One list per recorder, in the order
+ * in which they count: what tape.conf says, then the environment, then tape_set;
+ * within each as they came. The list is asked once per label path and version of
+ * the list; the answer is a policy, shared by all paths that get the same one.
+ */
+#ifndef TAPE_LIBRECORD_RULES_H
+#define TAPE_LIBRECORD_RULES_H
+
+#include "librecord/intern.h"
+#include "librecord/recorder.h"
+#include "search/pattern.h"
+#include "search/predicate.h"
+
+enum rule_key {
+	RULE_RECORD,
+	RULE_EVERY,
+	RULE_WHEN,
+	RULE_DEDUP,
+	RULE_COMMIT,
+	RULE_BLOBS,
+	RULE_INLINE_MAX,
+	RULE_EMBED_MAX,
+	RULE_INCLUDE,
+	RULE_EXCLUDE,
+	RULE_KEYS
+};
+#define RULE_TEXT_MAX 4095u /* of a regular expression, a query */
+#define RULES_MAX 10000u
+
+enum rule_level { RULE_FILE, RULE_ENVIRONMENT, RULE_CALL };
+
+/* Where a setting came from. */
+struct origin {
+	uint8_t level;	       /* enum rule_level */
+	const char *file;      /* of the file, or the variable; kept by the rules */
+	uint32_t line, column; /* of the file */
+	const char *section;   /* name of the rule, "" = [tape]; kept by the rules */
+};
+
+/* One setting under one condition. Never changed, and never freed before the recorder. */
+struct rule {
+	uint8_t key;
+	bool dropped; /* another call took its place; under rules->lock */
+	uint32_t id;
+	char *label;		     /* NULL: everywhere */
+	struct pattern *label_match; /* used under rules->lock */
+	char *text;		     /* the value as it was written */
+	uint64_t number;	     /* 0 or 1, N, bytes */
+	struct pattern *name_match;  /* of include, exclude; under rules->lock */
+	struct origin origin;
+	atomic_uint said; /* 1: an expression of it took too many steps; 2: the query */
+};
+
+/* What holds for a label path. Never freed before the recorder. */
+struct policy {
+	/* The rule that decided, or NULL: the built-in default. */
+	const struct rule *by[RULE_KEYS];
+	const struct rule **names; /* includes and excludes, in order */
+	size_t name_count;
+	bool off, dedup;
+	uint8_t blobs; /* enum blob_mode */
+	uint32_t every, commit;
+	uint64_t inline_max, embed_max;
+};
+
+struct rules {
+	pthread_mutex_t lock;
+	struct rule **all; /* by id */
+	uint32_t count, cap;
+	struct rule **order; /* those that count */
+	uint32_t order_count, order_cap;
+	struct intern policies, texts;
+	struct policy plain; /* without any rule */
+	const char *file;    /* that was read, or NULL */
+	bool thinning;	     /* some rule may drop whole scopes by count, or all */
+};
+
+int rules_init(struct rules *rules);
+void rules_release(struct rules *rules);
+void rules_after_fork(struct rules *rules);
+
+/* The key of that name, or RULE_KEYS. */
+enum rule_key rules_key(const char *name);
+const char *rules_key_name(enum rule_key key);
+/*
+ * Adds a setting behind the others of its level; a call replaces the call with
+ * the same label and key. label NULL or "": everywhere. TAPE_ERR_SYNTAX: nothing
+ * changed, err->message says what is wrong, err->offset is the byte of `value`
+ * (or of the label, *in_label) it is about. Without commas in the language of the file.
+ */
+int rules_add(struct rules *rules, const struct origin *origin, const char *label,
+	      enum rule_key key, const char *value, bool *in_label,
+	      struct tape_error *err);
+/* Is it an expression for a label? As rules_add. */
+int rules_check_label(const char *label, struct tape_error *err);
+/* A text that stays; "" when memory is out. */
+const char *rules_text(struct rules *rules, const char *text);
+/* Forgets all rules of the file. Before anything was recorded. */
+void rules_drop_file(struct rules *rules);
+
+/*
+ * What holds under these labels, outermost first. Never NULL: without memory it is
+ * what holds without rules. `gave_up`, if not NULL, is a rule whose expression took
+ * too many steps: it counts as not matching.
+ */
+const struct policy *rules_policy(struct rules *rules, const char *const *labels,
+				  size_t count, const struct rule **gave_up);
+/* Is a variable kept? `named`: the program names it in TAPE; only rules for labels may drop it. */
+bool rules_keep(struct rules *rules, const struct policy *policy, const char *name,
+		size_t len, bool named, const struct rule **gave_up);
+/* Does some rule that may drop whole scopes match this label alone? */
+bool rules_thin_label(struct rules *rules, const char *label);
+
+/* "tape.conf:3:9 [rule hot]", "TAPE_EVERY", "tape_set"; NULL: "default". */
+void rules_origin_text(const struct rule *rule, char *text, size_t cap);
+/* The name of a rule in counts: its section, the variable, or "tape_set(...)". */
+void rules_name(const struct rule *rule, char *text, size_t cap);
+
+#endif

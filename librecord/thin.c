@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "librecord/thin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "librecord/facts.h"
+#include "librecord/report.h"
+#include "librecord/session.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* What is counted apart; further label paths are counted together, rule by rule. */
+#define MAX_SINKS 1024u
+/* A count that grows is written after a second if it has grown by a sixteenth, else after a minute. */
+#define SOON_NS ((int64_t)1000000000)
+#define LATE_NS ((int64_t)60000000000)
+
+/* What one rule left out under one label path. Under table_lock. */
+struct sink {
+	struct sink *next;
+	const struct rule *rule;
+	const struct context *context; /* NULL: several */
+	uint64_t count, published;
+	int64_t when;
+};
+
+/* A thread's own count. */
+struct skip {
+	struct skip *next;
+	_Atomic uint64_t count; /* written by its thread alone */
+	uint64_t folded;	/* under table_lock */
+	struct sink *sink;
+};
+
+/* How one site thins one thread's scopes of one label path. */
+struct tally {
+	struct skip skip; /* first */
+	uint64_t left, step, every;
+};
+
+/* A query at the gate of one layout. */
+struct gate {
+	struct skip skip; /* first */
+	struct predicate *predicate;
+	struct predicate_form *form;
+};
+
+struct thread_thin {
+	struct intern tallies;
+	_Atomic(struct skip *) skips;
+	struct gate **gates;
+	uint32_t gate_cap;
+	struct predicate **predicates; /* by rule */
+	uint32_t *commits;	       /* by rule: scopes since the last commit */
+	uint32_t predicate_cap, commit_cap;
+};
+
+struct thinning {
+	struct sink *sinks;
+	uint32_t sink_count;
+	atomic_bool paths; /* a label was opened whose scopes are thinned */
+};
+
+/* Numbers for tape_head.asks, which no two recorders share. */
+static atomic_uint epochs;
+
+int
+thin_init(struct tape *t)
+{
+	t->thinning = calloc(1, sizeof *t->thinning);
+	return t->thinning ? 0 : TAPE_ERR_NOMEM;
+}
+
+void
+thin_release(struct tape *t)
+{
+	free(t->thinning);
+	t->thinning = NULL;
+}
+
+static void
+ask_anew(struct tape *t)
+{
+	unsigned epoch = 0;
+
+	while (epoch == 0)
+		epoch = atomic_fetch_add(&epochs, 1) + 1u;
+	__atomic_store_n(&t->head.asks, epoch, __ATOMIC_RELEASE);
+}
+
+void
+thin_rules_changed(struct tape *t, bool late)
+{
+	bool thinning;
+
+	pthread_mutex_lock(&t->rules->lock);
+	thinning = t->rules->thinning;
+	pthread_mutex_unlock(&t->rules->lock);
+	/* Labels that are open already were not looked at with this in mind. */
+	if (late && thinning)
+		atomic_store(&t->thinning->paths, true);
+	if (thinning)
+		ask_anew(t);
+	else
+		__atomic_store_n(&t->head.asks, 0u, __ATOMIC_RELEASE);
+}
+
+static bool
+thins(const struct policy *policy)
+{
+	return policy->off || policy->every > 1;
+}
+
+void
+thin_entered(struct tape *t, const struct policy *policy)
+{
+	if (thins(policy) && !atomic_exchange(&t->thinning->paths, true))
+		ask_anew(t);
+}
+
+/* ---- counts ---- */
+
+/* The sink for a rule and path, made if need be. Under table_lock. NULL: no memory. */
+static struct sink *
+sink_find(struct tape *t, const struct rule *rule, const struct context *context)
+{
+	struct thinning *thinning = t->thinning;
+	struct sink *sink;
+
+	if (thinning->sink_count >= MAX_SINKS)
+		context = NULL;
+	for (sink = thinning->sinks; sink; sink = sink->next)
+		if (sink->rule == rule && sink->context == context)
+			return sink;
+	sink = calloc(1, sizeof *sink);
+	if (!sink)
+		return NULL;
+	sink->rule = rule;
+	sink->context = context;
+	sink->next = thinning->sinks;
+	thinning->sinks = sink;
+	thinning->sink_count++;
+	return sink;
+}
+
+static struct thread_thin *
+own(struct thread_state *ts)
+{
+	if (!ts->thin)
+		ts->thin = calloc(1, sizeof *ts->thin);
+	return ts->thin;
+}
+
+/* False: no memory. The thread's list is read by others, under table_lock. */
+static bool
+skip_begin(struct thread_state *ts, struct skip *skip, const struct rule *rule,
+	   const struct context *context)
+{
+	pthread_mutex_lock(&ts->tape->table_lock);
+	skip->sink = sink_find(ts->tape, rule, context);
+	if (skip->sink) {
+		skip->next = atomic_load(&ts->thin->skips);
+		atomic_store(&ts->thin->skips, skip);
+	}
+	pthread_mutex_unlock(&ts->tape->table_lock);
+	return skip->sink != NULL;
+}
+
+static inline void
+skip_count(struct skip *skip)
+{
+	uint64_t n = atomic_load_explicit(&skip->count, memory_order_relaxed);
+
+	atomic_store_explicit(&skip->count, n + 1, memory_order_relaxed);
+}
+
+/* Under table_lock. */
+static void
+fold(struct thread_state *ts)
+{
+	if (!ts->thin)
+		return;
+	for (struct skip *s = atomic_load(&ts->thin->skips); s; s = s->next) {
+		uint64_t count = atomic_load_explicit(&s->count, memory_order_relaxed);
+
+		s->sink->count += count - s->folded;
+		s->folded = count;
+	}
+}
+
+/* ---- by count ---- */
+
+static inline bool
+tally_take(struct tally *tally)
+{
+	if (!tally)
+		return true;
+	if (tally->left == 0) {
+		tally->left = tally->every - 1;
+		return true;
+	}
+	tally->left -= tally->step;
+	skip_count(&tally->skip);
+	return false;
+}
+
+static void
+no_memory(struct tape *t)
+{
+	recorder_error(t, "out of memory: a rule that thins scopes does not hold");
+}
+
+/* What `key` counts under a path; NULL: nothing is thinned there (or no memory: said). */
+static struct tally *
+tally_find(struct thread_state *ts, const struct bytes *key, struct context *context,
+	   const struct policy *policy)
+{
+	struct thread_thin *thin = own(ts);
+	struct tally *tally;
+	uint64_t hash;
+
+	if (!thins(policy))
+		return NULL;
+	tally = thin && !key->failed
+			? intern_find(&thin->tallies, key->data, key->len, &hash)
+			: NULL;
+	if (tally)
+		return tally;
+	tally = thin && !key->failed ? calloc(1, sizeof *tally) : NULL;
+	if (!tally || intern_add(&thin->tallies, key->data, key->len, hash, tally) < 0) {
+		free(tally);
+		no_memory(ts->tape);
+		return NULL;
+	}
+	tally->every = policy->every;
+	tally->left = policy->off ? 1 : 0;
+	tally->step = policy->off ? 0 : 1;
+	if (skip_begin(ts, &tally->skip,
+		       policy->by[policy->off ? RULE_RECORD : RULE_EVERY], context))
+		return tally;
+	/* It stays in the table, and lets everything pass. */
+	tally->left = 0;
+	tally->every = 1;
+	no_memory(ts->tape);
+	return tally;
+}
+
+/* May a site with this constant label do without asking, as things are? */
+static bool
+never_thins(struct tape *t, const char *label)
+{
+	size_t len = label ? strlen(label) : 0;
+
+	return !atomic_load(&t->thinning->paths) && len <= LIMIT_NAME &&
+	       text_is_utf8(label ? label : "", len) &&
+	       !rules_thin_label(t->rules, label ? label : "");
+}
+
+static inline struct cached_ask *
+ask_slot(struct thread_state *ts, const struct tape_site *site)
+{
+	uintptr_t h = (uintptr_t)site >> 4 ^ (uintptr_t)ts->level->context >> 5;
+
+	return &ts->asks[(h ^ h >> 8) % ASK_CACHE];
+}
+
+static __attribute__((noinline)) bool
+ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
+	 struct cached_ask *ask)
+{
+	struct tape *t = ts->tape;
+	unsigned asks = __atomic_load_n(&t->head.asks, __ATOMIC_ACQUIRE);
+	uint32_t version = atomic_load(&t->rules_version);
+	struct context *parent = ts->level->context, *context = parent;
+	struct bytes *key = &ts->key;
+	const struct policy *policy;
+
+	if (asks == 0)
+		return true;
+	report_hold();
+	if (label && *label)
+		context = context_child(t, parent, label, strlen(label));
+	policy = context_policy(t, context);
+	key->len = 0;
+	bytes_put(key, &site, sizeof site);
+	bytes_put(key, &context, sizeof context);
+	bytes_put(key, &policy, sizeof policy);
+	*ask = (struct cached_ask){ site, parent, context, version,
+				    tally_find(ts, key, context, policy) };
+	if (key->failed)
+		bytes_release(key);
+	if ((site->flags & TAPE_SITE_LITERAL) && !thins(policy) && never_thins(t, label))
+		__atomic_store_n(&site->asked, asks, __ATOMIC_RELAXED);
+	report_tell(t);
+	return tally_take(ask->tally);
+}
+
+int
+tape_wanted(struct tape *t, struct tape_site *site, const char *label)
+{
+	struct thread_state *ts = capture_thread(t);
+	struct cached_ask *ask;
+
+	if (!ts)
+		return 0;
+	ask = ask_slot(ts, site);
+	if (likely(ask->site == site && ask->parent == ts->level->context &&
+		   ask->version == atomic_load_explicit(&t->rules_version,
+							memory_order_relaxed) &&
+		   ((site->flags & TAPE_SITE_LITERAL) ||
+		    (label && strcmp(label, ask->context->label) == 0))))
+		return tally_take(ask->tally);
+	return ask_slow(ts, site, label, ask);
+}
+
+bool
+thin_wanted_place(struct thread_state *ts, struct context *context, const char *file,
+		  uint32_t line)
+{
+	const struct policy *policy = context_policy(ts->tape, context);
+	struct bytes *key = &ts->key;
+	struct tally *tally;
+
+	if (!thins(policy))
+		return true;
+	key->len = 0;
+	bytes_put(key, &context, sizeof context);
+	bytes_put(key, &policy, sizeof policy);
+	bytes_put_u32(key, line);
+	bytes_put(key, file, strlen(file));
+	tally = tally_find(ts, key, context, policy);
+	if (key->failed)
+		bytes_release(key);
+	return tally_take(tally);
+}
+
+/* ---- by query ---- */
+
+/* Room for index `at` in a list of `size` bytes each, cleared. False: no memory. */
+static bool
+reach(void *list, uint32_t *cap, uint32_t at, size_t size)
+{
+	uint32_t more = *cap ? *cap : 16;
+	void **memory = list;
+	char *bigger;
+
+	if (at < *cap)
+		return true;
+	while (more <= at)
+		more *= 2;
+	bigger = realloc(*memory, more * size);
+	if (!bigger)
+		return false;
+	memset(bigger + *cap * size, 0, (more - *cap) * size);
+	*memory = bigger;
+	*cap = more;
+	return true;
+}
+
+static struct predicate *
+predicate_of(struct thread_state *ts, const struct rule *rule, struct tape_error *err)
+{
+	struct thread_thin *thin = ts->thin;
+	struct source_facts facts;
+
+	if (!reach(&thin->predicates, &thin->predicate_cap, rule->id,
+		   sizeof(struct predicate *)))
+		return NULL;
+	facts_source(ts->tape, &facts);
+	if (!thin->predicates[rule->id])
+		(void)predicate_new(rule->text, ts->tape->session, &facts,
+				    &thin->predicates[rule->id], err);
+	return thin->predicates[rule->id];
+}
+
+/* Says once for each rule that its query cannot be asked: its scopes are recorded. */
+static void
+cannot_ask(struct tape *t, const struct rule *rule, const struct tape_error *err)
+{
+	char where[300];
+
+	if (!said_first((atomic_uint *)(uintptr_t)&rule->said, 2))
+		return;
+	rules_origin_text(rule, where, sizeof where);
+	recorder_error(t,
+		       "%s: when = %.60s: %s; scopes it cannot be asked of are recorded",
+		       where, rule->text, err->message[0] ? err->message : "no memory");
+}
+
+void
+thin_prepare(struct thread_state *ts, const struct layout *l)
+{
+	const struct rule *rule = l->policy->by[RULE_WHEN];
+	struct thread_thin *thin = own(ts);
+	struct tape_error err = { 0 };
+	struct gate *gate = NULL;
+
+	if (thin && l->gate < thin->gate_cap && thin->gates[l->gate])
+		return;
+	if (!thin ||
+	    !reach(&thin->gates, &thin->gate_cap, l->gate, sizeof(struct gate *)))
+		goto fail;
+	gate = calloc(1, sizeof *gate);
+	if (!gate)
+		goto fail;
+	gate->predicate = predicate_of(ts, rule, &err);
+	gate->form = gate->predicate ? predicate_form_new(gate->predicate, &l->form->form)
+				     : NULL;
+	if (!gate->form || !skip_begin(ts, &gate->skip, rule, l->context)) {
+		predicate_form_free(gate->form);
+		goto fail;
+	}
+	thin->gates[l->gate] = gate;
+	return;
+fail:
+	free(gate);
+	cannot_ask(ts->tape, rule, &err);
+}
+
+bool
+thin_passes(struct thread_state *ts, const struct layout *l, const uint8_t *body,
+	    size_t len, int64_t time)
+{
+	struct thread_thin *thin = ts->thin;
+	struct tape_error err = { 0 };
+	struct gate *gate;
+	int r;
+
+	if (!thin || l->gate >= thin->gate_cap || !thin->gates[l->gate])
+		return true;
+	gate = thin->gates[l->gate];
+	r = predicate_match(gate->predicate, gate->form, body, len, time, &err);
+	if (r < 0)
+		cannot_ask(ts->tape, l->policy->by[RULE_WHEN], &err);
+	if (r == 0)
+		skip_count(&gate->skip);
+	return r != 0;
+}
+
+bool
+thin_commits(struct thread_state *ts, const struct policy *policy)
+{
+	struct thread_thin *thin = own(ts);
+	uint32_t id = policy->by[RULE_COMMIT]->id;
+
+	/* Without memory to count: sooner rather than later. */
+	if (!thin || !reach(&thin->commits, &thin->commit_cap, id, sizeof(uint32_t)))
+		return true;
+	if (++thin->commits[id] < policy->commit)
+		return false;
+	thin->commits[id] = 0;
+	return true;
+}
+
+void
+thin_thread_ends(struct thread_state *ts)
+{
+	struct thread_thin *thin = ts->thin;
+
+	if (!thin)
+		return;
+	pthread_mutex_lock(&ts->tape->table_lock);
+	fold(ts);
+	ts->thin = NULL;
+	pthread_mutex_unlock(&ts->tape->table_lock);
+	for (size_t i = 0; i < thin->tallies.cap; i++)
+		free(thin->tallies.entries[i].value);
+	intern_release(&thin->tallies);
+	for (uint32_t i = 0; i < thin->gate_cap; i++)
+		if (thin->gates[i]) {
+			predicate_form_free(thin->gates[i]->form);
+			free(thin->gates[i]);
+		}
+	for (uint32_t i = 0; i < thin->predicate_cap; i++)
+		predicate_free(thin->predicates[i]);
+	free(thin->gates);
+	free(thin->predicates);
+	free(thin->commits);
+	free(thin);
+}
+
+void
+thin_after_fork(struct tape *t)
+{
+	struct thread_state *ts = t->threads ? t->threads->all : NULL;
+
+	for (; ts; ts = ts->next_of_tape)
+		fold(ts);
+	for (struct sink *s = t->thinning->sinks; s; s = s->next) {
+		s->count = s->published = 0;
+		s->when = 0;
+	}
+}
+
+/* ---- what is said ---- */
+
+static size_t
+path_text(const struct context *context, char *text, size_t cap)
+{
+	size_t n = context->parent ? path_text(context->parent, text, cap) : 0;
+
+	if (context->depth == 0 || n + context->len + 2 > cap)
+		return n;
+	if (n)
+		text[n++] = '/';
+	memcpy(text + n, context->label, context->len);
+	n += context->len;
+	text[n] = '\0';
+	return n;
+}
+
+/* table_lock is held. */
+static void
+sink_tell(struct tape *t, const struct sink *sink, bool closing)
+{
+	char path[LIMIT_LABELS * (LIMIT_NAME + 1) + 1] = "";
+	char name[512], setting[160];
+	struct json_line line = { 0 };
+
+	rules_name(sink->rule, name, sizeof name);
+	text_cut(setting, sizeof setting, rules_key_name(sink->rule->key),
+		 sink->rule->text);
+	if (sink->context)
+		(void)path_text(sink->context, path, sizeof path);
+	json_line_begin(&line);
+	json_line_int(&line, "thinned", (int64_t)sink->count);
+	json_line_text(&line, "rule", name);
+	json_line_text(&line, "setting", setting);
+	if (sink->context)
+		json_line_text(&line, "path", path);
+	json_line_end(&line);
+	report_thinned(t, &line, closing);
+	json_line_release(&line);
+}
+
+bool
+thin_publish(struct tape *t, bool closing)
+{
+	int64_t now = session_now(t);
+	bool told = false, any = false;
+
+	if (!t->threads || !t->thinning)
+		return false;
+	pthread_mutex_lock(&t->table_lock);
+	for (struct thread_state *ts = t->threads->all; ts; ts = ts->next_of_tape)
+		fold(ts);
+	for (struct sink *s = t->thinning->sinks; s; s = s->next)
+		any |= s->count != 0 && (closing || s->count != s->published);
+	pthread_mutex_unlock(&t->table_lock);
+	if (!any || session_alive(t) < 0)
+		return false;
+	pthread_mutex_lock(&t->table_lock);
+	for (struct sink *s = t->thinning->sinks; s; s = s->next) {
+		uint64_t more = s->count - s->published;
+		int64_t waited = now - s->when;
+
+		if (s->count == 0 ||
+		    (!closing && (more == 0 || waited < SOON_NS ||
+				  (more < s->count / 16 && waited < LATE_NS))))
+			continue;
+		sink_tell(t, s, closing);
+		s->published = s->count;
+		s->when = now;
+		told = true;
+	}
+	pthread_mutex_unlock(&t->table_lock);
+	return told;
+}
