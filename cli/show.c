@@ -45,8 +45,12 @@ show_pos(struct show *show, struct out *out, const struct tape_pos *pos)
 static void
 show_time(struct out *out, const struct tape_scope *scope)
 {
-	out_add(out,
-		tape_time_text(tape_scope_time(scope), out_room(out, TAPE_TIME_TEXT)));
+	int64_t time_ns = tape_scope_time(scope);
+
+	if (time_ns == TAPE_TIME_UNKNOWN)
+		out_str(out, "unknown");
+	else
+		out_add(out, tape_time_text(time_ns, out_room(out, TAPE_TIME_TEXT)));
 }
 
 static void
@@ -118,6 +122,18 @@ show_field(struct show *show, struct out *out, const struct tape_scope *scope,
 
 /* ---- JSON ---- */
 
+static void
+json_time(struct out *out, const struct tape_scope *scope)
+{
+	if (tape_scope_time(scope) == TAPE_TIME_UNKNOWN) {
+		out_str(out, "null");
+		return;
+	}
+	out_char(out, '"');
+	show_time(out, scope);
+	out_char(out, '"');
+}
+
 /* The fields before "vars", all of them: the usual case, in one go. */
 static void
 json_head(struct show *show, struct out *out, const struct tape_scope *scope)
@@ -127,9 +143,9 @@ json_head(struct show *show, struct out *out, const struct tape_scope *scope)
 
 	out_str(out, "{\"pos\":\"");
 	show_pos(show, out, &pos);
-	out_str(out, "\",\"time\":\"");
-	show_time(out, scope);
-	out_str(out, "\",\"labels\":[");
+	out_str(out, "\",\"time\":");
+	json_time(out, scope);
+	out_str(out, ",\"labels\":[");
 	for (size_t i = 0; i < labels; i++) {
 		if (i)
 			out_char(out, ',');
@@ -165,6 +181,10 @@ json_field(struct show *show, struct out *out, const struct tape_scope *scope,
 	}
 	if (field == KEY_LINE || field == KEY_SEQ) {
 		show_field(show, out, scope, field);
+		return;
+	}
+	if (field == KEY_TIME) {
+		json_time(out, scope);
 		return;
 	}
 	out_hold(&text);
@@ -211,6 +231,18 @@ json_vars(struct show *show, struct out *out, const struct tape_scope *scope)
 	out_char(out, '}');
 }
 
+static void
+json_link(struct show *show, struct out *out, const struct tape_pos *link)
+{
+	if (link->seq == 0) {
+		out_str(out, "null");
+		return;
+	}
+	out_char(out, '"');
+	show_pos(show, out, link);
+	out_char(out, '"');
+}
+
 void
 show_json(struct show *show, const struct tape_scope *scope)
 {
@@ -227,11 +259,10 @@ show_json(struct show *show, const struct tape_scope *scope)
 		out_str(out, first ? "\"vars\":" : ",\"vars\":");
 		json_vars(show, out, scope);
 	}
-	if (link.seq && (fields >> KEY_LINK & 1)) {
+	if (link.session[0] && (fields >> KEY_LINK & 1)) {
 		out_str(out,
-			fields & ((1u << KEY_LINK) - 1) ? ",\"link\":\"" : "\"link\":\"");
-		show_pos(show, out, &link);
-		out_char(out, '"');
+			fields & ((1u << KEY_LINK) - 1) ? ",\"link\":" : "\"link\":");
+		json_link(show, out, &link);
 	}
 	out_char(out, '}');
 }

@@ -254,8 +254,12 @@ line_head(struct show *show, struct out *out, const struct tape_scope *scope)
 		int64_t ms = (time_ns % 1000000000 + 1000000000) % 1000000000 / 1000000;
 		line_session(show, show->out, &pos);
 		show_when(time_ns, show->utc, SHOW_CLOCK, when);
-		out_printf(out, "%8llu %s.%03d ", (unsigned long long)pos.seq, when,
-			   (int)ms);
+		if (time_ns == TAPE_TIME_UNKNOWN)
+			out_printf(out, "%8llu time unknown ",
+				   (unsigned long long)pos.seq);
+		else
+			out_printf(out, "%8llu %s.%03d ", (unsigned long long)pos.seq,
+				   when, (int)ms);
 	} else {
 		show_pos(show, out, &pos);
 		out_char(out, ' ');

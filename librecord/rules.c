@@ -106,7 +106,7 @@ rules_init(struct rules *rules)
 	conf_defaults(&conf);
 	rules->plain = (struct policy){
 		.dedup = conf.dedup,
-		.blobs = conf.blobs,
+		.blobs = (uint8_t)conf.blobs,
 		.every = 1,
 		.inline_max = conf.inline_max,
 		.embed_max = conf.embed_max,

@@ -198,6 +198,8 @@ test_time(const struct query_node *node, int64_t time)
 {
 	bool any = false;
 
+	if (time == TAPE_TIME_UNKNOWN)
+		return false;
 	for (size_t i = 0; i < node->atom_count && !any; i++)
 		any = time >= node->atoms[i].tlo && time <= node->atoms[i].thi;
 	return node->op == QUERY_NE ? !any : any;

@@ -12,6 +12,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "search/content.h"
+#include "search/generations.h"
 #include "search/info_table.h"
 #include "search/reader.h"
 #include "search/seqmap.h"
@@ -542,30 +543,45 @@ packed_manifest(struct build *b, struct snapshot *snapshot, size_t index,
 }
 
 /* Columns as they are encoded, before they are compressed: headers of sections say it. */
-static uint64_t
-column_bytes(const struct generation *g)
+static int
+count_columns(struct build *b, const struct generation *g, struct tape_error *err)
 {
-	uint64_t offset = PACK_HEADER, bytes = 0;
+	uint64_t offset = PACK_HEADER;
 	struct pack_section section;
+	struct tape_error why = { 0 };
+	int r = g->scopes_ready;
 
-	while (g->scopes_ready &&
-	       pack_section_next(&g->scopes.pack, &offset, &section, NULL) == 1)
-		bytes += section.raw;
-	return bytes;
+	while (r == 1 &&
+	       (r = pack_section_next(&g->scopes.pack, &offset, &section, &why)) == 1)
+		b->info.scope_column_bytes += section.raw;
+	if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_TOO_NEW) {
+		reader_report(b->reader, TAPE_DAMAGE_MET, g->file->path, why.offset, 0,
+			      "%.300s; the bytes of columns are not known", why.message);
+		return 0;
+	}
+	if (r == 0 || (r == TAPE_ERR_IO && !snapshot_stale(r, &why) &&
+		       reader_unreadable(b->reader, g->file->path, why.offset, -why.code,
+					 "the bytes of columns are not known")))
+		return 0;
+	if (err != NULL)
+		*err = why;
+	return r;
 }
 
-static void
-count_packed(struct build *b, const struct generations *g)
+static int
+count_packed(struct build *b, const struct generations *g, struct tape_error *err)
 {
+	int r = 0;
+
 	b->info.generations = g->count;
-	for (size_t i = 0; i < g->count; i++) {
+	for (size_t i = 0; i < g->count && r == 0; i++) {
 		const struct generation_manifest *m = &g->items[i].manifest;
 
 		b->info.packed_scopes += m->scopes;
 		b->info.packed_contents += m->contents;
 		b->info.packed_blob_bytes += m->raw_blob_bytes;
 		b->info.packed_blobs += m->blobs;
-		b->info.scope_column_bytes += column_bytes(&g->items[i]);
+		r = count_columns(b, &g->items[i], err);
 		for (size_t k = 0; k < m->file_count; k++) {
 			bool blobs = strncmp(m->files[k].name, "blobs-", 6) == 0;
 			bool index = strncmp(m->files[k].name, "index", 5) == 0;
@@ -577,6 +593,7 @@ count_packed(struct build *b, const struct generations *g)
 		for (size_t k = 0; k < m->input_count; k++)
 			b->info.replaced_bytes += m->inputs[k].bytes;
 	}
+	return r;
 }
 
 /* ---- sessions ---- */
@@ -730,7 +747,7 @@ read_once(struct tape_reader *reader, struct tape_info **out, struct tape_error 
 				      "no memory to count a tape");
 	}
 	if (r == 0)
-		count_packed(b, snapshot->generations);
+		r = count_packed(b, snapshot->generations, err);
 	snapshot_free(snapshot);
 	if (r != 0) {
 		tape_info_free(b == NULL ? NULL : &b->info);

@@ -56,20 +56,20 @@ cell(const struct column *c, uint32_t row)
 }
 
 static int
-read_parts(struct packed *p, struct source_record *rec, unsigned parts,
-	   struct tape_error *err)
+read_part(struct packed *p, struct source_record *rec, unsigned part,
+	  struct tape_error *err)
 {
 	uint32_t block = (uint32_t)(rec->row >> 32), row = (uint32_t)rec->row;
 	uint32_t group = row / GROUP_ROWS, at = row % GROUP_ROWS;
 	const struct column *c = NULL;
 	int r = 0;
 
-	if ((parts & PART_TIME) != 0) {
+	if (part == PART_TIME) {
 		r = packed_cache_rows(p->of->cache, block, group, ROWS_TIME, &c, err);
 		if (r == 0)
 			rec->time = (int64_t)cell(c, at);
 	}
-	if ((parts & PART_TARGET) != 0 && r == 0) {
+	if (part == PART_TARGET) {
 		r = packed_cache_rows(p->of->cache, block, group, ROWS_CONTENT, &c, err);
 		if (r == 0)
 			rec->content = cell(c, at);
@@ -85,21 +85,33 @@ read_parts(struct packed *p, struct source_record *rec, unsigned parts,
 }
 
 static void
+fill_part(struct packed *p, struct source_record *rec, unsigned part, const char *lost)
+{
+	struct source *source = &p->base;
+	struct tape_error why = { 0 };
+	int r = read_part(p, rec, part, &why);
+
+	/* Nobody can be told here that there is no memory: it is damage to him too. */
+	if (r != 0 &&
+	    packed_failed(p, (uint32_t)(rec->row >> 32), r, &why, lost, NULL) < 0)
+		source_damaged(source, &rec->place, "cannot be read: %s", why.message);
+}
+
+static void
 packed_fill(struct source *source, struct source_record *rec, unsigned parts)
 {
 	struct packed *p = (struct packed *)source;
-	struct tape_error why = { 0 };
-	int r;
 
 	parts &= rec->missing;
 	rec->missing &= (uint8_t)~parts;
-	if ((parts & PART_TARGET) != 0)
+	if ((parts & PART_TIME) != 0) {
+		rec->time = TAPE_TIME_UNKNOWN;
+		fill_part(p, rec, PART_TIME, "times of scopes are not known");
+	}
+	if ((parts & PART_TARGET) != 0) {
 		rec->content = CONTENT_LOST;
-	r = read_parts(p, rec, parts, &why);
-	/* Nobody can be told here that there is no memory: it is damage to him too. */
-	if (r != 0 && packed_failed(p, (uint32_t)(rec->row >> 32), r, &why,
-				    "times or targets of scopes are not known", NULL) < 0)
-		source_damaged(source, &rec->place, "cannot be read: %s", why.message);
+		fill_part(p, rec, PART_TARGET, "contents of scopes are not known");
+	}
 }
 
 void

@@ -132,14 +132,16 @@ TAPE_API void tape_cursor_close(struct tape_cursor *cursor);
 
 /* A scope. Strings are NUL-terminated and borrowed from it; "" where unknown. */
 TAPE_API struct tape_pos tape_scope_pos(const struct tape_scope *scope);
-TAPE_API int64_t tape_scope_time(const struct tape_scope *scope); /* ns since 1970 UTC */
+/* ns since 1970 UTC; TAPE_TIME_UNKNOWN where damage took it (which is reported). */
+#define TAPE_TIME_UNKNOWN INT64_MIN
+TAPE_API int64_t tape_scope_time(const struct tape_scope *scope);
 TAPE_API size_t tape_scope_label_count(const struct tape_scope *scope);
 TAPE_API const char *tape_scope_label(const struct tape_scope *scope, size_t index);
 TAPE_API const char *tape_scope_file(const struct tape_scope *scope);
 TAPE_API const char *tape_scope_func(const struct tape_scope *scope);
 TAPE_API uint32_t tape_scope_line(const struct tape_scope *scope);
 TAPE_API struct tape_hash tape_scope_hash(const struct tape_scope *scope);
-/* Position of the scope it repeats; all zero if it is not a link. */
+/* Position of the scope it repeats; all zero if it is not a link, seq alone 0 where damage took it. */
 TAPE_API struct tape_pos tape_scope_link(const struct tape_scope *scope);
 
 struct tape_enumerator {

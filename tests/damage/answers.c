@@ -75,8 +75,16 @@ say_scope(struct answer *a, const struct tape_scope *s)
 {
 	struct tape_pos link = tape_scope_link(s);
 
-	say(a, "%" PRIu64 " %" PRId64 " %s %" PRIu64, tape_scope_pos(s).seq,
-	    tape_scope_time(s), tape_scope_label(s, 0), link.seq);
+	say(a, "%" PRIu64, tape_scope_pos(s).seq);
+	if (tape_scope_time(s) == TAPE_TIME_UNKNOWN)
+		say(a, " ?");
+	else
+		say(a, " %" PRId64, tape_scope_time(s));
+	say(a, " %s", tape_scope_label(s, 0));
+	if (link.session[0] != 0 && link.seq == 0)
+		say(a, " ?");
+	else
+		say(a, " %" PRIu64, link.seq);
 	for (size_t i = 0; i < tape_scope_var_count(s); i++) {
 		struct tape_var var = tape_scope_var(s, i);
 
