@@ -542,60 +542,6 @@ packed_manifest(struct build *b, struct snapshot *snapshot, size_t index,
 	return r;
 }
 
-/* Columns as they are encoded, before they are compressed: headers of sections say it. */
-static int
-count_columns(struct build *b, const struct generation *g, struct tape_error *err)
-{
-	uint64_t offset = PACK_HEADER;
-	struct pack_section section;
-	struct tape_error why = { 0 };
-	int r = g->scopes_ready;
-
-	while (r == 1 &&
-	       (r = pack_section_next(&g->scopes.pack, &offset, &section, &why)) == 1)
-		b->info.scope_column_bytes += section.raw;
-	if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_TOO_NEW) {
-		reader_report(b->reader, TAPE_DAMAGE_MET, g->file->path, why.offset, 0,
-			      "%.300s; the bytes of columns are not known", why.message);
-		return 0;
-	}
-	if (r == 0 || (r == TAPE_ERR_IO && !snapshot_stale(r, &why) &&
-		       reader_unreadable(b->reader, g->file->path, why.offset, -why.code,
-					 "the bytes of columns are not known")))
-		return 0;
-	if (err != NULL)
-		*err = why;
-	return r;
-}
-
-static int
-count_packed(struct build *b, const struct generations *g, struct tape_error *err)
-{
-	int r = 0;
-
-	b->info.generations = g->count;
-	for (size_t i = 0; i < g->count && r == 0; i++) {
-		const struct generation_manifest *m = &g->items[i].manifest;
-
-		b->info.packed_scopes += m->scopes;
-		b->info.packed_contents += m->contents;
-		b->info.packed_blob_bytes += m->raw_blob_bytes;
-		b->info.packed_blobs += m->blobs;
-		r = count_columns(b, &g->items[i], err);
-		for (size_t k = 0; k < m->file_count; k++) {
-			bool blobs = strncmp(m->files[k].name, "blobs-", 6) == 0;
-			bool index = strncmp(m->files[k].name, "index", 5) == 0;
-
-			*(blobs	  ? &b->info.blob_pack_bytes
-			  : index ? &b->info.index_bytes
-				  : &b->info.scope_pack_bytes) += m->files[k].size;
-		}
-		for (size_t k = 0; k < m->input_count; k++)
-			b->info.replaced_bytes += m->inputs[k].bytes;
-	}
-	return r;
-}
-
 /* ---- sessions ---- */
 
 static int
@@ -747,7 +693,7 @@ read_once(struct tape_reader *reader, struct tape_info **out, struct tape_error 
 				      "no memory to count a tape");
 	}
 	if (r == 0)
-		r = count_packed(b, snapshot->generations, err);
+		r = info_count_packed(snapshot->generations, &b->info, err);
 	snapshot_free(snapshot);
 	if (r != 0) {
 		tape_info_free(b == NULL ? NULL : &b->info);

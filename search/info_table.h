@@ -31,4 +31,10 @@ struct info_hashes {
 int info_hashes_put(struct info_hashes *set, const struct tape_hash *hash);
 void info_hashes_release(struct info_hashes *set);
 
+/* Adds what there is of generations to *info. What cannot be read is reported and left out; negative: cannot go on. */
+struct generations;
+struct tape_info;
+int info_count_packed(const struct generations *g, struct tape_info *info,
+		      struct tape_error *err);
+
 #endif
