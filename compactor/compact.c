@@ -221,6 +221,9 @@ attempts(struct compaction *c)
 		refused = c->refused_count;
 		merge_none = c->merge_none;
 		r = attempt(c);
+		if (r == TAPE_ERR_DAMAGED && c->snapshot != NULL &&
+		    c->keep < c->snapshot->generations->count)
+			c->merge_none = true;
 		forget(c);
 	} while (r != 0 && (c->refused_count > refused || c->merge_none != merge_none));
 	c->result->left_raw += c->refused_count;

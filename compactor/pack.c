@@ -584,6 +584,23 @@ keep_manifest(struct packing *p, struct part *part)
 	return r;
 }
 
+/* The facts are those of the whole session; parts in generations that stay are counted there. */
+static void
+leave_out_kept(struct packing *p, const struct snapshot_session *s)
+{
+	const struct generations *g = p->c->snapshot->generations;
+
+	for (size_t i = 0; i < s->generation_count; i++) {
+		const struct scopepack_session *kept;
+
+		if (s->generations[i] >= p->c->keep)
+			continue;
+		kept = &g->items[s->generations[i]].scopes.sessions[s->entries[i]];
+		p->session->segments -= kept->segments;
+		p->session->bytes -= kept->bytes;
+	}
+}
+
 static int
 one_session(struct packing *p, struct part *part)
 {
@@ -603,6 +620,7 @@ one_session(struct packing *p, struct part *part)
 	p->session->state = (uint8_t)p->source->ops->facts(p->source)->state;
 	p->session->segments = p->source->ops->facts(p->source)->segments;
 	p->session->bytes = p->source->ops->facts(p->source)->bytes;
+	leave_out_kept(p, s);
 	if (!part->complete)
 		p->session->state = TAPE_LIVE;
 	r = walk(p);

@@ -57,6 +57,10 @@ freeze_segments(struct compaction *c, const struct snapshot_session *s, struct p
 		r = plan_freeze(c, path);
 		if (r == 0)
 			part->input.bytes += c->frozen.items[c->frozen.count - 1].st.size;
+		/* What is read is the file as it was when it was listed. */
+		if (r == 0 && s->sizes[i] != UINT64_MAX &&
+		    s->sizes[i] != c->frozen.items[c->frozen.count - 1].st.size)
+			r = compaction_refuse(c, s->id, "it is being written");
 	}
 	/* Blob segments go with the last of the session. */
 	for (size_t i = 0; part->complete && i < s->dir.blob_log_count && r == 0; i++) {
@@ -379,9 +383,16 @@ plan_make(struct compaction *c)
 		return compaction_no_memory(c);
 	for (size_t i = 0; i < c->snapshot->count && r == 0; i++)
 		r = consider(c, i);
-	/* One generation alone is what it was. */
-	if (!any && c->snapshot->generations->count - c->keep <= 1)
+	/* A session may have ended since it was looked at first. */
+	any = false;
+	for (size_t i = 0; i < c->part_count; i++)
+		any |= c->parts[i].raw;
+	/* One generation alone is what it was; what is not compacted must not go. */
+	if (!any && c->snapshot->generations->count - c->keep <= 1) {
 		c->part_count = 0;
+		c->frozen.count = 0;
+		c->bytes_in = 0;
+	}
 	return r == 0 ? make_uid(c) : r;
 }
 

@@ -276,6 +276,24 @@ describe(struct compaction *c, const struct tape_hash *hash, const char *name,
 	memcpy(g->label_filter, c->filter, sizeof g->label_filter);
 }
 
+/*
+ * Others may have published this number and a higher one, and removed this one
+ * again: then the list that was just linked counts for nobody. -EEXIST.
+ */
+static int
+overtaken(struct compaction *c, const char *path, uint64_t number)
+{
+	uint64_t highest = 0;
+	int r = live_list_number(c->reader->dir.fd, &highest, NULL);
+
+	if (r != 0)
+		return -EIO; /* not known: nothing may be removed */
+	if (highest <= number)
+		return 0;
+	(void)os_unlink(c->reader->dir.fd, path);
+	return -EEXIST;
+}
+
 /* The next live list: 0, TAPE_ERR_BUSY. */
 static int
 link_live(struct compaction *c, const char *text, size_t len, uint64_t number)
@@ -300,12 +318,18 @@ link_live(struct compaction *c, const char *text, size_t len, uint64_t number)
 	    os_stat(dir, path, &there) == 0 && mine.inode == there.inode)
 		r = 0;
 	(void)os_unlink(dir, temporary);
+	if (r == 0)
+		r = overtaken(c, path, number);
 	if (r == -EEXIST)
 		return error_set(c->err, TAPE_ERR_BUSY, path, 0,
 				 "another compactor was faster; what this one made is "
 				 "removed");
-	if (r != 0)
+	if (r != 0) {
+		/* Unless it is certain that nobody counts on it the generation stays. */
+		if (os_stat(dir, path, &there) != -ENOENT)
+			c->work[0] = '\0';
 		return error_io(c->err, r, path, "cannot publish the live list");
+	}
 	/* From here on readers count on the generation, whatever else fails. */
 	c->work[0] = '\0';
 	r = os_fsync_dir(dir, PATH_LIVE);

@@ -19,6 +19,8 @@
 
 #define REMOVERS 16u
 #define REMOVED_AT_ONCE 4096u
+/* In one live list; the others have their turn when these are gone. */
+#define MOST_UNREFERENCED 500000u
 #define DEFAULT_GRACE (INT64_C(24) * 3600 * 1000000000)
 
 struct loose {
@@ -276,6 +278,8 @@ is_over(const struct snapshot_session *s)
 {
 	if (s->dir.path[0] == '\0')
 		return true; /* a directory goes when its session is over */
+	if (s->dir.log_count != 0 || s->dir.error != 0)
+		return false; /* it went on */
 	for (size_t i = 0; i < s->input_count; i++)
 		if (s->inputs[i]->complete)
 			return true;
@@ -382,7 +386,7 @@ remember(struct reclaiming *x)
 	size_t n = 0;
 	bool fresh = false;
 
-	for (size_t i = 0; list != NULL && i < x->count; i++) {
+	for (size_t i = 0; list != NULL && i < x->count && n < MOST_UNREFERENCED; i++) {
 		struct loose *one = &x->items[i];
 
 		if (one->referenced || one->gone)

@@ -252,7 +252,7 @@ verify_loose(const struct tape *t, const struct tape_hash *hash, uint64_t size,
 {
 	static const size_t chunk = 64u << 10;
 	char path[PATH_BLOB_TEXT];
-	struct os_stat st;
+	struct os_stat st, now;
 	struct hash_stream *stream = NULL;
 	uint8_t *buf = NULL;
 	uint64_t at = 0;
@@ -264,6 +264,9 @@ verify_loose(const struct tape *t, const struct tape_hash *hash, uint64_t size,
 		return false;
 	if (os_fstat(fd, &st) < 0 || st.size != size)
 		goto out;
+	/* Young again, first of all: whoever tidies up must not take it for forgotten. */
+	if (touch)
+		(void)os_touch(fd);
 	stream = hash_stream_new();
 	buf = malloc(chunk);
 	if (!stream || !buf)
@@ -280,9 +283,9 @@ verify_loose(const struct tape *t, const struct tape_hash *hash, uint64_t size,
 	struct tape_hash found = hash_stream_end(stream);
 
 	same = hash_equal(&found, hash);
-	/* Young again: whoever tidies up must not take it for forgotten. */
+	/* Somebody may have tidied it up before it was touched. */
 	if (same && touch)
-		(void)os_touch(fd);
+		same = os_stat(t->dir.fd, path, &now) == 0 && now.inode == st.inode;
 out:
 	hash_stream_free(stream);
 	free(buf);

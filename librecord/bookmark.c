@@ -40,6 +40,8 @@ make_line(struct tape *t, const struct part *part, const uint8_t *record, uint64
 	struct json_line line = { 0 };
 	struct tape_value value;
 
+	if (name < 0)
+		return;
 	tape_time_text(time, when);
 	tape_pos_text(&pos, where);
 	json_line_begin(&line);
@@ -117,13 +119,27 @@ text_item(struct thread_state *ts, const char *name, const char *text, struct it
 	item->store = TAPE_INLINE;
 }
 
-/* The path with "_bookmark" below it; shortened where labels are nested as deep as may be. */
+/*
+ * The path with "_bookmark" below it; shortened where labels are nested as deep
+ * as may be. NULL: there are too many paths. Under another label it would be an
+ * ordinary scope, which rules may change and nobody finds as a bookmark.
+ */
 static struct context *
-bookmark_context(struct tape *t, struct context *path)
+bookmark_context(struct tape *t, struct context *path, const char *name)
 {
+	struct context *c;
+
 	while (path->depth >= LIMIT_LABELS)
 		path = path->parent;
-	return context_child(t, path, "_bookmark", 9);
+	c = context_child(t, path, "_bookmark", 9);
+	if (strcmp(c->label, "_bookmark") == 0)
+		return c;
+	recorder_error(
+		t,
+		"bookmark \"%.60s\" is not recorded: there are too many label paths "
+		"for one more",
+		name);
+	return NULL;
 }
 
 static struct tape_pos
@@ -133,8 +149,12 @@ record(struct thread_state *ts, const char *name, const char *target)
 	const struct sticky *sticky = ts->level->sticky;
 	struct tape *t = ts->tape;
 	struct tape_pos pos = { .seq = 0 };
+	struct context *context = bookmark_context(t, ts->level->context, name);
 	struct adding a = { .ts = ts };
 	struct item items[2];
+
+	if (!context)
+		return pos;
 
 	text_item(ts, "name", name, &items[0]);
 	if (target)
@@ -142,8 +162,7 @@ record(struct thread_state *ts, const char *name, const char *target)
 	/* Its variables are these alone. */
 	ts->level->sticky = &no_sticky;
 	a.items = items;
-	a.layout = layout_find(ts, &place, bookmark_context(t, ts->level->context), items,
-			       target ? 2 : 1, NULL, NULL);
+	a.layout = layout_find(ts, &place, context, items, target ? 2 : 1, NULL, NULL);
 	if (a.layout && t->conf.commit == COMMIT_MANUAL)
 		(void)add(&a);
 	else if (a.layout)

@@ -45,10 +45,13 @@ policy_find(struct tape *t, struct context *context, uint32_t version)
 	report_hold();
 	policy_gave_up(t, gave_up);
 	report_tell(t);
-	/* Another thread may be here with another version. */
+	/* Another thread may be here with another version: the later one stays. */
 	pthread_mutex_lock(&t->table_lock);
-	atomic_store_explicit(&context->policy, policy, memory_order_release);
-	atomic_store_explicit(&context->policy_version, version, memory_order_release);
+	if ((int32_t)(version - atomic_load(&context->policy_version)) > 0) {
+		atomic_store_explicit(&context->policy, policy, memory_order_release);
+		atomic_store_explicit(&context->policy_version, version,
+				      memory_order_release);
+	}
 	pthread_mutex_unlock(&t->table_lock);
 	return policy;
 }

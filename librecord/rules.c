@@ -319,7 +319,7 @@ rule_enter(struct rules *rules, struct rule *rule, struct tape_error *err)
 {
 	bool known = rule->id != UINT32_MAX;
 
-	if (rules->count >= RULES_MAX)
+	if (!known && rules->count >= RULES_MAX)
 		return error_set(err, TAPE_ERR_LIMIT, "", 0,
 				 "more than %u settings for labels", RULES_MAX);
 	if (room(&rules->all, &rules->cap, rules->count) < 0 ||

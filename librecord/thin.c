@@ -95,9 +95,9 @@ thin_rules_changed(struct tape *t, bool late)
 {
 	bool thinning;
 
+	/* Held to the end: of two that change rules the later one decides. */
 	pthread_mutex_lock(&t->rules->lock);
 	thinning = t->rules->thinning;
-	pthread_mutex_unlock(&t->rules->lock);
 	/* Labels that are open already were not looked at with this in mind. */
 	if (late && thinning)
 		atomic_store(&t->thinning->paths, true);
@@ -105,6 +105,7 @@ thin_rules_changed(struct tape *t, bool late)
 		ask_anew(t);
 	else
 		__atomic_store_n(&t->head.asks, 0u, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&t->rules->lock);
 }
 
 static bool
@@ -129,11 +130,12 @@ sink_find(struct tape *t, const struct rule *rule, const struct context *context
 	struct thinning *thinning = t->thinning;
 	struct sink *sink;
 
-	if (thinning->sink_count >= MAX_SINKS)
-		context = NULL;
 	for (sink = thinning->sinks; sink; sink = sink->next)
 		if (sink->rule == rule && sink->context == context)
 			return sink;
+	/* From here on a rule has one for all further paths. */
+	if (thinning->sink_count >= MAX_SINKS && context)
+		return sink_find(t, rule, NULL);
 	sink = calloc(1, sizeof *sink);
 	if (!sink)
 		return NULL;
@@ -145,12 +147,19 @@ sink_find(struct tape *t, const struct rule *rule, const struct context *context
 	return sink;
 }
 
+/* Others look at it under table_lock. */
 static struct thread_thin *
 own(struct thread_state *ts)
 {
-	if (!ts->thin)
-		ts->thin = calloc(1, sizeof *ts->thin);
-	return ts->thin;
+	struct thread_thin *thin;
+
+	if (ts->thin)
+		return ts->thin;
+	thin = calloc(1, sizeof *thin);
+	pthread_mutex_lock(&ts->tape->table_lock);
+	ts->thin = thin;
+	pthread_mutex_unlock(&ts->tape->table_lock);
+	return thin;
 }
 
 /* False: no memory. The thread's list is read by others, under table_lock. */

@@ -167,7 +167,10 @@ packed_begin(struct source *source, const struct source_iter *iter,
 	}
 	p->block = iter->reverse ? end : first;
 	p->block_end = iter->reverse ? first : end;
-	for (size_t i = 0; i < p->entry->note_count; i++)
+	/* Notes of a part that ends before the walk begins are not asked for. */
+	for (size_t i = 0; i < p->entry->note_count &&
+			   (p->entry->last_seq == 0 || p->entry->last_seq >= iter->lo);
+	     i++)
 		give_note(iter, &p->entry->notes[i]);
 	return 0;
 }

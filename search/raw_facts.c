@@ -66,6 +66,10 @@ owner_alive(const struct raw_session *s)
 		return true; /* nothing is known: it may run */
 	if (strcmp(s->about.boot_id, reader->boot_id) != 0)
 		return strcmp(s->about.facts.host, reader->host) != 0;
+	/* Containers share the boot id, but each has processes of its own. */
+	if (s->about.facts.host[0] != '\0' &&
+	    strcmp(s->about.facts.host, reader->host) != 0)
+		return true;
 	if (s->about.facts.pid <= 0 || s->about.facts.pid > UINT32_MAX)
 		return true;
 	r = os_pid_start((uint32_t)s->about.facts.pid, &ticks);

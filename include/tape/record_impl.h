@@ -437,25 +437,28 @@ tape_unit_(const char *tape_unit, unsigned tape_dynamic_, struct tape_named *tap
 #ifdef __cplusplus
 
 #define TAPE_ASSERT_ static_assert
-#define TAPE_SCOPE2_(n, flags, t, names, label, ...)                                     \
-	do {                                                                             \
-		static_assert((n) <= 32,                                                 \
-			      "TAPE takes at most 32 variables: split it, or "           \
-			      "record an array");                                        \
-		if (TAPE_ON_(1)) {                                                       \
-			struct tape *tape_to_ = (t);                                     \
-			if (tape_to_) {                                                  \
-				static struct tape_site tape_site_ =                     \
-					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label)); \
-				const auto &tape_label_ = (label);                       \
-				if (tape_wanted_(                                        \
-					    tape_to_, &tape_site_,                       \
-					    tape_cpp_::tape_label_of_(tape_label_)))     \
-					tape_cpp_::tape_record_(tape_to_, &tape_site_,   \
-								tape_label_,             \
-								__VA_ARGS__);            \
-			}                                                                \
-		}                                                                        \
+#define TAPE_SCOPE2_(n, flags, t, names, label, ...)                                        \
+	do {                                                                                \
+		static_assert((n) <= 32,                                                    \
+			      "TAPE takes at most 32 variables: split it, or "              \
+			      "record an array");                                           \
+		if (TAPE_ON_(1)) {                                                          \
+			struct tape *tape_to_ = (t);                                        \
+			if (tape_to_) {                                                     \
+				static struct tape_site tape_site_ =                        \
+					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label));    \
+				/* One expression, so that a label made for it lives on. */ \
+				const char *tape_label_;                                    \
+				(void)((tape_label_ = tape_cpp_::tape_label_of_(label),     \
+					tape_wanted_(tape_to_, &tape_site_,                 \
+						     tape_label_))                          \
+					       ? (tape_cpp_::tape_record_(                  \
+							  tape_to_, &tape_site_,            \
+							  tape_label_, __VA_ARGS__),        \
+						  0)                                        \
+					       : 0);                                        \
+			}                                                                   \
+		}                                                                           \
 	} while (0)
 #define TAPE_WITH2_(n, names, ...)                                                       \
 	__extension__({                                                                  \

@@ -67,6 +67,8 @@ main()
 	     TAPE_BLOB(&a[0], (size_t)2, 2), TAPE_BYTES(parts, sizeof(parts)),
 	     TAPE_TEXT(text, 4), TAPE_STRIDED(&parts[0].mass, 2, sizeof(part)),
 	     TAPE_ND(&nd), &ref, one->mass, one->bits);
+	TAPE(t, ("made:" + s).c_str(), n);
+	TAPE(t, "made:" + s, n);
 	TAPE(t, s, s, vec, z, c, std::string("temporary"),
 	     TAPE_AS("u", TAPE_UNIT(vec, "K")));
 	TAPE_V(t, "v", "a, b", n, TAPE_UNIT(TAPE_AS("b", TAPE_ARRAY(a, 2)), "m"));
