@@ -278,7 +278,9 @@ describe(struct compaction *c, const struct tape_hash *hash, const char *name,
 
 /*
  * Others may have published this number and a higher one, and removed this one
- * again: then the list that was just linked counts for nobody. -EEXIST.
+ * again: then the list that was just linked counts for nobody. Or they built on
+ * it: then what it lists counts. Which of the two is left to the next run, and
+ * nothing is removed by this one. -EEXIST.
  */
 static int
 overtaken(struct compaction *c, const char *path, uint64_t number)
@@ -291,6 +293,7 @@ overtaken(struct compaction *c, const char *path, uint64_t number)
 	if (highest <= number)
 		return 0;
 	(void)os_unlink(c->reader->dir.fd, path);
+	c->work[0] = '\0';
 	return -EEXIST;
 }
 
@@ -322,8 +325,8 @@ link_live(struct compaction *c, const char *text, size_t len, uint64_t number)
 		r = overtaken(c, path, number);
 	if (r == -EEXIST)
 		return error_set(c->err, TAPE_ERR_BUSY, path, 0,
-				 "another compactor was faster; what this one made is "
-				 "removed");
+				 "another compactor was faster; this one leaves the tape "
+				 "as it is");
 	if (r != 0) {
 		/* Unless it is certain that nobody counts on it the generation stays. */
 		if (os_stat(dir, path, &there) != -ENOENT)

@@ -282,6 +282,112 @@ START_TEST(a_prefix_of_several_sessions_is_not_assumed_dead)
 }
 END_TEST
 
+/* ---- what happens in the middle of a run ---- */
+
+/* Called once, at the n-th call to the system of a run. */
+static struct {
+	long n, seen;
+	bool inside, fired;
+	void (*what)(void);
+} meanwhile;
+static struct tape *recorder;
+
+static int
+at_the_moment(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)call;
+	(void)path;
+	(void)limit;
+	if (meanwhile.inside || ++meanwhile.seen != meanwhile.n)
+		return 0;
+	meanwhile.inside = meanwhile.fired = true;
+	meanwhile.what();
+	meanwhile.inside = false;
+	return 0;
+}
+
+/* What the run says does not matter, only that afterwards everything is there. */
+static void
+compact_with_something_at(long n, void (*what)(void))
+{
+	meanwhile.n = n;
+	meanwhile.seen = 0;
+	meanwhile.inside = meanwhile.fired = false;
+	meanwhile.what = what;
+	os_fault_set(at_the_moment, NULL);
+	(void)compact_with(0, 0, NULL, NULL, NULL);
+	os_fault_set(NULL, NULL);
+}
+
+static void
+close_the_session(void)
+{
+	ck_assert_int_eq(tape_close(recorder), 0);
+}
+
+START_TEST(a_session_that_ends_at_any_moment_of_a_run_loses_nothing)
+{
+	long n = 0;
+
+	do {
+		char when[60];
+
+		ck_assert_int_eq(system("rm -rf run.tape"), 0);
+		record(0, 8);
+		compact(0);
+		recorder = recording_open("sync=none commit=auto");
+		for (int64_t i = 8; i < 16; i++)
+			ck_assert_int_eq(recording_put(recorder, i), 0);
+		ck_assert_int_eq(tape_commit(recorder), 0);
+		snprintf(when, sizeof when, "closed at call %ld", ++n);
+		compact_with_something_at(n, close_the_session);
+		if (!meanwhile.fired)
+			close_the_session();
+		check_answers(16, when);
+		compact(0);
+		check_answers(16, when);
+		ck_assert_msg(entries("sessions") == 0, "%s: it stays raw", when);
+	} while (meanwhile.fired);
+	ck_assert_int_gt(n, 20);
+}
+END_TEST
+
+/* Without a lock that the first one would see. */
+static void
+compact_twice(void)
+{
+	ck_assert_int_eq(unlink("run.tape/compact.lock"), 0);
+	record(16, 4);
+	compact(0);
+	record(20, 4);
+	compact(0);
+}
+
+START_TEST(a_compactor_that_is_overtaken_at_any_moment_loses_nothing)
+{
+	long n = 2; /* the lock is there from then on */
+
+	do {
+		char when[60];
+
+		ck_assert_int_eq(system("rm -rf run.tape"), 0);
+		record(0, 8);
+		compact(0);
+		record(8, 8);
+		snprintf(when, sizeof when, "overtaken at call %ld", ++n);
+		compact_with_something_at(n, compact_twice);
+		if (!meanwhile.fired)
+			break;
+		check_answers(24, when);
+		compact(0);
+		check_answers(24, when);
+		ck_assert_msg(entries("sessions") == 0, "%s: something stays raw", when);
+	} while (meanwhile.fired);
+	ck_assert_int_gt(n, 20);
+}
+END_TEST
+
 /* ---- blobs that nothing refers to ---- */
 
 /* One that was recorded and then discarded; with two scopes that stay. */
@@ -505,6 +611,8 @@ main(void)
 	tcase_add_test(tc, a_generation_that_is_about_to_be_published_stays);
 	tcase_add_test(tc, a_session_with_a_damaged_segment_stays_raw);
 	tcase_add_test(tc, a_prefix_of_several_sessions_is_not_assumed_dead);
+	tcase_add_test(tc, a_session_that_ends_at_any_moment_of_a_run_loses_nothing);
+	tcase_add_test(tc, a_compactor_that_is_overtaken_at_any_moment_loses_nothing);
 	tcase_add_test(tc, an_unreferenced_blob_goes_at_the_second_compaction);
 	tcase_add_test(tc, a_loose_blob_goes_only_if_its_very_bytes_are_packed);
 	tcase_add_test(tc, an_unreferenced_blob_stays_for_the_grace_period);
