@@ -68,7 +68,9 @@ read_root(struct index_reader *x, struct pack_bytes *root, struct places *places
 	places->count = varint_get32(&in, UINT32_MAX);
 	places->in = in;
 	if (in.failed || flags > INDEX_FLAG_LEFT_OUT || x->pair_count != c->contents ||
-	    c->contents > INDEX_ORDINAL_MASK || places->count > varint_left(&in) / 2)
+	    c->contents > INDEX_ORDINAL_MASK ||
+	    x->entry_count > x->pack.source.size / PACK_SECTION_HEADER ||
+	    places->count > varint_left(&in) / 2)
 		return index_damaged(x, x->pack.root, "the root", err);
 	return 0;
 }
@@ -87,7 +89,7 @@ index_take_entries(struct index_reader *x, struct index_entries *to, uint64_t of
 		uint64_t at = varint_get(&in);
 		uint32_t bytes = varint_get32(&in, UINT32_MAX);
 
-		if (in.failed || len == 0)
+		if (in.failed || len == 0 || to->count >= x->entry_count)
 			return index_damaged(x, offset, "the directory", err);
 		if (index_entries_add(to, key, len, at, bytes) != 0)
 			return index_no_memory(x, err);
