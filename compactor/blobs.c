@@ -15,6 +15,8 @@
 #define BUCKETS 27u
 #define PACK_BYTES (UINT64_C(1) << 30) /* of blobs; from here on the next pack is begun */
 #define READ_BYTES (1u << 20)
+#define READ_WHOLE                                                                       \
+	(64u << 20) /* larger ones are not read only to see whether they can be */
 
 struct bucket {
 	struct blobpack_writer *writer;
@@ -115,13 +117,23 @@ remember(struct blobs *b, const struct known *one)
 	return 0;
 }
 
-/* Generations that stay or come along have their blobs already. */
+/*
+ * Generations that stay or come along have their blobs already. One that cannot
+ * be read there is packed again: what was just met may be its only good copy.
+ */
 static bool
 in_generations(const struct blobs *b, const struct tape_hash *hash, uint64_t size)
 {
 	struct generations *g = b->c->snapshot->generations;
+	uint8_t *data = NULL;
+	bool there;
 
-	return g->count != 0 && generations_blob(g, hash, size, NULL, NULL) == 0;
+	if (g->count == 0)
+		return false;
+	there = generations_blob(g, hash, size, size <= READ_WHOLE ? &data : NULL,
+				 NULL) == 0;
+	free(data);
+	return there;
 }
 
 static int

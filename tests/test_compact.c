@@ -282,6 +282,32 @@ START_TEST(a_prefix_of_several_sessions_is_not_assumed_dead)
 }
 END_TEST
 
+START_TEST(a_blob_that_is_damaged_in_a_generation_is_packed_again)
+{
+	struct recording read;
+	struct tape *t = recording_open("sync=none embed_max=0");
+
+	ck_assert_int_eq(recording_put_blob(t, 0, 2, 3000), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	compact(0);
+	ck_assert_int_eq(system("for f in run.tape/gen/1-*/blobs-*; do printf XXXX | "
+				"dd conv=notrunc status=none bs=1 seek=200 of=$f; done"),
+			 0);
+	read = recording_read();
+	ck_assert_uint_eq(read.bad_blobs, 1);
+	recording_release(&read);
+	t = recording_open("sync=none embed_max=0");
+	ck_assert_int_eq(recording_put_blob(t, 1, 2, 3000), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	(void)compact_with(0, 0, NULL, NULL, NULL);
+	ck_assert_uint_eq(entries("sessions"), 0);
+	read = recording_read();
+	ck_assert_uint_eq(read.count, 2);
+	ck_assert_uint_eq(read.bad_blobs, 0);
+	recording_release(&read);
+}
+END_TEST
+
 /* ---- what happens in the middle of a run ---- */
 
 /* Called once, at the n-th call to the system of a run. */
@@ -611,6 +637,7 @@ main(void)
 	tcase_add_test(tc, a_generation_that_is_about_to_be_published_stays);
 	tcase_add_test(tc, a_session_with_a_damaged_segment_stays_raw);
 	tcase_add_test(tc, a_prefix_of_several_sessions_is_not_assumed_dead);
+	tcase_add_test(tc, a_blob_that_is_damaged_in_a_generation_is_packed_again);
 	tcase_add_test(tc, a_session_that_ends_at_any_moment_of_a_run_loses_nothing);
 	tcase_add_test(tc, a_compactor_that_is_overtaken_at_any_moment_loses_nothing);
 	tcase_add_test(tc, an_unreferenced_blob_goes_at_the_second_compaction);
