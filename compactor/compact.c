@@ -206,6 +206,14 @@ on_report(void *user, const struct tape_report *report)
 		c->options.on_report(c->options.user, report);
 }
 
+/* Nobody asked for these generations to be merged, and what is new can do without. */
+static bool
+may_leave_generations(const struct compaction *c)
+{
+	return (c->options.flags & TAPE_COMPACT_FULL) == 0 && !c->merge_none &&
+	       c->snapshot != NULL && c->keep < c->snapshot->generations->count;
+}
+
 /*
  * A session that turns out damaged is left out, and everything begins again;
  * damage in generations leaves those as they are.
@@ -213,6 +221,7 @@ on_report(void *user, const struct tape_report *report)
 static int
 attempts(struct compaction *c)
 {
+	struct tape_error why = { 0 };
 	size_t refused;
 	bool merge_none;
 	int r;
@@ -221,12 +230,21 @@ attempts(struct compaction *c)
 		refused = c->refused_count;
 		merge_none = c->merge_none;
 		r = attempt(c);
-		if (r == TAPE_ERR_DAMAGED && c->snapshot != NULL &&
-		    c->keep < c->snapshot->generations->count)
+		if (r == TAPE_ERR_DAMAGED && c->refused_count == refused &&
+		    may_leave_generations(c)) {
+			why = *c->err;
 			c->merge_none = true;
+			compaction_event(c, PATH_GEN, 0, "stay as they are: %s",
+					 why.message);
+		}
 		forget(c);
 	} while (r != 0 && (c->refused_count > refused || c->merge_none != merge_none));
 	c->result->left_raw += c->refused_count;
+	/* Where merging was all that there was to do, it failed. */
+	if (r == 0 && why.message[0] != '\0' && c->result->generation[0] == '\0') {
+		*c->err = why;
+		return TAPE_ERR_DAMAGED;
+	}
 	return r;
 }
 
