@@ -19,21 +19,6 @@ struct segment {
 	uint16_t contents;
 };
 
-static uint16_t
-bit_of(unsigned kind)
-{
-	static const uint16_t bits[] = {
-		[RECORD_FORM] = HAS_FORM,	  [RECORD_SCOPE] = HAS_SCOPE,
-		[RECORD_LINK] = HAS_LINK,	  [RECORD_PROJECTION] = HAS_PROJECTION,
-		[RECORD_BLOB] = HAS_BLOB,	  [RECORD_BOOKMARK] = HAS_BOOKMARK,
-		[RECORD_CACHE] = HAS_CACHE,	  [RECORD_CACHE_DROP] = HAS_CACHE,
-		[RECORD_CONTINUE] = HAS_CONTINUE, [RECORD_MARK] = HAS_MARK,
-		[RECORD_NOTE] = HAS_NOTE,
-	};
-
-	return kind < sizeof bits / sizeof bits[0] ? bits[kind] : 0;
-}
-
 static int
 blob_record(struct segment *s, const struct record *rec, uint64_t offset)
 {
@@ -64,7 +49,7 @@ frame_records(struct segment *s, const uint8_t *payload)
 	while (r == 0 && (got = record_next(payload, h->payload_bytes, &at, &rec)) == 1) {
 		s->records++;
 		s->scopes += record_has_seq(rec.kind);
-		s->contents |= bit_of(rec.kind);
+		s->contents |= record_contents(rec.kind);
 		if (rec.kind == RECORD_BLOB)
 			r = blob_record(s, &rec, h->offset + FRAME_HEADER + was);
 		was = at;

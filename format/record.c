@@ -90,6 +90,21 @@ fields_read(struct record *out)
 	}
 }
 
+uint16_t
+record_contents(unsigned kind)
+{
+	static const uint16_t bits[] = {
+		[RECORD_FORM] = HAS_FORM,	  [RECORD_SCOPE] = HAS_SCOPE,
+		[RECORD_LINK] = HAS_LINK,	  [RECORD_PROJECTION] = HAS_PROJECTION,
+		[RECORD_BLOB] = HAS_BLOB,	  [RECORD_BOOKMARK] = HAS_BOOKMARK,
+		[RECORD_CACHE] = HAS_CACHE,	  [RECORD_CACHE_DROP] = HAS_CACHE,
+		[RECORD_CONTINUE] = HAS_CONTINUE, [RECORD_MARK] = HAS_MARK,
+		[RECORD_NOTE] = HAS_NOTE,
+	};
+
+	return kind < sizeof bits / sizeof *bits ? bits[kind] : 0;
+}
+
 int
 record_next(const uint8_t *payload, size_t len, size_t *at, struct record *out)
 {

@@ -177,6 +177,8 @@ int scopepack_open(const struct block_source *source, const char *file,
 		   const struct pack_id *expect, struct pack_codec *codec,
 		   struct scopepack *out, struct tape_error *err);
 void scopepack_close(struct scopepack *p); /* all zero is fine */
+/* The block that a content of this pack belongs to. */
+uint32_t scopepack_block_of(const struct scopepack *p, uint64_t ordinal);
 /* manifest.jsonl of a session, or nothing (raw->len 0). */
 int scopepack_manifest(const struct scopepack *p, struct pack_codec *codec,
 		       uint32_t session, struct pack_bytes *raw, struct tape_error *err);

@@ -496,6 +496,22 @@ scopepack_close(struct scopepack *p)
 	memset(p, 0, sizeof *p);
 }
 
+uint32_t
+scopepack_block_of(const struct scopepack *s, uint64_t ordinal)
+{
+	uint32_t lo = 0, hi = s->block_count;
+
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (s->blocks[mid].first_content <= ordinal)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 int
 scopepack_manifest(const struct scopepack *p, struct pack_codec *codec, uint32_t session,
 		   struct pack_bytes *raw, struct tape_error *err)

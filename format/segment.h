@@ -126,6 +126,8 @@ struct record {
 	uint32_t note_key_len;
 };
 
+/* The bit of a frame's contents (HAS_...) that stands for a record of this kind; 0 = none. */
+uint16_t record_contents(unsigned kind);
 /*
  * Reads the record at payload[*at] and moves *at behind it. 1 = a record,
  * 0 = end of payload, TAPE_ERR_DAMAGED = does not parse: if *at was moved the

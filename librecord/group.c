@@ -126,21 +126,6 @@ add_form(struct group *group, struct tape *t, uint32_t form, uint32_t number)
 	return 0;
 }
 
-static uint16_t
-contents_of(unsigned kind)
-{
-	static const uint16_t bits[] = {
-		[RECORD_FORM] = HAS_FORM,	  [RECORD_SCOPE] = HAS_SCOPE,
-		[RECORD_LINK] = HAS_LINK,	  [RECORD_PROJECTION] = HAS_PROJECTION,
-		[RECORD_BLOB] = HAS_BLOB,	  [RECORD_BOOKMARK] = HAS_BOOKMARK,
-		[RECORD_CACHE] = HAS_CACHE,	  [RECORD_CACHE_DROP] = HAS_CACHE,
-		[RECORD_CONTINUE] = HAS_CONTINUE, [RECORD_MARK] = HAS_MARK,
-		[RECORD_NOTE] = HAS_NOTE,
-	};
-
-	return kind < sizeof bits / sizeof *bits ? bits[kind] : 0;
-}
-
 static int
 begin_scopes(struct group *group, const struct part *part, size_t at, uint64_t seq)
 {
@@ -186,7 +171,7 @@ group_add_scopes(struct group *group, struct tape *t, struct part *part, uint32_
 			break;
 		frame->payload_bytes += len;
 		frame->records++;
-		frame->contents |= contents_of(kind);
+		frame->contents |= record_contents(kind);
 		frame->scopes += record_has_seq(kind);
 		seq += record_has_seq(kind);
 		at += len;

@@ -44,22 +44,6 @@ generation_of(struct packed *p, uint64_t ref)
 	return NULL;
 }
 
-static uint32_t
-block_of(const struct scopepack *s, uint64_t ordinal)
-{
-	uint32_t lo = 0, hi = s->block_count;
-
-	while (hi - lo > 1) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (s->blocks[mid].first_content <= ordinal)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static int
 find_spot(struct packed *p, uint64_t ref, struct spot *out, struct tape_error *err)
 {
@@ -73,7 +57,7 @@ find_spot(struct packed *p, uint64_t ref, struct spot *out, struct tape_error *e
 		return error_set(err, TAPE_ERR_DAMAGED, p->of->file->path, 0,
 				 "what a scope says is in a generation that cannot be "
 				 "read");
-	out->block = block_of(&out->of->scopes, ordinal);
+	out->block = scopepack_block_of(&out->of->scopes, ordinal);
 	in_block = (uint32_t)(ordinal - out->of->scopes.blocks[out->block].first_content);
 	out->group = in_block / GROUP_ROWS;
 	out->row = in_block % GROUP_ROWS;

@@ -526,22 +526,6 @@ test_group(struct packed_filter *f, struct of_generation *g, uint32_t generation
 /* ---- rows ---- */
 
 static uint32_t
-block_of(const struct scopepack *s, uint64_t ordinal)
-{
-	uint32_t lo = 0, hi = s->block_count;
-
-	while (hi - lo > 1) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (s->blocks[mid].first_content <= ordinal)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static uint32_t
 generation_of(const struct packed_filter *f, uint32_t generation, uint64_t ref)
 {
 	uint32_t foreign = CONTENT_FOREIGN(ref);
@@ -570,7 +554,7 @@ find_near(struct packed_filter *f, uint32_t generation, uint64_t ref, struct nea
 	if (g == NULL || ordinal >= f->set->items[target].scopes.contents)
 		return;
 	s = &f->set->items[target].scopes;
-	block = block_of(s, ordinal);
+	block = scopepack_block_of(s, ordinal);
 	in_block = ordinal - s->blocks[block].first_content;
 	if (in_block >= s->blocks[block].contents)
 		return;
