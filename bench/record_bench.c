@@ -149,16 +149,20 @@ label_of(const struct bench_row *row)
 static void
 print_row(FILE *out, const struct bench_row *row)
 {
+	long long time = os_realtime_ns();
+
 	if (row->mask == BENCH_ALL) {
 		(void)fprintf(out,
-			      "{\"label\":\"%s\",\"step\":%lld,\"iter\":%d,\"T\":%.17g,"
+			      "{\"label\":\"%s\",\"time\":%lld,\"step\":%lld,\"iter\":%d,"
+			      "\"T\":%.17g,"
 			      "\"p\":%.17g,\"rho\":%.17g,\"u\":%.17g,\"E\":%.17g,"
 			      "\"phase\":\"%s\"}\n",
-			      label_of(row), (long long)row->step, row->iter, row->T,
-			      row->p, row->rho, row->u, row->E, bench_phases[row->phase]);
+			      label_of(row), time, (long long)row->step, row->iter,
+			      row->T, row->p, row->rho, row->u, row->E,
+			      bench_phases[row->phase]);
 		return;
 	}
-	(void)fprintf(out, "{\"label\":\"%s\"", label_of(row));
+	(void)fprintf(out, "{\"label\":\"%s\",\"time\":%lld", label_of(row), time);
 	if (row->mask & 0x01)
 		(void)fprintf(out, ",\"step\":%lld", (long long)row->step);
 	if (row->mask & 0x02)

@@ -8,6 +8,7 @@
 
 #include "format/le.h"
 #include "format/segment.h"
+#include "librecord/plain.h"
 #include "librecord/report.h"
 #include "librecord/thin.h"
 #include "librecord/ticks.h"
@@ -56,27 +57,6 @@ item_tail_size(const struct item *item)
 	if (item->size <= CANON_BYTES)
 		return 0;
 	return item->store == TAPE_INLINE ? (size_t)item->size : 12;
-}
-
-/* At most CANON_BYTES: overlapping copies of fixed size cost less than a call. */
-static inline void
-copy_short(uint8_t *to, const uint8_t *from, size_t n)
-{
-	if (n >= 16) {
-		for (size_t i = 0; i + 16 < n; i += 16)
-			memcpy(to + i, from + i, 16);
-		memcpy(to + n - 16, from + n - 16, 16);
-	} else if (n >= 8) {
-		memcpy(to, from, 8);
-		memcpy(to + n - 8, from + n - 8, 8);
-	} else if (n >= 4) {
-		memcpy(to, from, 4);
-		memcpy(to + n - 4, from + n - 4, 4);
-	} else if (n) {
-		to[0] = from[0];
-		to[n / 2] = from[n / 2];
-		to[n - 1] = from[n - 1];
-	}
 }
 
 static inline size_t
@@ -358,6 +338,41 @@ time_delta(int64_t time, int64_t base)
 	return delta;
 }
 
+/* A hash is due for the record to come, and has no room. */
+static inline bool
+hashes_short(const struct stage *stage, const struct layout *l)
+{
+	return (l->dedup || stage->hashed) && unlikely(stage->count >= stage->hash_cap ||
+						       (!stage->hashed && stage->count));
+}
+
+/* The body stands behind the record's place at the stage's end: the rest of what makes it a record. */
+static inline void
+finish(struct stage *stage, const struct layout *l, size_t canonical, size_t tail,
+       int64_t time, int64_t now)
+{
+	size_t total = SCOPE_PREFIX + canonical + tail;
+	uint8_t *record = stage->records + stage->len;
+
+	if (l->dedup) {
+		memcpy(record, l->form->form.head16.byte, 16);
+		hash_store(&stage->hashes[stage->count],
+			   XXH3_128bits(record, SCOPE_PREFIX + canonical));
+		stage->hashed = true;
+	} else if (unlikely(stage->hashed)) {
+		memset(stage->hashes[stage->count].byte, 0, 16);
+	}
+	if (stage->count == 0) {
+		stage->base_time = now;
+		stage->first_time = now;
+	}
+	put_le32(record, (uint32_t)total);
+	put_le32(record + 4, (uint32_t)RECORD_SCOPE | l->number << 8);
+	put_le64(record + 8, (uint64_t)time_delta(time, stage->base_time));
+	stage->len += total;
+	stage->count++;
+}
+
 /*
  * Appends the record. Under the stage's lock. What blob_stage added for a record
  * that fails half-way is taken back, so that no hint is written into the next.
@@ -372,10 +387,7 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 	if (unlikely(stage->cap - stage->len < total) || !stage->records)
 		if (!stage_grow(stage, total))
 			return OUTCOME_NO_MEMORY;
-	if ((l->dedup || stage->hashed) &&
-	    unlikely(stage->count >= stage->hash_cap ||
-		     (!stage->hashed && stage->count)) &&
-	    !hashes_grow(stage))
+	if (hashes_short(stage, l) && !hashes_grow(stage))
 		return OUTCOME_NO_MEMORY;
 	record = stage->records + stage->len;
 	p = record + SCOPE_PREFIX;
@@ -402,25 +414,65 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 		   !thin_passes(ts, l, p, canonical, v->time ? *v->time : now)) {
 		return OUTCOME_THINNED;
 	}
-	if (l->dedup) {
-		memcpy(record, l->form->form.head16.byte, 16);
-		hash_store(&stage->hashes[stage->count],
-			   XXH3_128bits(record, SCOPE_PREFIX + canonical));
-		stage->hashed = true;
-	} else if (unlikely(stage->hashed)) {
-		memset(stage->hashes[stage->count].byte, 0, 16);
-	}
-	if (stage->count == 0) {
-		stage->base_time = now;
-		stage->first_time = now;
-	}
-	put_le32(record, (uint32_t)total);
-	put_le32(record + 4, (uint32_t)RECORD_SCOPE | l->number << 8);
-	put_le64(record + 8,
-		 (uint64_t)time_delta(v->time ? *v->time : now, stage->base_time));
-	stage->len += total;
-	stage->count++;
+	finish(stage, l, canonical, tail, v->time ? *v->time : now, now);
 	return OUTCOME_DONE;
+}
+
+/* Is it time to commit the stage? Under its lock. */
+static inline bool
+stage_due(const struct thread_state *ts, const struct stage *stage, int64_t now)
+{
+	return stage->len + stage->blob_len >= ts->commit_len ||
+	       (now - stage->first_time >= ts->commit_ns && stage->count) ||
+	       stage->count >= ts->commit_scopes;
+}
+
+/* What a scope owes when it is staged. */
+static inline void
+after_scope(struct thread_state *ts, const struct layout *l, bool staged, bool commit)
+{
+	struct tape *t = ts->tape;
+
+	if (unlikely(l->commits) && staged)
+		commit |= thin_commits(ts, l->policy);
+	if (unlikely(commit))
+		(void)session_commit_stage(t,
+					   ts->stage); /* reports and counts by itself */
+	if (unlikely(atomic_load_explicit(&t->commit_soon, memory_order_relaxed)) &&
+	    atomic_exchange(&t->commit_soon, 0))
+		(void)tape_commit(t);
+}
+
+/* A scope of a plain layout; false: it is not written, the other way is. */
+static inline bool
+write_plain(struct thread_state *ts, const struct layout *l,
+	    const struct tape_word *words)
+{
+	struct tape *t = ts->tape;
+	struct stage *stage = ts->stage;
+	struct plain_texts texts;
+	size_t canonical = plain_measure(l, words, &texts);
+	bool commit = false, staged = false;
+	int64_t now;
+
+	if (unlikely((canonical == 0 && l->fixed_bytes + l->plain_texts != 0) ||
+		     atomic_load_explicit(&t->orphan, memory_order_relaxed)))
+		return false;
+	now = ticks_now(ts);
+	stage_lock(stage);
+	if (likely(!atomic_load_explicit(&t->dead, memory_order_relaxed) &&
+		   stage->cap - stage->len >= SCOPE_PREFIX + canonical + PLAIN_SLACK &&
+		   stage->records && !hashes_short(stage, l))) {
+		plain_write(l, words, ts->level->sticky, &texts,
+			    stage->records + stage->len + SCOPE_PREFIX);
+		finish(stage, l, canonical, 0, now, now);
+		commit = stage_due(ts, stage, now);
+		staged = true;
+	}
+	stage_unlock(stage);
+	if (likely(staged))
+		after_scope(ts, l, true, commit);
+	return staged;
 }
 
 /* One scope of a known layout; commits the stage if it is time. */
@@ -453,19 +505,11 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 	/* Whoever closed has emptied this stage, or waits for its lock to do so. */
 	if (likely(!atomic_load_explicit(&t->dead, memory_order_relaxed)))
 		outcome = append(ts, stage, l, v, now, canonical, tail);
-	commit = stage->len + stage->blob_len >= ts->commit_len ||
-		 (now - stage->first_time >= ts->commit_ns && stage->count) ||
-		 stage->count >= ts->commit_scopes;
+	commit = stage_due(ts, stage, now);
 	stage_unlock(stage);
 	if (unlikely(tail || l->gated))
 		report_tell(t);
-	if (unlikely(l->commits) && outcome == OUTCOME_DONE)
-		commit |= thin_commits(ts, l->policy);
-	if (unlikely(commit))
-		(void)session_commit_stage(t, stage); /* reports and counts by itself */
-	if (unlikely(atomic_load_explicit(&t->commit_soon, memory_order_relaxed)) &&
-	    atomic_exchange(&t->commit_soon, 0))
-		(void)tape_commit(t);
+	after_scope(ts, l, outcome == OUTCOME_DONE, commit);
 	return outcome;
 }
 
@@ -648,6 +692,8 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 		      (!label || strcmp(label, l->context->label) != 0))))
 		l = find_layout(ts, site, label, kinds, words);
 	if (!l)
+		return;
+	if (likely(l->steps) && write_plain(ts, l, words))
 		return;
 	v = (struct values){ .words = words,
 			     .kinds = kinds,

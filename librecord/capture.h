@@ -76,6 +76,15 @@ struct slot {
 	uint32_t var;	 /* index into the form's vars */
 };
 
+/* One store of a plain layout (plain.h): which half of which word, and where it goes. */
+struct plain_step {
+	uint8_t from; /* enum slot_from */
+	uint8_t word; /* twice the source, plus 1 for the second half */
+	uint16_t offset;
+};
+#define PLAIN_TEXTS 8u
+#define PLAIN_SLACK 16u
+
 /*
  * A form, and where its values come from. Never freed before the recorder. The
  * slots: fixed-width ones of 8 bytes from words, then from named words, then
@@ -94,6 +103,10 @@ struct layout {
 	bool gated;    /* a query decides what is kept */
 	bool commits;  /* some scopes of it commit the stage */
 	uint32_t gate; /* of gated ones: a number from 0 */
+	/* Of a plain one, else NULL: its fixed-width values by offset, then its texts in canonical order. */
+	struct plain_step *steps;
+	uint32_t plain_count, plain_texts;
+	bool plain_mixed; /* not all of the former are FROM_WORD */
 	const struct policy *policy;
 	struct slot slots[];
 };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "format/error.h"
-#include "librecord/capture.h"
+#include "librecord/plain.h"
 
 static void
 put_text(struct bytes *key, const char *text, uint32_t len)
@@ -266,7 +266,10 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	    const unsigned char *kinds, const struct tape_word *words)
 {
 	const struct form *form = &rec->form;
-	struct layout *l = calloc(1, sizeof(*l) + form->var_count * sizeof(l->slots[0]));
+	size_t slots = form->var_count * sizeof(struct slot);
+	struct layout *l = calloc(1, sizeof(*l) + slots +
+					     plain_room(form->var_count) *
+						     sizeof(struct plain_step));
 	uint32_t counts[4] = { 0 }, at = 0;
 
 	if (!l)
@@ -297,6 +300,7 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->argument_count = (uint32_t)count;
 	for (size_t i = 0; plan && i < count; i++)
 		l->dynamic |= plan->vars[i].dynamic != 0;
+	plain_make(l, kinds, (struct plain_step *)(void *)(l->slots + form->var_count));
 	return l;
 }
 

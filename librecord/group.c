@@ -141,42 +141,47 @@ begin_scopes(struct group *group, const struct part *part, size_t at, uint64_t s
 	return 0;
 }
 
+/* Takes a record into the open frame. Does it have a seq? */
+static inline bool
+frame_take(struct frame *frame, uint32_t len, uint32_t kind)
+{
+	/* Most are scopes, and what that means is known here. */
+	bool counts = kind == RECORD_SCOPE || record_has_seq(kind);
+
+	frame->payload_bytes += len;
+	frame->records++;
+	frame->contents |= kind == RECORD_SCOPE ? HAS_SCOPE : record_contents(kind);
+	frame->scopes += counts;
+	return counts;
+}
+
 int
 group_add_scopes(struct group *group, struct tape *t, struct part *part, uint32_t number)
 {
-	uint64_t seq = part->first_seq;
+	struct frame *frame = NULL;
 	uint32_t last_form = 0;
-	size_t at = FRAME_HEADER;
 	int r = 0;
 
-	while (r == 0 && at < part->len) {
+	part->scopes = 0;
+	for (size_t at = FRAME_HEADER; at < part->len;) {
 		const uint8_t *record = part->records + at;
-		uint32_t len = get_le32(record), kind = get_le32(record + 4) & 0xff;
-		uint32_t form = get_le32(record + 4) >> 8;
-		struct frame *frame =
-			group->scopes.count && at > FRAME_HEADER
-				? &group->scopes.items[group->scopes.count - 1].frame
-				: NULL;
+		uint32_t len = get_le32(record), head = get_le32(record + 4);
+		uint32_t form = head >> 8;
 
 		if (form != last_form)
 			r = add_form(group, t, form, number);
 		last_form = form;
 		if (r == 0 && (!frame || frame->payload_bytes + len > SCOPE_FRAME)) {
-			r = begin_scopes(group, part, at, seq);
-			if (r < 0)
-				break;
-			frame = &group->scopes.items[group->scopes.count - 1].frame;
+			r = begin_scopes(group, part, at, part->first_seq + part->scopes);
+			if (r == 0)
+				frame = &group->scopes.items[group->scopes.count - 1]
+						 .frame;
 		}
 		if (r < 0)
 			break;
-		frame->payload_bytes += len;
-		frame->records++;
-		frame->contents |= record_contents(kind);
-		frame->scopes += record_has_seq(kind);
-		seq += record_has_seq(kind);
+		part->scopes += frame_take(frame, len, head & 0xff);
 		at += len;
 	}
-	part->scopes = (uint32_t)(seq - part->first_seq);
 	return r;
 }
 

@@ -107,6 +107,62 @@ START_TEST(a_scope_may_have_no_variables_or_32)
 }
 END_TEST
 
+static void
+put_mixed(int8_t small, bool flag, float single, double complex z, const char *text)
+{
+	double wide = 0.25;
+	uint8_t last = 200;
+
+	TAPE(t, "x", z, small, flag, wide, single, TAPE_UNIT(last, "K"), text,
+	     TAPE_AS("also", text));
+}
+
+START_TEST(narrow_wide_sticky_and_named_values_stand_beside_short_texts)
+{
+	static const char *const texts[] = { "",	 "a",
+					     "ab",	 "abc",
+					     "abcdefg",	 "abcdefgh",
+					     "\xc3\xa9", "abcdefghijklmnopq",
+					     NULL };
+	char expected[2048] = "";
+	int32_t rank = -7;
+	double dt = 0.5;
+
+	TAPE_LABEL(t, "run");
+	TAPE_WITH(t, rank, dt);
+	for (int i = 0; texts[i]; i++) {
+		size_t n = strlen(expected);
+
+		put_mixed((int8_t)-i, i % 2 != 0, 0.5f, 1.0 - 2.0 * I, texts[i]);
+		(void)snprintf(expected + n, sizeof expected - n,
+			       "run/x also='%s' dt=0.5 flag=%s last[K]=200u rank=-7 "
+			       "single=0.5f small=%d text='%s' wide=0.25 z=(1.0,-2.0)\n",
+			       texts[i], i % 2 ? "true" : "false", -i, texts[i]);
+	}
+	ck_assert_str_eq(recorded(), expected);
+}
+END_TEST
+
+START_TEST(a_text_of_64_bytes_is_short_and_one_of_65_is_not)
+{
+	char text[66];
+
+	for (int i = 0; i < 4; i++) {
+		memset(text, 'a' + i, sizeof text);
+		text[i % 2 ? 65 : 64] = '\0';
+		TAPE(t, "x", i, text);
+	}
+	for (int i = 0; i < 4; i++) {
+		char expected[128];
+
+		memset(text, 'a' + i, sizeof text);
+		text[i % 2 ? 65 : 64] = '\0';
+		(void)snprintf(expected, sizeof expected, "x i=%d text='%s'\n", i, text);
+		ck_assert_ptr_nonnull(strstr(recorded(), expected));
+	}
+}
+END_TEST
+
 /* ---- text and bytes ---- */
 
 START_TEST(a_char_array_is_text_up_to_its_nul_or_its_size)
@@ -483,6 +539,8 @@ values(void)
 	tcase_add_test(tc, floating_point_and_complex_numbers_keep_their_width);
 	tcase_add_test(tc, qualified_variables_are_recorded_as_plain_ones);
 	tcase_add_test(tc, a_scope_may_have_no_variables_or_32);
+	tcase_add_test(tc, narrow_wide_sticky_and_named_values_stand_beside_short_texts);
+	tcase_add_test(tc, a_text_of_64_bytes_is_short_and_one_of_65_is_not);
 	tcase_add_test(tc, a_char_array_is_text_up_to_its_nul_or_its_size);
 	tcase_add_test(tc, a_null_pointer_to_text_is_a_null_value);
 	tcase_add_test(tc, text_that_is_not_utf8_becomes_bytes);
