@@ -622,8 +622,11 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	place = (struct place){ plan, plan->file, plan->func, plan->line };
 	l = layout_find(ts, &place, ctx, items, plan->count, kinds, words);
 	*c = (struct cached_layout){ __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE),
-				     ts->level->context, ts->level->sticky->shape,
-				     version, l };
+				     ts->level->context,
+				     ts->level->sticky->shape,
+				     version,
+				     context_label(ts->level->context, ctx, label),
+				     l };
 	if (!l)
 		c->context = NULL;
 	scratch_reset(&ts->scratch);
@@ -689,7 +692,7 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 		     c->version != atomic_load_explicit(&t->rules_version,
 							memory_order_relaxed) ||
 		     (!(site->flags & TAPE_SITE_LITERAL) &&
-		      (!label || strcmp(label, l->context->label) != 0))))
+		      !context_same_label(c->label, label))))
 		l = find_layout(ts, site, label, kinds, words);
 	if (!l)
 		return;

@@ -142,13 +142,14 @@ struct cached_layout {
 	const void *plans;	       /* head of the site's list when this was found */
 	const struct context *context; /* of the thread */
 	uint32_t shape, version;
+	const char *label; /* what a label made at run time must be; NULL: ask anew */
 	const struct layout *layout;
 };
 /* What tape_wanted found for a site under a path. */
 struct cached_ask {
 	const struct tape_site *site;
 	const struct context *parent; /* of the thread */
-	const struct context *context;
+	const char *label;	      /* as in a cached layout */
 	uint32_t version;
 	struct tally *tally; /* NULL: all are wanted */
 };
@@ -207,6 +208,7 @@ struct threads {
 /* t->forms; under table_lock, but for what a thread has found there before. */
 struct forms {
 	struct intern contexts, shapes, layouts, snapshots;
+	struct intern known; /* struct rec_form, by content */
 	struct context **context_by_id;
 	uint32_t context_count, context_cap;
 	uint32_t shape_count;
@@ -256,6 +258,27 @@ int levels_reserve(struct thread_state *ts, uint32_t count);
 /* The path `parent`, `label`. Never NULL: at a limit it is a shorter path. */
 struct context *context_child(struct tape *t, struct context *parent, const char *label,
 			      size_t len);
+/*
+ * The label that leads from `parent` to `child`, "" where they are the same and no
+ * label was given. NULL: another one may lead elsewhere (at a limit the child is a
+ * shorter path), or this one was changed.
+ */
+static inline const char *
+context_label(const struct context *parent, const struct context *child,
+	      const char *label)
+{
+	if (child->parent == parent)
+		return child->label;
+	return child == parent && (!label || !*label) ? "" : NULL;
+}
+
+/* Is it the label that was cached? */
+static inline bool
+context_same_label(const char *cached, const char *label)
+{
+	return cached && strcmp(label ? label : "", cached) == 0;
+}
+
 /* True once per recorder and bit. */
 bool said_first(atomic_uint *said, unsigned bit);
 

@@ -143,7 +143,8 @@ context_enter(struct thread_state *ts, const char *name)
 	uintptr_t h = (uintptr_t)name ^ (uintptr_t)name >> 6 ^ (uintptr_t)parent >> 5;
 	struct cached_label *c = &ts->labels[h % LABEL_CACHE];
 
-	if (c->parent == parent && c->name == name && same_label(c->child, name))
+	if (c->parent == parent && c->name == name && c->child->parent == parent &&
+	    same_label(c->child, name))
 		return c->child;
 	c->child = context_child(ts->tape, parent, name, strlen(name));
 	if (__atomic_load_n(&ts->tape->head.asks, __ATOMIC_RELAXED))

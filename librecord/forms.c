@@ -335,16 +335,32 @@ form_make(uint32_t number, const struct place *place, struct context *ctx,
 			  ctx->depth, parts->vars, parts->count, form, err);
 }
 
+/* What makes a form: place, path, and the variables in their order. */
+static void
+form_key(const struct place *place, const struct context *ctx, const struct parts *parts,
+	 struct bytes *key)
+{
+	bytes_put(key, &ctx, sizeof(ctx));
+	put_text(key, place->file, (uint32_t)strlen(place->file));
+	put_text(key, place->func, (uint32_t)strlen(place->func));
+	bytes_put_u32(key, place->line);
+	for (size_t i = 0; i < parts->count; i++) {
+		const struct form_var *var = &parts->vars[i];
+		uint8_t pair[2] = { var->type, var->store };
+
+		bytes_put(key, pair, sizeof(pair));
+		put_text(key, var->name, var->name_len);
+		put_text(key, var->unit, (uint32_t)strlen(var->unit));
+	}
+}
+
 /* Under table_lock. NULL and *err. */
-static struct layout *
-layout_new(struct tape *t, const struct place *place, struct context *ctx,
-	   const struct policy *policy, const struct parts *parts, size_t count,
-	   const unsigned char *kinds, const struct tape_word *words,
-	   struct tape_error *err)
+static struct rec_form *
+form_new(struct tape *t, const struct place *place, struct context *ctx,
+	 const struct parts *parts, struct tape_error *err)
 {
 	uint32_t number = t->rec_form_count + 1;
 	struct rec_form *rec;
-	struct layout *l;
 
 	if (number > LIMIT_FORMS) {
 		err->status = TAPE_ERR_LIMIT;
@@ -357,14 +373,53 @@ layout_new(struct tape *t, const struct place *place, struct context *ctx,
 		free(rec);
 		return NULL;
 	}
-	l = layout_make(rec, ctx, policy, parts, count, place->plan, kinds, words);
-	if (!l || form_publish(t, rec) < 0) {
+	if (form_publish(t, rec) < 0) {
 		form_release(&rec->form);
 		free(rec);
-		free(l);
 		return NULL;
 	}
-	if (l->gated)
+	return rec;
+}
+
+/*
+ * The form of these parts, which layouts of several policies share: who changes
+ * rules to and fro does not fill the tape with forms. As form_new.
+ */
+static struct rec_form *
+form_find_or_new(struct tape *t, const struct place *place, struct context *ctx,
+		 const struct parts *parts, struct tape_error *err)
+{
+	struct bytes key = { .len = 0 };
+	struct rec_form *rec = NULL;
+	uint64_t hash = 0;
+
+	form_key(place, ctx, parts, &key);
+	if (!key.failed)
+		rec = intern_find(&t->forms->known, key.data, key.len, &hash);
+	if (!rec) {
+		rec = form_new(t, place, ctx, parts, err);
+		/* Not in the table: it is not shared. */
+		if (rec && !key.failed)
+			(void)intern_add(&t->forms->known, key.data, key.len, hash, rec);
+	}
+	bytes_release(&key);
+	return rec;
+}
+
+/* Under table_lock. NULL and *err. */
+static struct layout *
+layout_new(struct tape *t, const struct place *place, struct context *ctx,
+	   const struct policy *policy, const struct parts *parts, size_t count,
+	   const unsigned char *kinds, const struct tape_word *words,
+	   struct tape_error *err)
+{
+	struct rec_form *rec = form_find_or_new(t, place, ctx, parts, err);
+	struct layout *l = rec ? layout_make(rec, ctx, policy, parts, count, place->plan,
+					     kinds, words)
+			       : NULL;
+
+	/* Without memory the form stays, for whoever comes next. */
+	if (l && l->gated)
 		l->gate = t->forms->gate_count++;
 	return l;
 }

@@ -25,13 +25,14 @@ policy_gave_up(struct tape *t, const struct rule *rule)
 {
 	char where[300];
 
-	if (!rule || !said_first((atomic_uint *)(uintptr_t)&rule->said, 1))
+	if (!rule || !said_first((atomic_uint *)(uintptr_t)&rule->said, RULE_SAID_SLOW))
 		return;
 	rules_origin_text(rule, where, sizeof where);
 	recorder_error(t,
-		       "%s: the regular expression %.60s takes too many steps and counts "
-		       "as not matching: write it without nested repetition",
-		       where, rule->name_match ? rule->text : rule->label);
+		       "%s: the regular expression %.60s takes too many steps: it is not "
+		       "tried again and counts as not matching; write it without nested "
+		       "repetition",
+		       where, rule->name_slow ? rule->text : rule->label);
 }
 
 static __attribute__((noinline)) const struct policy *

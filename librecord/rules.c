@@ -381,19 +381,35 @@ rules_drop_file(struct rules *rules)
 		if (rules->order[i]->origin.level != RULE_FILE)
 			rules->order[to++] = rules->order[i];
 	rules->order_count = to;
+	to = 0;
+	for (uint32_t i = 0; i < rules->count; i++) {
+		struct rule *rule = rules->all[i];
+
+		if (rule->origin.level == RULE_FILE) {
+			rule_free(rule);
+			continue;
+		}
+		rule->id = to;
+		rules->all[to++] = rule;
+	}
+	rules->count = to;
 	note_thinning(rules);
 }
 
 /* ---- what holds ---- */
 
-/* Under the lock. */
+/* Under the lock. One that took too many steps once would do so for every path. */
 static bool
-label_matches(const struct rule *rule, const char *label, const struct rule **gave_up)
+matches(const struct rule *rule, const struct pattern *pattern, const bool *slow,
+	const char *text, size_t len, const struct rule **gave_up)
 {
-	int r = pattern_match(rule->label_match, label, strlen(label));
+	int r = *slow ? 0 : pattern_match(pattern, text, len);
 
-	if (r < 0 && gave_up)
-		*gave_up = rule;
+	if (r < 0) {
+		*(bool *)(uintptr_t)slow = true;
+		if (gave_up)
+			*gave_up = rule;
+	}
 	return r == 1;
 }
 
@@ -404,7 +420,8 @@ rule_matches(const struct rule *rule, const char *const *labels, size_t count,
 	bool any = rule->label == NULL;
 
 	for (size_t i = count; i-- > 0 && !any;)
-		any = label_matches(rule, labels[i], gave_up);
+		any = matches(rule, rule->label_match, &rule->label_slow, labels[i],
+			      strlen(labels[i]), gave_up);
 	return any;
 }
 
@@ -526,14 +543,11 @@ rules_keep(struct rules *rules, const struct policy *policy, const char *name, s
 	pthread_mutex_lock(&rules->lock);
 	for (size_t i = policy->name_count; i-- > 0;) {
 		const struct rule *rule = policy->names[i];
-		int r;
 
 		if (named && !rule->label)
 			continue;
-		r = pattern_match(rule->name_match, name, len);
-		if (r < 0 && gave_up)
-			*gave_up = rule;
-		if (r == 1) {
+		if (matches(rule, rule->name_match, &rule->name_slow, name, len,
+			    gave_up)) {
 			keep = rule->key == RULE_INCLUDE;
 			break;
 		}

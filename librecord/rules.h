@@ -39,10 +39,17 @@ struct origin {
 	const char *section;   /* name of the rule, "" = [tape]; kept by the rules */
 };
 
+enum rule_said {
+	RULE_SAID_SLOW = 1,  /* an expression of it took too many steps */
+	RULE_SAID_QUERY = 2, /* its query cannot be asked */
+	RULE_NOT_ASKED = 4,  /* and is not asked any more */
+};
+
 /* One setting under one condition. Never changed, and never freed before the recorder. */
 struct rule {
 	uint8_t key;
-	bool dropped; /* another call took its place; under rules->lock */
+	bool label_slow, name_slow; /* the expression took too many steps: it is not tried
+				       again; under rules->lock */
 	uint32_t id;
 	char *label;		     /* NULL: everywhere */
 	struct pattern *label_match; /* used under rules->lock */
@@ -50,7 +57,7 @@ struct rule {
 	uint64_t number;	     /* 0 or 1, N, bytes */
 	struct pattern *name_match;  /* of include, exclude; under rules->lock */
 	struct origin origin;
-	atomic_uint said; /* 1: an expression of it took too many steps; 2: the query */
+	atomic_uint said; /* enum rule_said */
 };
 
 /* What holds for a label path. Never freed before the recorder. */
@@ -103,7 +110,7 @@ void rules_drop_file(struct rules *rules);
 /*
  * What holds under these labels, outermost first. Never NULL: without memory it is
  * what holds without rules. `gave_up`, if not NULL, is a rule whose expression took
- * too many steps: it counts as not matching.
+ * too many steps just now: it counts as not matching, and is not tried again.
  */
 const struct policy *rules_policy(struct rules *rules, const char *const *labels,
 				  size_t count, const struct rule **gave_up);

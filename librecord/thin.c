@@ -24,6 +24,7 @@ struct sink {
 	const struct context *context; /* NULL: several */
 	uint64_t count, published;
 	int64_t when;
+	uint32_t number; /* from 1: what prints alike is told apart by it */
 };
 
 /* A thread's own count. */
@@ -44,7 +45,7 @@ struct tally {
 struct gate {
 	struct skip skip; /* first */
 	struct predicate *predicate;
-	struct predicate_form *form;
+	struct predicate_form *form; /* NULL: it cannot be asked */
 };
 
 struct thread_thin {
@@ -52,6 +53,7 @@ struct thread_thin {
 	_Atomic(struct skip *) skips;
 	struct gate **gates;
 	uint32_t gate_cap;
+	uint64_t session[2]; /* that the queries are about: a fork's child has its own */
 	struct predicate **predicates; /* by rule */
 	uint32_t *commits;	       /* by rule: scopes since the last commit */
 	uint32_t predicate_cap, commit_cap;
@@ -143,7 +145,7 @@ sink_find(struct tape *t, const struct rule *rule, const struct context *context
 	sink->context = context;
 	sink->next = thinning->sinks;
 	thinning->sinks = sink;
-	thinning->sink_count++;
+	sink->number = ++thinning->sink_count;
 	return sink;
 }
 
@@ -296,8 +298,8 @@ ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
 	bytes_put(key, &site, sizeof site);
 	bytes_put(key, &context, sizeof context);
 	bytes_put(key, &policy, sizeof policy);
-	*ask = (struct cached_ask){ site, parent, context, version,
-				    tally_find(ts, key, context, policy) };
+	*ask = (struct cached_ask){ site, parent, context_label(parent, context, label),
+				    version, tally_find(ts, key, context, policy) };
 	if (key->failed)
 		bytes_release(key);
 	if ((site->flags & TAPE_SITE_LITERAL) && !thins(policy) && never_thins(t, label))
@@ -319,7 +321,7 @@ tape_wanted(struct tape *t, struct tape_site *site, const char *label)
 		   ask->version == atomic_load_explicit(&t->rules_version,
 							memory_order_relaxed) &&
 		   ((site->flags & TAPE_SITE_LITERAL) ||
-		    (label && strcmp(label, ask->context->label) == 0))))
+		    context_same_label(ask->label, label))))
 		return tally_take(ask->tally);
 	return ask_slow(ts, site, label, ask);
 }
@@ -384,18 +386,49 @@ predicate_of(struct thread_state *ts, const struct rule *rule, struct tape_error
 	return thin->predicates[rule->id];
 }
 
-/* Says once for each rule that its query cannot be asked: its scopes are recorded. */
+/*
+ * Says once for each rule that its query cannot be asked. One that took too many
+ * steps would do so for scope after scope: it is not asked again. Its scopes are
+ * recorded.
+ */
 static void
 cannot_ask(struct tape *t, const struct rule *rule, const struct tape_error *err)
 {
+	atomic_uint *said = (atomic_uint *)(uintptr_t)&rule->said;
+	bool for_good = err->message[0] && err->status != TAPE_ERR_NOMEM;
 	char where[300];
 
-	if (!said_first((atomic_uint *)(uintptr_t)&rule->said, 2))
+	if (for_good)
+		atomic_fetch_or(said, RULE_NOT_ASKED);
+	if (!said_first(said, RULE_SAID_QUERY))
 		return;
 	rules_origin_text(rule, where, sizeof where);
-	recorder_error(t,
-		       "%s: when = %.60s: %s; scopes it cannot be asked of are recorded",
-		       where, rule->text, err->message[0] ? err->message : "no memory");
+	recorder_error(t, "%s: when = %.60s: %s; %s", where, rule->text,
+		       err->message[0] ? err->message : "no memory",
+		       for_good ? "it is not asked again, and all its scopes are recorded"
+				: "scopes it cannot be asked of are recorded");
+}
+
+static bool
+not_asked(const struct rule *rule)
+{
+	return atomic_load_explicit(&rule->said, memory_order_relaxed) & RULE_NOT_ASKED;
+}
+
+/* The queries are compiled anew: an answer may be about the session. */
+static void
+forget_session(struct thread_thin *thin, const uint64_t session[2])
+{
+	for (uint32_t i = 0; i < thin->gate_cap; i++)
+		if (thin->gates[i]) {
+			predicate_form_free(thin->gates[i]->form);
+			thin->gates[i]->form = NULL;
+		}
+	for (uint32_t i = 0; i < thin->predicate_cap; i++) {
+		predicate_free(thin->predicates[i]);
+		thin->predicates[i] = NULL;
+	}
+	memmove(thin->session, session, sizeof thin->session);
 }
 
 void
@@ -406,25 +439,29 @@ thin_prepare(struct thread_state *ts, const struct layout *l)
 	struct tape_error err = { 0 };
 	struct gate *gate = NULL;
 
-	if (thin && l->gate < thin->gate_cap && thin->gates[l->gate])
+	if (thin && memcmp(thin->session, ts->tape->session, sizeof thin->session) != 0)
+		forget_session(thin, ts->tape->session);
+	if (not_asked(rule) || (thin && l->gate < thin->gate_cap &&
+				thin->gates[l->gate] && thin->gates[l->gate]->form))
 		return;
 	if (!thin ||
 	    !reach(&thin->gates, &thin->gate_cap, l->gate, sizeof(struct gate *)))
 		goto fail;
-	gate = calloc(1, sizeof *gate);
-	if (!gate)
-		goto fail;
+	if (!thin->gates[l->gate]) {
+		gate = calloc(1, sizeof *gate);
+		if (!gate || !skip_begin(ts, &gate->skip, rule, l->context)) {
+			free(gate);
+			goto fail;
+		}
+		thin->gates[l->gate] = gate;
+	}
+	gate = thin->gates[l->gate];
 	gate->predicate = predicate_of(ts, rule, &err);
 	gate->form = gate->predicate ? predicate_form_new(gate->predicate, &l->form->form)
 				     : NULL;
-	if (!gate->form || !skip_begin(ts, &gate->skip, rule, l->context)) {
-		predicate_form_free(gate->form);
-		goto fail;
-	}
-	thin->gates[l->gate] = gate;
-	return;
+	if (gate->form)
+		return;
 fail:
-	free(gate);
 	cannot_ask(ts->tape, rule, &err);
 }
 
@@ -437,7 +474,8 @@ thin_passes(struct thread_state *ts, const struct layout *l, const uint8_t *body
 	struct gate *gate;
 	int r;
 
-	if (!thin || l->gate >= thin->gate_cap || !thin->gates[l->gate])
+	if (!thin || l->gate >= thin->gate_cap || !thin->gates[l->gate] ||
+	    !thin->gates[l->gate]->form || not_asked(l->policy->by[RULE_WHEN]))
 		return true;
 	gate = thin->gates[l->gate];
 	r = predicate_match(gate->predicate, gate->form, body, len, time, &err);
@@ -477,13 +515,9 @@ thin_thread_ends(struct thread_state *ts)
 	for (size_t i = 0; i < thin->tallies.cap; i++)
 		free(thin->tallies.entries[i].value);
 	intern_release(&thin->tallies);
+	forget_session(thin, thin->session);
 	for (uint32_t i = 0; i < thin->gate_cap; i++)
-		if (thin->gates[i]) {
-			predicate_form_free(thin->gates[i]->form);
-			free(thin->gates[i]);
-		}
-	for (uint32_t i = 0; i < thin->predicate_cap; i++)
-		predicate_free(thin->predicates[i]);
+		free(thin->gates[i]);
 	free(thin->gates);
 	free(thin->predicates);
 	free(thin->commits);
@@ -539,6 +573,7 @@ sink_tell(struct tape *t, const struct sink *sink, bool closing)
 	json_line_text(&line, "setting", setting);
 	if (sink->context)
 		json_line_text(&line, "path", path);
+	json_line_int(&line, "sink", sink->number);
 	json_line_end(&line);
 	report_thinned(t, &line, closing);
 	json_line_release(&line);

@@ -20,7 +20,6 @@
 
 #define STALE_MAX 100u
 #define SIZES_BYTES (64u << 20)
-#define MAX_THINNED 4096u /* of a session: a recorder tells fewer apart */
 
 /* Everything that a tape_info points to. `info` first: it is what the caller has. */
 struct build {
@@ -30,6 +29,7 @@ struct build {
 	struct info_keys labels; /* label paths */
 	struct info_keys vars;	 /* type tag, name, NUL, unit */
 	struct info_keys notes;	 /* of one session: seen already? */
+	struct info_keys sinks;	 /* of one session, what its counts are about */
 	struct info_hashes blobs;
 	struct tape_session_info *sessions;
 	struct tape_label_info *label_list;
@@ -320,6 +320,34 @@ member(const struct manifest_member *m, size_t count, const char *key)
 	return NULL;
 }
 
+/* What a count is about: its number, or its texts where there is none. */
+static int64_t
+sink_number(struct build *b, const char *sink, const char *rule, const char *setting,
+	    const char *path)
+{
+	const char *parts[] = { rule, setting, path };
+	size_t len = 1, at = 0;
+	int64_t i = -1;
+	char *key;
+
+	if (sink != NULL)
+		return info_keys_put(&b->sinks, sink, strlen(sink));
+	for (size_t k = 0; k < 3; k++)
+		len += strlen(parts[k]) + 1;
+	key = malloc(len);
+	if (key == NULL)
+		return -1;
+	/* No number begins so. */
+	key[at++] = '\n';
+	for (size_t k = 0; k < 3; k++) {
+		memcpy(key + at, parts[k], strlen(parts[k]) + 1);
+		at += strlen(parts[k]) + 1;
+	}
+	i = info_keys_put(&b->sinks, key, len);
+	free(key);
+	return i;
+}
+
 /* Counts only grow, and are told again and again: the largest is the last. */
 static void
 add_thinned(struct build *b, const struct manifest_member *m, size_t count)
@@ -327,22 +355,22 @@ add_thinned(struct build *b, const struct manifest_member *m, size_t count)
 	const char *rule = member(m, count, "rule");
 	const char *setting = member(m, count, "setting");
 	const char *path = member(m, count, "path");
+	const char *sink = member(m, count, "sink");
 	uint64_t scopes = strtoull(member(m, count, "thinned"), NULL, 10);
 	struct tape_thinned_info *t;
-	size_t at = b->thinned_from;
+	size_t at;
+	int64_t i;
 
 	rule = rule == NULL ? "" : rule;
 	setting = setting == NULL ? "" : setting;
 	path = path == NULL ? "..." : path;
-	for (; at < b->info.thinned_count; at++) {
-		t = &b->thinned_list[at];
-		if (strcmp(t->rule, rule) == 0 && strcmp(t->setting, setting) == 0 &&
-		    strcmp(t->path, path) == 0)
-			break;
+	i = sink_number(b, sink, rule, setting, path);
+	if (i < 0) {
+		b->no_memory = true;
+		return;
 	}
-	if (at == b->info.thinned_count) {
-		if (at - b->thinned_from >= MAX_THINNED)
-			return;
+	at = b->thinned_from + (size_t)i;
+	if (at >= b->info.thinned_count) {
 		if (!grow((void **)&b->thinned_list, &b->thinned_cap, at,
 			  sizeof *b->thinned_list)) {
 			b->no_memory = true;
@@ -608,6 +636,7 @@ one_session(struct build *b, struct snapshot *snapshot, size_t index,
 	b->now->state = TAPE_LIVE;
 	b->thinned_from = b->info.thinned_count;
 	info_keys_release(&b->notes);
+	info_keys_release(&b->sinks);
 	seqmap_clear(&b->sizes);
 	r = snapshot_open(snapshot, index, &source, err);
 	if (r < 0)
@@ -736,6 +765,7 @@ tape_info_free(struct tape_info *info)
 	info_keys_release(&b->labels);
 	info_keys_release(&b->vars);
 	info_keys_release(&b->notes);
+	info_keys_release(&b->sinks);
 	info_hashes_release(&b->blobs);
 	seqmap_release(&b->sizes);
 	free(b->sessions);

@@ -547,6 +547,189 @@ START_TEST(rules_may_change_while_other_threads_record)
 }
 END_TEST
 
+/* ---- what is remembered, and what is told apart ---- */
+
+#define SIXTY "(?#the same sixty characters at the beginning of expressions )"
+
+START_TEST(counts_that_print_alike_are_not_mixed)
+{
+	struct tape_reader *reader = NULL;
+	struct tape_info *info = NULL;
+
+	t = recorded_open("");
+	ck_assert_int_eq(tape_set(t, SIXTY "^iter$", "every", "10"), 0);
+	for (int i = 0; i < 8; i++)
+		iter(i);
+	ck_assert_int_eq(tape_set(t, SIXTY "^iter", "every", "10"), 0);
+	for (int i = 0; i < 4; i++)
+		iter(i);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(tape_reader_open(recorded_dir(), NULL, &reader, NULL), 0);
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	ck_assert_uint_eq(info->thinned, 7 + 3);
+	ck_assert_uint_eq(info->thinned_count, 2);
+	tape_info_free(info);
+	tape_reader_close(reader);
+}
+END_TEST
+
+START_TEST(counts_of_very_many_rules_are_all_told)
+{
+	struct tape_reader *reader = NULL;
+	struct tape_info *info = NULL;
+	char label[32];
+
+	t = recorded_open("");
+	for (int i = 0; i < 4200; i++) {
+		snprintf(label, sizeof label, "^iter|%d", i);
+		ck_assert_int_eq(tape_set(t, label, "record", "off"), 0);
+		iter(i);
+		ck_assert_int_eq(tape_set(t, label, "record", "on"), 0);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(tape_reader_open(recorded_dir(), NULL, &reader, NULL), 0);
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	ck_assert_uint_eq(info->thinned, 4200);
+	tape_info_free(info);
+	tape_reader_close(reader);
+}
+END_TEST
+
+#define SLOW "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"
+
+START_TEST(an_expression_that_took_too_many_steps_is_not_tried_again)
+{
+	t = recorded_open("[rule slow]\nlabel = ^(a+)+$\nrecord = off\n"
+			  "[rule name]\nlabel = ^x$\nexclude = ^(a+)+$\n");
+	TAPE(t, "aaa");
+	TAPE(t, SLOW);
+	TAPE(t, "aa");
+	TAPE(t, "x", TAPE_AS("aaa", 1), TAPE_AS("b", 2));
+	TAPE(t, "x", TAPE_AS(SLOW, 1), TAPE_AS("b", 2));
+	TAPE(t, "x", TAPE_AS("aa", 3));
+	ck_assert_str_eq(recorded(), SLOW "\naa\nx b=2\nx " SLOW "=1 b=2\nx aa=3\n");
+	ck_assert_uint_eq(recorded_errors(), 1);
+	ck_assert_uint_eq(recorded_said("not tried again"), 2);
+}
+END_TEST
+
+START_TEST(a_query_that_took_too_many_steps_is_not_asked_again)
+{
+	t = recorded_open("[rule hot]\nlabel = iter\nwhen = s~\"^(a+)+$\"\n");
+	TAPE(t, "iter", TAPE_AS("s", "b"));
+	TAPE(t, "iter", TAPE_AS("s", SLOW));
+	TAPE(t, "iter", TAPE_AS("s", "b"));
+	TAPE(t, "iter", TAPE_AS("s", "b"), TAPE_AS("x", 1));
+	ck_assert_uint_eq(recorded_count(), 3);
+	ck_assert_uint_eq(recorded_errors(), 1);
+	ck_assert_ptr_nonnull(strstr(recorded_error(), "not asked again"));
+}
+END_TEST
+
+START_TEST(an_empty_label_made_at_run_time_does_not_stand_for_another)
+{
+	static const char *const labels[] = { "", "outer", "" };
+
+	t = recorded_open("[rule quiet]\nlabel = ^other$\nrecord = off\n");
+	TAPE_LABEL(t, "outer");
+	for (int i = 0; i < 3; i++)
+		TAPE(t, labels[i], i);
+	ck_assert_str_eq(recorded(), "outer i=0\nouter/outer i=1\nouter i=2\n");
+}
+END_TEST
+
+START_TEST(an_empty_label_made_at_run_time_is_counted_as_its_path)
+{
+	static const char *const labels[] = { "", "outer" };
+
+	t = recorded_open("[rule few]\nlabel = ^outer$\nevery = 2\n");
+	TAPE_LABEL(t, "outer");
+	for (int i = 0; i < 6; i++)
+		TAPE(t, labels[i % 2], i);
+	ck_assert_str_eq(recorded(), "outer i=0\nouter/outer i=1\nouter i=4\n"
+				     "outer/outer i=5\n");
+}
+END_TEST
+
+START_TEST(rules_that_change_do_not_write_a_form_again)
+{
+	struct tape_reader *reader = NULL;
+	struct tape_info *info = NULL;
+	char size[16];
+
+	t = recorded_open("");
+	for (int i = 0; i < 100; i++) {
+		snprintf(size, sizeof size, "%d", 1000 + i);
+		ck_assert_int_eq(tape_set(t, "x", "inline_max", size), 0);
+		TAPE(t, "x",
+		     TAPE_AS("a name that is rather long, because it is this that would "
+			     "stand in the segment again and again, once for each of the "
+			     "settings that do not concern it at all",
+			     i));
+	}
+	ck_assert_uint_eq(recorded_count(), 100);
+	ck_assert_int_eq(tape_reader_open(recorded_dir(), NULL, &reader, NULL), 0);
+	ck_assert_int_eq(tape_info_read(reader, &info, NULL), 0);
+	ck_assert_uint_lt(info->segment_bytes, 12000);
+	tape_info_free(info);
+	tape_reader_close(reader);
+}
+END_TEST
+
+START_TEST(a_query_in_a_forked_child_is_about_its_own_session)
+{
+	char id[TAPE_SESSION_TEXT], query[64];
+	struct tape_pos pos;
+	pid_t child;
+
+	t = recorded_open("");
+	pos = tape_position(t);
+	tape_session_text(pos.session, id);
+	snprintf(query, sizeof query, "not _session=%s", id);
+	ck_assert_int_eq(tape_set(t, "^iter$", "when", query), 0);
+	iter(1);
+	child = fork();
+	if (child == 0) {
+		iter(2);
+		_exit(tape_close(t) == 0 ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_uint_eq(found("i=1"), 0);
+	ck_assert_uint_eq(found("i=2"), 1);
+}
+END_TEST
+
+static void
+drop_message(void *user, const char *message)
+{
+	(void)user;
+	(void)message;
+}
+
+START_TEST(a_file_of_too_many_settings_leaves_room_for_calls)
+{
+	char conf[600], dir[600];
+	struct tape *other;
+	FILE *file;
+
+	t = recorded_open("");
+	snprintf(conf, sizeof conf, "%s.many", recorded_dir());
+	snprintf(dir, sizeof dir, "%s.other", recorded_dir());
+	file = fopen(conf, "we");
+	ck_assert_ptr_nonnull(file);
+	fputs("[rule much]\nlabel = x\n", file);
+	for (int i = 0; i < 10001; i++)
+		fputs("include = x\n", file);
+	ck_assert_int_eq(fclose(file), 0);
+	other = tape_open(dir, TAPE_OPTIONS(.config = conf, .on_error = drop_message));
+	ck_assert_ptr_nonnull(strstr(tape_error(other), "more than 10000 settings"));
+	ck_assert_int_eq(tape_set(other, "^iter$", "record", "off"), 0);
+	TAPE(other, "iter");
+	ck_assert_int_eq(tape_close(other), 0);
+	ck_assert_str_eq(left_out(dir), "tape_set(^iter$)|record = off|iter=1 ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -583,6 +766,15 @@ main(void)
 	tcase_add_test(tc, an_expression_that_takes_too_many_steps_does_not_match);
 	tcase_add_test(tc, every_setting_is_told_with_its_origin);
 	tcase_add_test(tc, rules_may_change_while_other_threads_record);
+	tcase_add_test(tc, counts_that_print_alike_are_not_mixed);
+	tcase_add_test(tc, counts_of_very_many_rules_are_all_told);
+	tcase_add_test(tc, an_expression_that_took_too_many_steps_is_not_tried_again);
+	tcase_add_test(tc, a_query_that_took_too_many_steps_is_not_asked_again);
+	tcase_add_test(tc, an_empty_label_made_at_run_time_does_not_stand_for_another);
+	tcase_add_test(tc, an_empty_label_made_at_run_time_is_counted_as_its_path);
+	tcase_add_test(tc, rules_that_change_do_not_write_a_form_again);
+	tcase_add_test(tc, a_query_in_a_forked_child_is_about_its_own_session);
+	tcase_add_test(tc, a_file_of_too_many_settings_leaves_room_for_calls);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
