@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compactor/longlist.h"
 #include "format/error.h"
+#include "format/hash.h"
 
 enum job_state { JOB_FREE, JOB_FILLED, JOB_BUSY, JOB_DONE };
 
@@ -14,6 +16,7 @@ struct job {
 	enum job_state state;
 	uint32_t number;
 	struct block_row *rows; /* [BLOCK_ROWS], sorted */
+	uint64_t *checks;	/* [BLOCK_ROWS], of their contents */
 	uint32_t row_count;
 	struct block_content *contents; /* [BLOCK_ROWS], in order of their ordinals */
 	uint32_t content_count;
@@ -53,6 +56,7 @@ struct blocks {
 
 	/* The block that is being gathered, in tape order. */
 	struct block_row *rows;
+	uint64_t *checks;
 	uint32_t row_count;
 	struct gathered {
 		uint32_t row, form;
@@ -67,8 +71,8 @@ struct blocks {
 	uint32_t starts_cap;
 
 	/* Ordinals of contents: those of a block are a permutation of what they were called. */
-	uint16_t *ordinals; /* by reference less that of its block */
-	uint64_t ordinal_cap;
+	struct longlist ordinals; /* u16, by reference less that of its block */
+	uint16_t *fresh_ordinals; /* of the block at hand */
 	struct scopepack_block_info *infos;
 	struct verify_block *digests;
 	uint32_t info_cap;
@@ -86,6 +90,7 @@ static void
 encode(struct job *j, struct block_encoder *encoder)
 {
 	memset(&j->why, 0, sizeof j->why);
+	j->digest.checks = hash_bytes(j->checks, j->row_count * sizeof *j->checks);
 	if (!verify_digest(j->rows, j->row_count, j->contents, j->content_count,
 			   &j->digest.digest)) {
 		j->status = no_memory(&j->why);
@@ -209,21 +214,8 @@ sort_rows(struct blocks *b, struct tape_error *err)
 static int
 order_contents(struct blocks *b, struct job *j, struct tape_error *err)
 {
-	uint64_t base = b->contents - b->fresh_count;
 	uint32_t *of_row = j->context_list; /* not filled yet: row -> fresh + 1 */
 
-	if (b->contents > b->ordinal_cap) {
-		uint64_t cap = b->ordinal_cap == 0 ? BLOCK_ROWS : b->ordinal_cap * 2;
-		uint16_t *more;
-
-		while (cap < b->contents)
-			cap *= 2;
-		more = realloc(b->ordinals, cap * sizeof *more);
-		if (more == NULL)
-			return no_memory(err);
-		b->ordinals = more;
-		b->ordinal_cap = cap;
-	}
 	memset(of_row, 0, BLOCK_ROWS * sizeof *of_row);
 	for (uint32_t i = 0; i < b->fresh_count; i++)
 		of_row[b->fresh[i].row] = i + 1;
@@ -237,10 +229,10 @@ order_contents(struct blocks *b, struct job *j, struct tape_error *err)
 		c->form = b->fresh[f - 1].form;
 		c->len = b->fresh[f - 1].len;
 		c->canonical = b->arena.data + b->fresh[f - 1].at;
-		b->ordinals[base + f - 1] = (uint16_t)j->content_count++;
+		b->fresh_ordinals[f - 1] = (uint16_t)j->content_count++;
 	}
-	j->first_content = base;
-	return 0;
+	j->first_content = b->contents - b->fresh_count;
+	return longlist_add(&b->ordinals, b->fresh_ordinals, b->fresh_count, err);
 }
 
 /* The block that a reference was made in: where its ordinals begin. */
@@ -260,6 +252,20 @@ base_of(const struct blocks *b, const struct job *j, uint64_t ref)
 			hi = mid;
 	}
 	return b->infos[lo].first_content;
+}
+
+/* From what the content was called to its ordinal. */
+static int
+number_content(struct blocks *b, const struct job *j, uint64_t *ref,
+	       struct tape_error *err)
+{
+	uint64_t base = base_of(b, j, *ref);
+	uint16_t ordinal;
+	int r = longlist_get(&b->ordinals, *ref, &ordinal, err);
+
+	if (r == 0)
+		*ref = base + ordinal;
+	return r;
 }
 
 static int
@@ -302,16 +308,16 @@ fill_job(struct blocks *b, struct job *j, struct tape_error *err)
 		r = order_contents(b, j, err);
 	if (r != 0)
 		return r;
-	for (uint32_t i = 0; i < b->row_count; i++) {
+	for (uint32_t i = 0; i < b->row_count && r == 0; i++) {
 		struct block_row *row = &j->rows[i];
 
 		*row = b->rows[b->order[i]];
-		if (row->content != CONTENT_LOST && CONTENT_FOREIGN(row->content) == 0) {
-			uint64_t ref = row->content;
-
-			row->content = base_of(b, j, ref) + b->ordinals[ref];
-		}
+		j->checks[i] = b->checks[b->order[i]];
+		if (row->content != CONTENT_LOST && CONTENT_FOREIGN(row->content) == 0)
+			r = number_content(b, j, &row->content, err);
 	}
+	if (r != 0)
+		return r;
 	j->row_count = b->row_count;
 	/* The bytes that contents point to go with the job. */
 	j->arena = b->arena;
@@ -353,12 +359,13 @@ fill(struct blocks *b, struct tape_error *err)
 }
 
 int
-blocks_add(struct blocks *b, const struct block_row *row, uint32_t form,
+blocks_add(struct blocks *b, const struct block_row *row, uint64_t check, uint32_t form,
 	   const uint8_t *canonical, size_t len, struct tape_error *err)
 {
 	struct block_row *to = &b->rows[b->row_count];
 
 	*to = *row;
+	b->checks[b->row_count] = check;
 	if (canonical != NULL) {
 		struct gathered *g = &b->fresh[b->fresh_count];
 
@@ -402,9 +409,11 @@ static int
 job_init(struct job *j)
 {
 	j->rows = malloc(BLOCK_ROWS * sizeof *j->rows);
+	j->checks = malloc(BLOCK_ROWS * sizeof *j->checks);
 	j->contents = malloc(BLOCK_ROWS * sizeof *j->contents);
 	j->context_list = malloc(BLOCK_ROWS * sizeof *j->context_list);
-	return j->rows == NULL || j->contents == NULL || j->context_list == NULL
+	return j->rows == NULL || j->checks == NULL || j->contents == NULL ||
+			       j->context_list == NULL
 		       ? TAPE_ERR_NOMEM
 		       : 0;
 }
@@ -436,7 +445,8 @@ start_workers(struct blocks *b, unsigned jobs, int level)
 
 int
 blocks_new(struct pack_writer *writer, const struct forms *forms, int level,
-	   unsigned jobs, struct blocks **out, struct tape_error *err)
+	   unsigned jobs, uint64_t memory, int dir, struct blocks **out,
+	   struct tape_error *err)
 {
 	struct blocks *b = calloc(1, sizeof *b);
 	int r = b == NULL ? TAPE_ERR_NOMEM : 0;
@@ -449,10 +459,14 @@ blocks_new(struct pack_writer *writer, const struct forms *forms, int level,
 	b->forms = forms;
 	b->job_count = jobs == 1 ? 1 : jobs + 1;
 	b->jobs = calloc(b->job_count, sizeof *b->jobs);
+	longlist_init(&b->ordinals, sizeof *b->fresh_ordinals, memory, dir);
 	b->rows = malloc(BLOCK_ROWS * sizeof *b->rows);
+	b->checks = malloc(BLOCK_ROWS * sizeof *b->checks);
+	b->fresh_ordinals = malloc(BLOCK_ROWS * sizeof *b->fresh_ordinals);
 	b->fresh = malloc(BLOCK_ROWS * sizeof *b->fresh);
 	b->order = malloc(BLOCK_ROWS * sizeof *b->order);
-	if (b->jobs == NULL || b->rows == NULL || b->fresh == NULL || b->order == NULL)
+	if (b->jobs == NULL || b->rows == NULL || b->checks == NULL || b->fresh == NULL ||
+	    b->order == NULL || b->fresh_ordinals == NULL)
 		r = TAPE_ERR_NOMEM;
 	for (unsigned i = 0; r == 0 && i < b->job_count; i++)
 		r = job_init(&b->jobs[i]);
@@ -470,6 +484,7 @@ static void
 job_release(struct job *j)
 {
 	free(j->rows);
+	free(j->checks);
 	free(j->contents);
 	free(j->form_list);
 	free(j->context_list);
@@ -498,11 +513,13 @@ blocks_free(struct blocks *b)
 	free(b->jobs);
 	free(b->workers);
 	free(b->rows);
+	free(b->checks);
+	free(b->fresh_ordinals);
 	free(b->fresh);
 	free(b->order);
 	free(b->starts);
 	pack_bytes_release(&b->arena);
-	free(b->ordinals);
+	longlist_release(&b->ordinals);
 	free(b->infos);
 	free(b->digests);
 	free(b);

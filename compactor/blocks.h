@@ -10,17 +10,22 @@
 #include "compactor/forms.h"
 
 struct blocks;
-/* forms outlives it and may grow between calls. Nothing of err is kept. */
-int blocks_new(struct pack_writer *writer, const struct forms *forms, int level,
-	       unsigned jobs, struct blocks **out, struct tape_error *err);
 /*
- * Adds a row. With canonical not NULL it brings a content that is new, laid out by `form`: its
+ * forms outlives it and may grow between calls. Nothing of err is kept. memory:
+ * bytes for what is known of all contents; the rest goes to a file in `dir`.
+ */
+int blocks_new(struct pack_writer *writer, const struct forms *forms, int level,
+	       unsigned jobs, uint64_t memory, int dir, struct blocks **out,
+	       struct tape_error *err);
+/*
+ * Adds a row; `check` is that of the content that it is to have (verify_check). With canonical not NULL it brings a content that is new, laid out by `form`: its
  * reference is the number of contents so far, whatever row->content says. Else
  * row->content is CONTENT_LOST, a foreign reference, or what an earlier call's
  * reference was.
  */
-int blocks_add(struct blocks *b, const struct block_row *row, uint32_t form,
-	       const uint8_t *canonical, size_t len, struct tape_error *err);
+int blocks_add(struct blocks *b, const struct block_row *row, uint64_t check,
+	       uint32_t form, const uint8_t *canonical, size_t len,
+	       struct tape_error *err);
 uint64_t blocks_contents(const struct blocks *b); /* so far */
 /* What is left is written. infos and digests stay b's. */
 int blocks_finish(struct blocks *b, struct scopepack_block_info **infos,

@@ -99,12 +99,23 @@ int pack_all(struct compaction *c);
 /* Reads everything that was written and compares. */
 struct verify_block {
 	struct tape_hash digest; /* of rows and contents, before they were encoded */
+	struct tape_hash checks; /* of the checks of the contents of its rows, by row */
 };
+/*
+ * What a content counts by where references are verified: that half of its hash
+ * by which it was not found; 0 = none, it is lost.
+ */
+uint64_t verify_check(const struct tape_hash *hash);
+/* The same of one that was read back from a pack. */
+uint64_t verify_check_content(const struct scopepack *pack,
+			      const struct block_content *content);
 /* False = no memory. */
 bool verify_digest(const struct block_row *rows, uint32_t row_count,
 		   const struct block_content *contents, uint32_t content_count,
 		   struct tape_hash *digest);
-int verify_all(struct compaction *c, const struct verify_block *blocks, size_t count);
+struct earlier;
+int verify_all(struct compaction *c, struct earlier *earlier,
+	       const struct verify_block *blocks, size_t count);
 /* For qsort, of pointers to entries of a blob pack: the order of the file. */
 int verify_by_place(const void *a, const void *b);
 

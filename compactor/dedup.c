@@ -493,3 +493,22 @@ dedup_find(struct dedup *d, const struct tape_hash *hash, uint64_t *ref, bool *f
 	d->count++;
 	return 0;
 }
+
+/* What a run says is older, and is not looked at any more. */
+int
+dedup_replace(struct dedup *d, const struct tape_hash *hash, uint64_t ref,
+	      struct tape_error *err)
+{
+	uint64_t high = get_le64(hash->byte);
+	uint64_t low = (uint64_t)get_le16(hash->byte + 8) << REF_BITS;
+	struct dedup_entry *e;
+	int r = make_room(d, err);
+
+	if (r != 0)
+		return r;
+	e = place(d, high, low);
+	d->count += e->low == 0;
+	e->high = high;
+	e->low = low | (ref + 1);
+	return 0;
+}

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compactor/longlist.h"
 #include "format/error.h"
 #include "format/hash.h"
 
@@ -33,35 +34,111 @@ indexing_packs(const struct generation_manifest *m, uint32_t (**packs)[2], size_
 	return 0;
 }
 
-struct scopes {
-	struct compaction *c;
-	const struct verify_block *blocks;
-	const struct scopepack *pack;
+/* What a decoded block leaves until those before it are done: references and checks. */
+struct pending {
+	uint64_t *refs;	  /* [BLOCK_ROWS] of its rows, then the checks of these */
+	uint64_t *checks; /* [BLOCK_ROWS] of its contents */
+	uint32_t rows, contents;
 };
 
+struct scopes {
+	struct compaction *c;
+	struct earlier *earlier;
+	const struct verify_block *blocks;
+	const struct scopepack *pack;
+	struct pending *pending; /* of block n: n % pending_count */
+	uint32_t pending_count;
+	uint32_t next;		/* block whose references are looked at */
+	struct longlist checks; /* of all contents up to there */
+};
+
+static int
+no_memory(struct tape_error *err)
+{
+	return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+			 "no memory to verify what was written");
+}
+
+/* By the thread that decoded the block; the one of references is told it in order. */
 static int
 compare_block(void *user, uint32_t number, const struct block_all *all,
 	      struct tape_error *err)
 {
 	const struct scopes *s = user;
+	struct pending *at = &s->pending[number % s->pending_count];
 	struct tape_hash digest;
 
-	if (!verify_digest(all->rows, all->row_count, all->contents, all->content_count,
+	if (at->refs == NULL)
+		at->refs = malloc(BLOCK_ROWS * sizeof *at->refs);
+	if (at->checks == NULL)
+		at->checks = malloc(BLOCK_ROWS * sizeof *at->checks);
+	if (at->refs == NULL || at->checks == NULL ||
+	    !verify_digest(all->rows, all->row_count, all->contents, all->content_count,
 			   &digest))
-		return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
-				 "no memory to verify what was written");
-	if (hash_equal(&digest, &s->blocks[number].digest))
-		return 0;
-	return error_set(err, TAPE_ERR_DAMAGED, s->pack->pack.file,
-			 s->pack->blocks[number].start,
-			 "a block does not read back as it was written");
+		return no_memory(err);
+	if (!hash_equal(&digest, &s->blocks[number].digest))
+		return error_set(err, TAPE_ERR_DAMAGED, s->pack->pack.file,
+				 s->pack->blocks[number].start,
+				 "a block does not read back as it was written");
+	for (uint32_t i = 0; i < all->row_count; i++)
+		at->refs[i] = all->rows[i].content;
+	for (uint32_t i = 0; i < all->content_count; i++)
+		at->checks[i] = verify_check_content(s->pack, &all->contents[i]);
+	at->rows = all->row_count;
+	at->contents = all->content_count;
+	return 0;
 }
 
+/* From a reference to the check of what it leads to; 0 = nothing that can be read. */
+static int
+follow(struct scopes *s, uint64_t *ref)
+{
+	uint64_t ordinal = CONTENT_ORDINAL(*ref);
+	uint32_t foreign = CONTENT_FOREIGN(*ref);
+
+	if (*ref == CONTENT_LOST || foreign > s->pack->foreign_count ||
+	    (foreign == 0 && ordinal >= s->checks.count)) {
+		*ref = 0;
+		return 0;
+	}
+	return foreign == 0 ? longlist_get(&s->checks, ordinal, ref, s->c->err)
+			    : earlier_check(s->earlier, s->pack->foreign[foreign - 1],
+					    ordinal, ref);
+}
+
+/*
+ * The rows of the next block have the contents that were read for them: the
+ * checks were taken where those came from, and here of what the files say.
+ */
+static int
+compare_references(struct scopes *s)
+{
+	uint32_t number = s->next++;
+	struct pending *at = &s->pending[number % s->pending_count];
+	struct tape_hash checks;
+	int r = longlist_add(&s->checks, at->checks, at->contents, s->c->err);
+
+	for (uint32_t i = 0; i < at->rows && r == 0; i++)
+		r = follow(s, &at->refs[i]);
+	if (r != 0)
+		return r;
+	checks = hash_bytes(at->refs, at->rows * sizeof *at->refs);
+	if (hash_equal(&checks, &s->blocks[number].checks))
+		return 0;
+	return error_set(s->c->err, TAPE_ERR_DAMAGED, s->pack->pack.file,
+			 s->pack->blocks[number].start,
+			 "a scope does not lead to what was recorded of it");
+}
+
+/* Called in the order of blocks, by one thread. */
 static int
 tell(void *user, uint64_t rows)
 {
-	const struct scopes *s = user;
+	struct scopes *s = user;
+	int r = compare_references(s);
 
+	if (r != 0)
+		return r;
 	return compaction_progress(s->c, TAPE_COMPACT_INDEX, rows, s->pack->rows,
 				   s->c->bytes_in, 0);
 }
@@ -88,12 +165,11 @@ check_index(struct compaction *c, const struct pack_id *id, const struct scopepa
 }
 
 static int
-build(struct compaction *c, const struct verify_block *blocks,
-      const struct scopepack *pack, const struct pack_id *id)
+build(struct scopes *s, const struct pack_id *id)
 {
-	struct scopes s = { c, blocks, pack };
+	struct compaction *c = s->c;
 	struct index_input in = {
-		.scopes = pack, .block = compare_block, .progress = tell, .user = &s
+		.scopes = s->pack, .block = compare_block, .progress = tell, .user = s
 	};
 	struct index_output made;
 	uint32_t(*packs)[2] = NULL;
@@ -106,7 +182,7 @@ build(struct compaction *c, const struct verify_block *blocks,
 			c->options.jobs, c->options.memory, &made, c->err);
 	free(packs);
 	if (r == 0)
-		r = check_index(c, id, pack, &made);
+		r = check_index(c, id, s->pack, &made);
 	if (r == 0)
 		r = publish_add_file(c, INDEX_PACK, made.pack_size, &made.pack_hash);
 	if (r == 0)
@@ -115,9 +191,34 @@ build(struct compaction *c, const struct verify_block *blocks,
 	return r;
 }
 
+static int
+verify_and_build(struct compaction *c, struct earlier *earlier,
+		 const struct verify_block *blocks, const struct scopepack *pack,
+		 const struct pack_id *id)
+{
+	struct scopes s = { .c = c, .earlier = earlier, .blocks = blocks, .pack = pack };
+	int r;
+
+	/* As many as index_build may be ahead of what was told: it never comes round. */
+	s.pending_count = c->options.jobs + INDEX_BLOCKS_AHEAD + 1;
+	s.pending = calloc(s.pending_count, sizeof *s.pending);
+	if (s.pending == NULL)
+		return compaction_no_memory(c);
+	longlist_init(&s.checks, sizeof(uint64_t), c->options.memory / 8, c->work_fd);
+	r = build(&s, id);
+	longlist_release(&s.checks);
+	for (uint32_t i = 0; i < s.pending_count; i++) {
+		free(s.pending[i].refs);
+		free(s.pending[i].checks);
+	}
+	free(s.pending);
+	return r;
+}
+
 int
-indexing_scopes(struct compaction *c, const struct verify_block *blocks, size_t count,
-		int fd, uint64_t size, const char *path)
+indexing_scopes(struct compaction *c, struct earlier *earlier,
+		const struct verify_block *blocks, size_t count, int fd, uint64_t size,
+		const char *path)
 {
 	struct block_source source = block_from_fd(&fd, size);
 	struct pack_id id = { .kind = PACK_SCOPES };
@@ -137,7 +238,7 @@ indexing_scopes(struct compaction *c, const struct verify_block *blocks, size_t 
 		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
 			      "the pack does not read back as it was written");
 	if (r == 0)
-		r = build(c, blocks, &pack, &id);
+		r = verify_and_build(c, earlier, blocks, &pack, &id);
 	scopepack_close(&pack);
 	return r;
 }

@@ -2,7 +2,7 @@
 #ifndef TAPE_COMPACTOR_INDEXING_H
 #define TAPE_COMPACTOR_INDEXING_H
 
-#include "compactor/compaction.h"
+#include "compactor/earlier.h"
 #include "format/index.h"
 
 /* Bucket and number of each blob pack that a manifest lists; malloc'd. */
@@ -10,10 +10,12 @@ int indexing_packs(const struct generation_manifest *m, uint32_t (**packs)[2],
 		   size_t *count);
 /*
  * Reads scopes.pack of the work directory back, compares its blocks with what
- * was written, makes and verifies the index, and lists it in the manifest. The
- * blob packs are finished and listed.
+ * was written and what each row refers to with what was read for it, makes and
+ * verifies the index, and lists it in the manifest. The blob packs are finished
+ * and listed.
  */
-int indexing_scopes(struct compaction *c, const struct verify_block *blocks, size_t count,
-		    int fd, uint64_t size, const char *path);
+int indexing_scopes(struct compaction *c, struct earlier *earlier,
+		    const struct verify_block *blocks, size_t count, int fd,
+		    uint64_t size, const char *path);
 
 #endif

@@ -5,42 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compactor/blobs.h"
-#include "compactor/blocks.h"
-#include "compactor/dedup.h"
-#include "compactor/earlier.h"
+#include "compactor/packing.h"
 #include "format/error.h"
-#include "format/hash.h"
 #include "format/le.h"
 #include "format/limits.h"
 #include "format/path.h"
 
 #define PROGRESS_ROWS 65536u
-
-struct packing {
-	struct compaction *c;
-	struct pack_writer *writer;
-	struct pack_codec *codec;
-	struct forms forms;
-	struct blocks *blocks;
-	struct blobs *blobs;
-	struct dedup dedup;
-	uint64_t *earlier; /* of earlier.h */
-	struct scopepack_session *sessions;
-	uint32_t session_count;
-	uint8_t (*foreign)[16];
-	uint32_t foreign_count;
-	uint64_t rows;
-	/* the session at hand */
-	struct part *part;
-	struct source *source;
-	struct scopepack_session *session;
-	bool excused; /* session->excused_from is known */
-	bool no_memory;
-	struct tape_value *values;
-	struct body_hint *hints;
-	size_t value_cap;
-};
 
 /* ---- forms and notes of a session ---- */
 
@@ -146,271 +117,7 @@ take_other(void *user, uint64_t seq, const uint8_t *record, size_t len)
 	free(value);
 }
 
-/* ---- blobs ---- */
-
-static int
-lost_blob(struct packing *p, const struct source_record *rec,
-	  const struct tape_hash *hash)
-{
-	char text[TAPE_HASH_TEXT];
-
-	if (rec->of->ops->excused(rec->of, &rec->place))
-		return 0; /* it went with a crash, and stays away */
-	tape_hash_text(hash, text);
-	return error_set(p->c->err, TAPE_ERR_DAMAGED,
-			 rec->of->ops->file(rec->of, &rec->place), rec->place.offset,
-			 "blob %s is missing", text);
-}
-
-static int
-take_blob(struct packing *p, const struct source_record *rec, const struct tape_value *v,
-	  const struct body_hint *hint)
-{
-	unsigned dtype = v->type == TAPE_ARRAY_T ? v->dtype : 0;
-	uint32_t part = (uint32_t)(p->part - p->c->parts);
-	struct tape_error hinted = { 0 };
-	uint8_t *data = NULL;
-	int from_hint = 0, r = blobs_known(p->blobs, &v->hash, v->size, part,
-					   v->data == NULL ? hint : NULL);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (v->data != NULL) {
-		struct tape_hash is = hash_bytes(v->data, (size_t)v->size);
-
-		if (!hash_equal(&is, &v->hash))
-			return error_set(p->c->err, TAPE_ERR_DAMAGED,
-					 rec->of->ops->file(rec->of, &rec->place),
-					 rec->place.offset,
-					 "the bytes of a value do not match its hash");
-		return blobs_add(p->blobs, &v->hash, dtype, v->data, v->size);
-	}
-	if (hint->segment != BODY_NO_SEGMENT) {
-		from_hint = rec->of->ops->blob(rec->of, hint, &v->hash, v->size, &data,
-					       &hinted);
-		if (from_hint == 0) {
-			r = blobs_add(p->blobs, &v->hash, dtype, data, v->size);
-			free(data);
-			blobs_came_from(p->blobs, &v->hash, part, hint);
-			return r;
-		}
-	}
-	if (from_hint != TAPE_ERR_NOMEM) {
-		r = blobs_add_loose(p->blobs, &v->hash, dtype, v->size);
-		if (r != TAPE_ERR_NOT_FOUND)
-			return r;
-	}
-	/* What cannot be read is there all the same: it is not lost. */
-	if (from_hint == TAPE_ERR_IO && hinted.code != ENOENT)
-		return blobs_unreadable(p->blobs, -hinted.code, hinted.file);
-	if (from_hint == TAPE_ERR_NOMEM) {
-		*p->c->err = hinted;
-		return from_hint;
-	}
-	return lost_blob(p, rec, &v->hash);
-}
-
-static int
-values_room(struct packing *p, size_t count)
-{
-	if (count <= p->value_cap)
-		return 0;
-	free(p->values);
-	free(p->hints);
-	p->values = malloc(count * 2 * sizeof *p->values);
-	p->hints = malloc(count * 2 * sizeof *p->hints);
-	p->value_cap = p->values == NULL || p->hints == NULL ? 0 : count * 2;
-	return p->value_cap == 0 ? compaction_no_memory(p->c) : 0;
-}
-
-/* Values of more than 64 bytes that a scope brings, wherever their bytes are. */
-static int
-take_blobs(struct packing *p, const struct source_record *rec,
-	   const struct content *content)
-{
-	const struct form *form = content->form;
-	int r;
-
-	if (form->fixed_count == form->var_count ||
-	    content->len == content->canonical_len)
-		return 0;
-	r = values_room(p, form->var_count);
-	if (r != 0)
-		return r;
-	body_values(form, content->body, p->values, p->hints);
-	for (uint32_t i = 0; i < form->var_count && r == 0; i++)
-		if (form->vars[i].type >= TAPE_STR && p->values[i].size > CANON_BYTES &&
-		    form->vars[i].store != TAPE_AS_HASH)
-			r = take_blob(p, rec, &p->values[i], &p->hints[i]);
-	return r;
-}
-
-/* ---- contents ---- */
-
-static int
-foreign_ref(struct packing *p, const uint8_t uid[16], uint64_t ordinal, uint64_t *ref)
-{
-	uint32_t i = 0;
-
-	while (i < p->foreign_count && memcmp(p->foreign[i], uid, 16) != 0)
-		i++;
-	if (i == p->foreign_count) {
-		uint8_t(*more)[16] = realloc(p->foreign, (i + 1) * sizeof *more);
-
-		if (more == NULL)
-			return compaction_no_memory(p->c);
-		p->foreign = more;
-		memcpy(more[p->foreign_count++], uid, 16);
-	}
-	*ref = (uint64_t)(i + 1) << CONTENT_ORDINAL_BITS | ordinal;
-	return 0;
-}
-
-/* 1 = the content of a packed record is in a generation that stays: *ref. */
-static int
-stays(struct packing *p, const struct source_record *rec, uint64_t *ref)
-{
-	struct generations *g = p->c->snapshot->generations;
-	const struct generation *of;
-	const uint8_t *uid;
-	size_t where;
-
-	if (rec->generation == 0 || source_target(rec) == UINT64_MAX ||
-	    rec->content == CONTENT_LOST)
-		return 0;
-	where = rec->generation - 1;
-	of = &g->items[where];
-	uid = of->manifest.uid;
-	if (CONTENT_FOREIGN(rec->content) != 0) {
-		uid = of->scopes.foreign[CONTENT_FOREIGN(rec->content) - 1];
-		for (where = 0; where < g->count; where++)
-			if (memcmp(g->items[where].manifest.uid, uid, 16) == 0)
-				break;
-	}
-	if (where >= p->c->keep)
-		return 0;
-	return foreign_ref(p, uid, CONTENT_ORDINAL(rec->content), ref) == 0
-		       ? 1
-		       : TAPE_ERR_NOMEM;
-}
-
-/* The row has the content of a generation that stays. */
-static int
-add_earlier(struct packing *p, struct block_row *row, uint64_t ref)
-{
-	const uint8_t *uid;
-	uint64_t ordinal;
-
-	earlier_find(p->c, p->earlier, ref, &uid, &ordinal);
-	if (foreign_ref(p, uid, ordinal, &row->content) != 0)
-		return TAPE_ERR_NOMEM;
-	return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
-}
-
-/* Adds the row with a content whose labels and variables are those of `form`. */
-static int
-add_content(struct packing *p, struct block_row *row, uint32_t form,
-	    const struct content *content)
-{
-	struct tape_hash hash =
-		body_hash(content->form, content->body, content->canonical_len);
-	static const uint8_t none[1];
-	uint64_t ref = blocks_contents(p->blocks);
-	const uint8_t *body = content->body;
-	bool fresh = false;
-	int r = dedup_find(&p->dedup, &hash, &ref, &fresh, p->c->err);
-
-	if (r != 0)
-		return r;
-	if (!fresh && ref >= EARLIER)
-		return add_earlier(p, row, ref);
-	row->content = ref;
-	/* A content of no variables has no body, and is a content still. */
-	if (fresh && body == NULL)
-		body = none;
-	return blocks_add(p->blocks, row, form, fresh ? body : NULL,
-			  content->canonical_len, p->c->err);
-}
-
-static int
-add_lost(struct packing *p, struct block_row *row)
-{
-	row->content = CONTENT_LOST;
-	return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
-}
-
-static int
-add_own(struct packing *p, const struct source_record *rec, struct block_row *row)
-{
-	struct content content;
-	int r = rec->generation == 0
-			? content_get(p->source, rec, &content, p->c->err)
-			: content_get_canonical(p->source, rec, &content, p->c->err);
-
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	if (r == 0 && rec->generation == 0)
-		r = take_blobs(p, rec, &content);
-	return r == 0 ? add_content(p, row, row->form, &content) : r;
-}
-
-/* A projection takes its values from a scope that may come after it. */
-static int
-add_subset(struct packing *p, const struct source_record *rec, struct block_row *row,
-	   uint64_t scope)
-{
-	struct source_record target;
-	struct content content;
-	uint32_t form;
-	int r = content_get_canonical(p->source, rec, &content, p->c->err);
-
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	if (r == 0)
-		r = p->source->ops->lookup(p->source, scope, &target, p->c->err);
-	if (r == 0)
-		return add_lost(p, row);
-	if (r < 0)
-		return r;
-	r = stays(p, &target, &row->content);
-	if (r == 1)
-		return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
-	if (r < 0)
-		return r;
-	form = forms_number(&p->forms, &target.form->form);
-	if (form == 0)
-		return compaction_no_memory(p->c);
-	/* The lookup has taken back what content borrowed. */
-	r = content_get_canonical(p->source, rec, &content, p->c->err);
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	return r == 0 ? add_content(p, row, form, &content) : r;
-}
-
-static int
-add_link(struct packing *p, const struct source_record *rec, struct block_row *row)
-{
-	struct source_record target;
-	struct content content;
-	int r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
-	bool subset = r == 1 && target.kind == SOURCE_PROJECTION;
-
-	/* What it repeats may be in a generation that is not touched. */
-	if (r == 1 && target.kind != SOURCE_LINK) {
-		r = stays(p, &target, &row->content);
-		if (r == 1)
-			return blocks_add(p->blocks, row, 0, NULL, 0, p->c->err);
-	}
-	if (r < 0)
-		return r;
-	/* A projection's variables are those of a scope with more. */
-	if (subset)
-		return add_subset(p, rec, row, source_target(&target));
-	r = content_get_canonical(p->source, rec, &content, p->c->err);
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	return r == 0 ? add_content(p, row, row->form, &content) : r;
-}
+/* ---- rows ---- */
 
 static void
 count_row(struct packing *p, const struct source_record *rec, const struct block_row *row)
@@ -461,14 +168,7 @@ add_record(struct packing *p, struct source_record *rec)
 		return compaction_no_memory(p->c);
 	count_row(p, rec, &row);
 	find_excuse(p, rec);
-	switch (rec->kind) {
-	case SOURCE_LINK:
-		return add_link(p, rec, &row);
-	case SOURCE_PROJECTION:
-		return add_subset(p, rec, &row, row.target);
-	default:
-		return add_own(p, rec, &row);
-	}
+	return pack_rows_add(p, rec, &row);
 }
 
 /* ---- sessions ---- */
@@ -702,7 +402,7 @@ release(struct packing *p)
 	pack_codec_free(p->codec);
 	forms_release(&p->forms);
 	dedup_release(&p->dedup);
-	free(p->earlier);
+	earlier_free(p->earlier);
 	for (uint32_t i = 0; p->sessions != NULL && i < p->c->part_count; i++) {
 		for (size_t n = 0; n < p->sessions[i].note_count; n++) {
 			free((void *)(uintptr_t)p->sessions[i].notes[n].key);
@@ -765,7 +465,7 @@ pack_all(struct compaction *c)
 		r = pack_writer_open(c->work_fd, "scopes.pack", &id, &p.writer, c->err);
 	if (r == 0)
 		r = blocks_new(p.writer, &p.forms, c->options.level, c->options.jobs,
-			       &p.blocks, c->err);
+			       c->options.memory / 8, c->work_fd, &p.blocks, c->err);
 	if (r == 0)
 		r = blobs_new(c, &p.blobs);
 	for (size_t i = c->keep; r == 0 && i < c->snapshot->generations->count; i++)
@@ -786,7 +486,7 @@ pack_all(struct compaction *c)
 	if (r == 0)
 		r = blobs_compare(p.blobs);
 	if (r == 0)
-		r = verify_all(c, digests, count);
+		r = verify_all(c, p.earlier, digests, count);
 	release(&p);
 	return r;
 }

@@ -29,6 +29,23 @@ row_bytes(const struct block_row *row, uint8_t *at)
 	return 44;
 }
 
+uint64_t
+verify_check(const struct tape_hash *hash)
+{
+	uint64_t check = get_le64(hash->byte + 8);
+
+	return check == 0 ? 1 : check;
+}
+
+uint64_t
+verify_check_content(const struct scopepack *pack, const struct block_content *content)
+{
+	struct tape_hash hash =
+		body_hash(&pack->forms[content->form], content->canonical, content->len);
+
+	return verify_check(&hash);
+}
+
 bool
 verify_digest(const struct block_row *rows, uint32_t row_count,
 	      const struct block_content *contents, uint32_t content_count,
@@ -190,8 +207,9 @@ check_blobs(struct compaction *c, int fd, uint64_t size, const char *path)
 }
 
 static int
-verify_file(struct compaction *c, const struct generation_file *f,
-	    const struct verify_block *blocks, size_t count)
+verify_file(struct compaction *c, struct earlier *earlier,
+	    const struct generation_file *f, const struct verify_block *blocks,
+	    size_t count)
 {
 	char path[sizeof c->work + sizeof f->name + 1];
 	struct os_stat st;
@@ -207,7 +225,7 @@ verify_file(struct compaction *c, const struct generation_file *f,
 		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
 			      "the file has another size than was written");
 	else if (strcmp(f->name, "scopes.pack") == 0)
-		r = indexing_scopes(c, blocks, count, fd, st.size, path);
+		r = indexing_scopes(c, earlier, blocks, count, fd, st.size, path);
 	else if (strncmp(f->name, "blobs-", 6) == 0)
 		r = check_blobs(c, fd, st.size, path);
 	os_close(&fd);
@@ -215,7 +233,8 @@ verify_file(struct compaction *c, const struct generation_file *f,
 }
 
 int
-verify_all(struct compaction *c, const struct verify_block *blocks, size_t count)
+verify_all(struct compaction *c, struct earlier *earlier,
+	   const struct verify_block *blocks, size_t count)
 {
 	size_t files = c->manifest.file_count; /* the index comes on top */
 	int r = 0;
@@ -223,7 +242,7 @@ verify_all(struct compaction *c, const struct verify_block *blocks, size_t count
 	for (size_t i = 0; i < files && r == 0; i++) {
 		struct generation_file f = c->manifest.files[i];
 
-		r = verify_file(c, &f, blocks, count);
+		r = verify_file(c, earlier, &f, blocks, count);
 	}
 	return r;
 }

@@ -189,9 +189,9 @@ decode_group(const struct scopepack *p, struct pack_codec *codec, struct block_a
 	return r;
 }
 
-int
-block_decode(const struct scopepack *p, struct pack_codec *codec, uint32_t number,
-	     struct block_all *all, struct tape_error *err)
+static int
+begin(const struct scopepack *p, struct pack_codec *codec, uint32_t number,
+      struct block_all *all, struct tape_error *err)
 {
 	int r = scopepack_block_read(p, codec, number, &all->block, NULL, err);
 
@@ -207,7 +207,34 @@ block_decode(const struct scopepack *p, struct pack_codec *codec, uint32_t numbe
 	all->row_count = p->blocks[number].rows;
 	all->content_count = p->blocks[number].contents;
 	all->arena.len = 0;
-	r = decode_rows(p, codec, all, err);
+	return 0;
+}
+
+int
+block_decode_contents(const struct scopepack *p, struct pack_codec *codec,
+		      uint32_t number, uint32_t group, struct block_all *all,
+		      struct tape_error *err)
+{
+	int r = begin(p, codec, number, all, err);
+	const struct block_group *g = &all->block.groups[group];
+
+	if (r == 0 && group >= all->block.group_count)
+		return damaged(p, all, err);
+	if (r == 0)
+		r = decode_group(p, codec, all, group, err);
+	for (uint32_t i = g->first; r == 0 && i < g->first + g->count; i++)
+		all->contents[i].canonical = all->arena.data + all->starts[i];
+	return r;
+}
+
+int
+block_decode(const struct scopepack *p, struct pack_codec *codec, uint32_t number,
+	     struct block_all *all, struct tape_error *err)
+{
+	int r = begin(p, codec, number, all, err);
+
+	if (r == 0)
+		r = decode_rows(p, codec, all, err);
 	for (uint32_t g = 0; g < all->block.group_count && r == 0; g++)
 		r = decode_group(p, codec, all, g, err);
 	for (uint32_t i = 0; i < all->content_count && r == 0; i++)

@@ -120,15 +120,24 @@ int index_check(struct index_reader *x, struct tape_error *err);
 
 /* ---- building, from packs alone ---- */
 
+#define INDEX_BLOCKS_AHEAD 2u
+
 struct index_input {
 	const struct scopepack *scopes;
 	const uint32_t (
 		*blob_packs)[2]; /* bucket and number, in the generation's directory */
 	size_t blob_pack_count;
-	/* Called for every block as it was decoded, by any thread, in any order; may be NULL. */
+	/*
+	 * Called for every block as it was decoded, by any thread, in any order; at
+	 * most jobs + INDEX_BLOCKS_AHEAD blocks from the one that was taken last.
+	 * May be NULL.
+	 */
 	int (*block)(void *user, uint32_t number, const struct block_all *all,
 		     struct tape_error *err);
-	/* Called by the calling thread, rows done so far; non-zero stops and is returned. May be NULL. */
+	/*
+	 * Called by the calling thread when a block is taken, one after the other: rows so
+	 * far. Non-zero stops and is returned. May be NULL.
+	 */
 	int (*progress)(void *user, uint64_t rows);
 	void *user;
 };

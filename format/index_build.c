@@ -234,7 +234,7 @@ all_blocks(struct build *b, unsigned threads)
 	uint64_t rows = 0;
 	int r = 0;
 
-	b->slot_count = threads + 2;
+	b->slot_count = threads + INDEX_BLOCKS_AHEAD;
 	b->slots = calloc(b->slot_count, sizeof *b->slots);
 	if (workers == NULL || b->slots == NULL) {
 		free(workers);

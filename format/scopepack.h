@@ -268,6 +268,13 @@ struct block_all {
 };
 int block_decode(const struct scopepack *p, struct pack_codec *codec, uint32_t number,
 		 struct block_all *all, struct tape_error *err);
+/*
+ * The contents of one group alone: all->contents[GROUP_ROWS * group] and those behind
+ * it; nothing else of *all counts then but all->block.
+ */
+int block_decode_contents(const struct scopepack *p, struct pack_codec *codec,
+			  uint32_t number, uint32_t group, struct block_all *all,
+			  struct tape_error *err);
 void block_all_release(struct block_all *all);
 /* Width in a body of values of a type: 0 for variable ones. TAPE_NULL has width 0 and no chunks. */
 unsigned scopepack_width(unsigned type);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compactor/dedup.h"
+#include "compactor/longlist.h"
 #include "format/le.h"
 #include "format/os.h"
 #include "tests/support/suite.h"
@@ -75,6 +76,67 @@ START_TEST(equal_contents_are_found_in_files)
 }
 END_TEST
 
+/* As one is whose first copy turned out damaged: a smaller reference takes its place. */
+START_TEST(a_reference_that_was_replaced_is_the_one_that_is_found)
+{
+	static uint64_t refs[CONTENTS / 4];
+	struct dedup d;
+	int dir;
+
+	ck_assert_int_eq(os_open_dir(OS_CWD, tmpdir_make(), false, &dir), 0);
+	dedup_init(&d, 1, dir);
+	for (uint64_t i = 0; i < 4 * CONTENTS / 4; i++) {
+		uint64_t n = i < CONTENTS / 4 ? i : rnd() % (CONTENTS / 4);
+		uint64_t ref = (UINT64_C(1) << 47) + n;
+		struct tape_hash hash = hash_of(n);
+		bool fresh;
+
+		ck_assert_int_eq(dedup_find(&d, &hash, &ref, &fresh, NULL), 0);
+		ck_assert_int_eq(fresh, i < CONTENTS / 4);
+		if (fresh)
+			refs[n] = ref;
+		ck_assert_uint_eq(ref, refs[n]);
+		if (!fresh && n % 3 == 0 && ref >> 47 != 0) {
+			refs[n] = n;
+			ck_assert_int_eq(dedup_replace(&d, &hash, n, NULL), 0);
+		}
+	}
+	dedup_release(&d);
+	os_close(&dir);
+	tmpdir_remove();
+}
+END_TEST
+
+static void
+compare_list(uint32_t item, uint64_t memory)
+{
+	struct longlist l;
+	uint64_t value, mask = item == 2 ? 0xffff : UINT64_MAX;
+	int dir;
+
+	ck_assert_int_eq(os_open_dir(OS_CWD, tmpdir_make(), false, &dir), 0);
+	longlist_init(&l, item, memory, dir);
+	for (uint64_t i = 0; i < CONTENTS; i++) {
+		uint64_t at = rnd() % (i + 1), got = 0;
+
+		value = i * UINT64_C(0x9e3779b97f4a7c15);
+		ck_assert_int_eq(longlist_add(&l, &value, 1, NULL), 0);
+		ck_assert_int_eq(longlist_get(&l, at, &got, NULL), 0);
+		ck_assert_uint_eq(got, at * UINT64_C(0x9e3779b97f4a7c15) & mask);
+	}
+	longlist_release(&l);
+	os_close(&dir);
+	tmpdir_remove();
+}
+
+START_TEST(a_list_longer_than_memory_has_everything)
+{
+	compare_list(8, UINT64_C(64) << 20);
+	compare_list(8, 1);
+	compare_list(2, 1);
+}
+END_TEST
+
 static int
 fail_writes(void *user, enum os_call call, const char *path, size_t *limit)
 {
@@ -118,6 +180,8 @@ main(void)
 	tcase_set_timeout(tc, 240);
 	tcase_add_test(tc, equal_contents_are_found_in_memory);
 	tcase_add_test(tc, equal_contents_are_found_in_files);
+	tcase_add_test(tc, a_reference_that_was_replaced_is_the_one_that_is_found);
+	tcase_add_test(tc, a_list_longer_than_memory_has_everything);
 	tcase_add_test(tc, a_full_disk_is_said);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
