@@ -108,7 +108,7 @@ START_TEST(a_reference_that_was_replaced_is_the_one_that_is_found)
 END_TEST
 
 static void
-compare_list(uint32_t item, uint64_t memory)
+compare_list(uint32_t item, uint64_t count, uint64_t memory)
 {
 	struct longlist l;
 	uint64_t value, mask = item == 2 ? 0xffff : UINT64_MAX;
@@ -116,7 +116,7 @@ compare_list(uint32_t item, uint64_t memory)
 
 	ck_assert_int_eq(os_open_dir(OS_CWD, tmpdir_make(), false, &dir), 0);
 	longlist_init(&l, item, memory, dir);
-	for (uint64_t i = 0; i < CONTENTS; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		uint64_t at = rnd() % (i + 1), got = 0;
 
 		value = i * UINT64_C(0x9e3779b97f4a7c15);
@@ -131,9 +131,9 @@ compare_list(uint32_t item, uint64_t memory)
 
 START_TEST(a_list_longer_than_memory_has_everything)
 {
-	compare_list(8, UINT64_C(64) << 20);
-	compare_list(8, 1);
-	compare_list(2, 1);
+	compare_list(8, 60000, UINT64_C(64) << 20);
+	compare_list(8, 60000, 1);
+	compare_list(2, 150000, 1);
 }
 END_TEST
 
