@@ -249,6 +249,29 @@ choose_output(struct find *find)
 	return true;
 }
 
+/* Names of partials are looked for only where a query has some. */
+static int
+compile(struct find *find, struct tape_error *err)
+{
+	struct tape_partials *partials = NULL;
+	int r = tape_query_compile(find->text, &find->query, err);
+
+	if (r != TAPE_ERR_SYNTAX || !strstr(find->text, "is"))
+		return r;
+	r = tape_partials_read_tape(find->tape, &partials, err);
+	if (r == 0 && find->partials)
+		r = tape_partials_read(find->partials, &partials, err);
+	if (r < 0) {
+		/* The place in the message is one of that file, not of the query. */
+		if (r == TAPE_ERR_SYNTAX)
+			err->status = TAPE_ERR_MISUSE;
+	} else {
+		r = tape_query_compile_with(find->text, partials, &find->query, err);
+	}
+	tape_partials_free(partials);
+	return r;
+}
+
 static int
 find_scopes(struct find *find, int argc, char **argv)
 {
@@ -270,7 +293,7 @@ find_scopes(struct find *find, int argc, char **argv)
 		return cli_misuse(&find->cli, "--bookmarks prints lines or jsonl");
 	find->text = join_words(argc, argv);
 	terms_read(find->text, &find->show.terms);
-	if (tape_query_compile(find->text, &find->query, &err) < 0) {
+	if (compile(find, &err) < 0) {
 		if (err.status != TAPE_ERR_SYNTAX)
 			return cli_fail(&find->cli, NULL, &err);
 		find_syntax(find, &err);
@@ -300,7 +323,8 @@ static const char details[] =
 	"label by pattern, _name a record field (_pos _time _session _host ...), and\n"
 	"'not', 'or' and parentheses combine them. tape-query(7) has all of it.\n"
 	"Without words every scope matches. @NAME is a bookmark, @A..@B what is between\n"
-	"two of them.\n"
+	"two of them. {T: float, N: int} asks for variables of these types, is=NAME for\n"
+	"those of a partial in a file.\n"
 	"\n"
 	"TAPE is a directory. Where it is not the first operand it is $TAPE_DIR, or\n"
 	"the nearest directory above the current one that is a tape.\n";
@@ -342,6 +366,8 @@ main(int argc, char **argv)
 		CLI_U64('j', "jobs", &find.jobs, "N", "at most so many processors"),
 		CLI_FLAG(0, "explain", &find.explain,
 			 "on stderr: what was read, what was left out and why"),
+		CLI_STR(0, "partials", &find.partials, "FILE",
+			"partials for is=NAME, besides the tape's own"),
 		CLI_FLAG(0, "all", &find.all,
 			 "scopes of the library itself too (_bookmark ...)"),
 		CLI_FLAG(0, "bookmarks", &find.bookmarks,

@@ -13,7 +13,7 @@ struct find {
 	struct tape_query *query;
 	struct show show;
 	/* From the command line. */
-	const char *format, *keys_text, *cat;
+	const char *format, *keys_text, *cat, *partials;
 	uint64_t limit;
 	uint64_t jobs; /* 0 = as many as there are processors */
 	bool count, first, last, all, reverse, null, utc, force, explain, bookmarks;

@@ -39,6 +39,13 @@ word_length(const char *at)
 	bool quoted = false;
 	size_t n = 0;
 
+	/* A partial reaches to its last brace. */
+	if (at[0] == '{')
+		for (unsigned depth = 0; at[n]; n++) {
+			depth += at[n] == '{';
+			if (at[n] == '}' && --depth == 0)
+				break;
+		}
 	for (; at[n]; n++) {
 		if (at[n] == '\\' && at[n + 1] && quoted)
 			n++;
@@ -105,6 +112,7 @@ take_word(struct terms *terms, const char *word, size_t len)
 
 	terms->last_bare = false;
 	if (joins_terms(word, len) || strchr("/@{", word[0]) ||
+	    (len > 3 && memcmp(word, "is=", 3) == 0) ||
 	    (len > 2 && memcmp(word, "..@", 3) == 0))
 		return;
 	if (op < len && len > 6 && memcmp(word, "_blob=", 6) == 0) {

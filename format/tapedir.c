@@ -242,6 +242,7 @@ refuse_stranger(void *user, const char *name)
 	(void)user;
 	return strcmp(name, PATH_TAPE) == 0 || strncmp(name, "TAPE-", 5) == 0 ||
 			       strcmp(name, PATH_CONF) == 0 ||
+			       strcmp(name, PATH_PARTIALS) == 0 ||
 			       strcmp(name, PATH_SESSIONS) == 0 ||
 			       strcmp(name, PATH_BLOBS) == 0
 		       ? 0

@@ -7,6 +7,7 @@
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/le.h"
+#include "search/partial.h"
 
 /* Scopes of so many variables are not laid out for the sake of one. */
 #define FEW_VARS 64u
@@ -297,12 +298,39 @@ test_blob(struct eval *e, const struct query_node *node)
 	return node->op == QUERY_NE ? !any : any;
 }
 
+/* What a form leaves open of a partial: element types and extents of arrays. */
+static bool
+test_is(struct eval *e, const struct query_node *node)
+{
+	const struct form *own = &e->rec->form->form;
+	const struct partial *partial = node->partial;
+
+	if (!one_by_one(e) && (!content_ready(e) || !content_check(&e->content)))
+		return false;
+	for (uint32_t i = 0; i < partial->count; i++) {
+		const struct partial_field *field = &partial->fields[i];
+		int64_t at = partial_field_open(field)
+				     ? form_find(own, field->name, field->name_len)
+				     : -1;
+		struct tape_value value;
+
+		if (at < 0 || own->vars[at].type != TAPE_ARRAY_T)
+			continue;
+		if (!value_of(e, (uint32_t)at, &value) ||
+		    !partial_field_fits(field, &value))
+			return false;
+	}
+	return true;
+}
+
 static bool
 leaf(struct eval *e, const struct query_node *node)
 {
 	switch (node->kind) {
 	case QUERY_VAR:
 		return test_var(e, node);
+	case QUERY_IS:
+		return test_is(e, node);
 	case QUERY_TIME:
 		return test_time(node, source_time(e->rec));
 	case QUERY_SEQ:

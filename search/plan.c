@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/limits.h"
+#include "search/partial.h"
 
 bool
 plan_test_int(const struct query_node *node, query_int v)
@@ -317,6 +318,8 @@ leaf_answer(const struct plan_session *s, struct plan *plan,
 		return test_site(node, form->file);
 	case QUERY_FUNC:
 		return test_site(node, form->func);
+	case QUERY_IS:
+		return partial_form(node->partial, form, NULL);
 	case QUERY_LINE:
 		return form->line != 0 && plan_test_int(node, form->line);
 	case QUERY_BLOB:

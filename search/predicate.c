@@ -53,6 +53,7 @@ needs_place(const struct query_node *node)
 	case QUERY_FILE:
 	case QUERY_FUNC:
 	case QUERY_LINE:
+	case QUERY_IS:
 	case QUERY_SESSION:
 	case QUERY_RUN:
 	case QUERY_RANK:

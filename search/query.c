@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "search/partial.h"
+
 #define CHUNK_BYTES 4096u
 
 struct query_chunk {
@@ -44,6 +46,8 @@ tape_query_free(struct tape_query *query)
 	for (size_t i = 0; i < query->pattern_count; i++)
 		pattern_free(query->patterns[i]);
 	free(query->patterns);
+	for (struct query_node *n = query->partials; n != NULL; n = n->partials)
+		partial_free(n->partial);
 	while (query->chunks != NULL) {
 		struct query_chunk *c = query->chunks;
 

@@ -33,6 +33,7 @@ enum query_kind {
 	QUERY_FILE,
 	QUERY_FUNC,
 	QUERY_LINE,
+	QUERY_IS, /* is=name, {...}; by content where arrays are asked more than a form says */
 	/* answered by a session */
 	QUERY_SESSION,
 	QUERY_RUN,
@@ -122,6 +123,7 @@ struct query_atom {
 	uint32_t at; /* offset in the text */
 };
 
+struct partial;
 struct query_node {
 	uint8_t kind, op;
 	uint8_t need;
@@ -135,6 +137,8 @@ struct query_node {
 	struct query_path path;		 /* QUERY_VAR */
 	struct query_atom *atoms;
 	size_t atom_count;
+	struct partial *partial;     /* QUERY_IS */
+	struct query_node *partials; /* the next such node */
 };
 
 /* Labels of the library itself; their scopes are hidden unless named. */
@@ -147,8 +151,9 @@ struct tape_query {
 	uint32_t node_count, var_count;
 	uint32_t memo_count;
 	uint32_t mark_count;
-	struct query_node *points; /* terms "@name": such bookmarks are answers */
-	uint8_t named;		   /* enum query_system */
+	struct query_node *points;   /* terms "@name": such bookmarks are answers */
+	struct query_node *partials; /* QUERY_IS: theirs to free */
+	uint8_t named;		     /* enum query_system */
 	struct query_chunk *chunks;
 	struct pattern **patterns;
 	size_t pattern_count, pattern_cap;

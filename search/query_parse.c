@@ -9,6 +9,7 @@
 
 #include "format/error.h"
 #include "format/os.h"
+#include "search/partial.h"
 
 int
 query_parse_fail(const struct query_parse *p, size_t at, const char *format, ...)
@@ -390,13 +391,19 @@ parse_test(struct query_parse *p, struct query_node **out)
 	skip_blanks(p);
 	op_at = p->at;
 	n->op = (uint8_t)parse_operator(p);
-	if (n->kind == QUERY_VAR && n->path.name_len == 2 && n->op == QUERY_EQ &&
-	    !n->path.segments[0].quoted && memcmp(n->path.name, "is", 2) == 0)
-		return query_parse_fail(
-			p, start,
-			"expected a term of this version: partials (is=) "
-			"come with a later one (a variable \"is\" goes in "
-			"quotes)");
+	if (n->kind == QUERY_VAR && n->path.name_len == 2 &&
+	    (n->op == QUERY_EQ || n->op == QUERY_NE) && !n->path.segments[0].quoted &&
+	    memcmp(n->path.name, "is", 2) == 0) {
+		p->query->var_count--;
+		*out = n;
+		skip_blanks(p);
+		if (n->op == QUERY_EQ)
+			return query_parse_is(p, n);
+		return query_parse_fail(p, op_at,
+					"expected is=NAME, a partial: \"not is=NAME\" "
+					"turns it around (a variable \"is\" goes in "
+					"quotes)");
+	}
 	if (!query_field_allows(n->kind, n->op))
 		return query_parse_fail(p, op_at,
 					"expected another operator: %.*s takes %s",
@@ -505,9 +512,7 @@ parse_term(struct query_parse *p, struct query_node **out)
 	case '@':
 		return query_parse_mark(p, node_new(p, QUERY_AT, p->at), out);
 	case '{':
-		return query_parse_fail(p, p->at,
-					"expected a term of this version: partials come "
-					"with a later one");
+		return query_parse_braces(p, node_new(p, QUERY_IS, p->at), out);
 	default:
 		return at_operator(p, after_subject(p)) ? parse_test(p, out)
 							: parse_label(p, out);
@@ -595,6 +600,8 @@ leaf_need(const struct query_node *n)
 			if (n->atoms[i].path.field != 0)
 				return NEED_OCCURRENCE | NEED_SESSION | NEED_SITE;
 		return NEED_LABELS;
+	case QUERY_IS:
+		return n->partial->open ? NEED_CONTENT : NEED_LABELS;
 	case QUERY_SESSION:
 	case QUERY_RUN:
 	case QUERY_RANK:
@@ -670,7 +677,14 @@ parse_text(struct query_parse *p)
 int
 tape_query_compile(const char *text, struct tape_query **out, struct tape_error *err)
 {
-	struct query_parse p = { .err = err };
+	return tape_query_compile_with(text, NULL, out, err);
+}
+
+int
+tape_query_compile_with(const char *text, const struct tape_partials *partials,
+			struct tape_query **out, struct tape_error *err)
+{
+	struct query_parse p = { .err = err, .partials = partials };
 	int r;
 
 	if (text == NULL || out == NULL)

@@ -13,6 +13,7 @@ struct query_parse {
 	unsigned depth;
 	struct tape_query *query;
 	struct tape_error *err;
+	const struct tape_partials *partials; /* names for is=; NULL: none */
 	locale_t c_locale;
 	int64_t now;
 };
@@ -33,6 +34,11 @@ int query_parse_path(struct query_parse *p, bool in_value, struct query_path *ou
 /* query_mark.c: a term about bookmarks at p->at, into a node made for it (NULL: no memory). */
 int query_parse_mark(struct query_parse *p, struct query_node *node,
 		     struct query_node **out);
+
+/* query_is.c: "{...}" at p->at, or the name behind "is=". */
+int query_parse_braces(struct query_parse *p, struct query_node *node,
+		       struct query_node **out);
+int query_parse_is(struct query_parse *p, struct query_node *node);
 
 /* query_atom.c: the values after an operator. */
 int query_atom_list(struct query_parse *p, struct query_node *node);

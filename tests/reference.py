@@ -4,12 +4,14 @@ import calendar, fnmatch, math, operator, re, struct
 from ctypes import c_float
 from fractions import Fraction
 from decoder import C8, DTYPES, F32, LIBRARY, Absent, Bad, Blob, hash128, line
+from reference_partial import Partial
 
 INF, ORDER = math.inf, {'<': operator.lt, '<=': operator.le, '>': operator.gt, '>=': operator.ge}
 QUOTED, REGEX = r'"(?:[^"\\]|\\.)*"', r'/(?:[^/\\]|\\.)*/'
 PART, ATOM = rf'(?:{QUOTED}|[^\s()=!<>~.,"]*)', rf'(?:{QUOTED}|[^\s(),"])*'
 TOKEN = re.compile(rf"""
     (?P<word>  (?:not|or)(?=[\s()]|$) | [()]  ) | (?P<regex> {REGEX}  )
+  | (?P<partial> \{{ (?:[^{{}}]|\{{[^{{}}]*\}})* \}}  ) | is=(?P<is> [^\s()]+  )
   | (?P<path>  {PART}(?:\.{PART})*  ) \s* (?: (?P<op> != | <= | >= | = | < | >  ) \s*
         (?P<values> {ATOM}(?:,{ATOM})*  ) | ~ \s* (?P<search> {REGEX} | {QUOTED} | [^\s()]*  ) )
   | (?P<label> {QUOTED} | [^\s()"]+  )""", re.X | re.S)
@@ -28,6 +30,8 @@ class Query:
         # `or`, `not`, parentheses and the `and` between terms bind as they do in Python.
         self.test = eval('lambda s: ' + (' '.join(words) or 'True'), {'test': tests})
     def term(self, m):
+        if m['partial'] or m['is']:
+            return Partial(m['partial'] or self.tape.partials[m['is']]).test
         if m['path'] is not None:
             return self.comparison([unquoted(x) for x in split(m['path'], PART, '.')], m)
         label, quoted = unquoted(m['label'] or m['regex'])

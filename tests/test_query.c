@@ -484,8 +484,149 @@ END_TEST
 START_TEST(what_comes_later_is_said_so)
 {
 	expect_error("_changed=dt", 1, "later");
-	expect_error("is=point", 1, "partials");
-	expect_error("{a:int}", 1, "partials");
+}
+END_TEST
+
+START_TEST(partials_match_by_names_and_types)
+{
+	EXPECT({ "{T:float}", "1 2 3 5" }, { "{T:f64}", "1 2 3 5" }, { "{T:int}", "" },
+	       { "{T:number, n:int}", "1 2 3 5" }, { "{T:str}", "4" },
+	       { "{}", "1 2 3 4 5 6 7" }, { "{big:u64}", "3 7" }, { "{big:i64}", "" },
+	       { "{f:f32}", "3" }, { "{f:float}", "3" }, { "{z:complex}", "3" },
+	       { "{ok:bool}", "1 2 5" }, { "{ok:int}", "" }, { "{mode:int}", "1 2 5" },
+	       { "{x:array}", "3" }, { "{x:any}", "3" },
+	       { "{phase:text, T?:float}", "1 2 5" }, { "{params{alpha:float}}", "4" },
+	       { "{params.alpha:float}", "4" },
+	       { "{params{alpha:float,beta:number}}", "4" },
+	       { "{params{alpha:int}}", "" }, { "{\"odd name\":any}", "4" },
+	       { "not {T:any}", "6 7" }, { "step {n:int}", "3" },
+	       { "({n:int} or {big:u64})", "1 2 3 5 7" });
+}
+END_TEST
+
+START_TEST(null_and_absent_count_as_missing)
+{
+	EXPECT({ "gone {T:any}", "" }, { "gone {T?:str}", "6" }, { "{nothing:any}", "" },
+	       { "gone {nothing?:int}", "6" });
+}
+END_TEST
+
+START_TEST(optional_groups_are_there_or_not_as_a_whole)
+{
+	EXPECT({ "{params?{alpha:float}}", "1 2 3 4 5 6 7" },
+	       { "{params?{alpha:float, gamma:float}}", "1 2 3 5 6 7" },
+	       { "{params?{alpha:float, gamma?:float}}", "1 2 3 4 5 6 7" },
+	       { "{params?{alpha:str}}", "1 2 3 5 6 7" });
+}
+END_TEST
+
+START_TEST(elements_and_extents_of_arrays_are_asked_of_each_scope)
+{
+	EXPECT({ "{x:any[]}", "3" }, { "{x:any[3]}", "3" }, { "{x:any[*]}", "3" },
+	       { "{x:any[2]}", "" }, { "{x:any[*,*]}", "" }, { "{x:number[3]}", "3" },
+	       { "{x:complex[]}", "" }, { "{x?:any[2]}", "1 2 4 5 6 7" },
+	       { "not {x:any[2]} _has=x", "3" }, { "{T:float[]}", "" });
+}
+END_TEST
+
+START_TEST(names_of_partials_come_from_definitions)
+{
+	static const char text[] = "# two\nwarm { T: float, phase: str }\n"
+				   "big-3 { big: u64, }\n";
+	struct tape_partials *partials = NULL;
+	struct tape_query *query = NULL;
+	struct tape_error err = { 0 };
+
+	ck_assert_int_eq(tape_partials_parse(text, strlen(text), "f", &partials, &err),
+			 0);
+	ck_assert_int_eq(
+		tape_query_compile_with("is=warm or is=big-3", partials, &query, &err),
+		0);
+	tape_query_free(query);
+	query = NULL;
+	ck_assert_int_eq(tape_query_compile_with("a is=cold", partials, &query, &err),
+			 TAPE_ERR_SYNTAX);
+	ck_assert_uint_eq(err.offset, 6);
+	ck_assert_msg(strstr(err.message, "warm big-3") != NULL, "%s", err.message);
+	tape_partials_free(partials);
+	expect_error("is=point", 4, "none is known");
+	expect_error("is=", 4, "the name of a partial");
+	expect_error("is!=point", 3, "not is=NAME");
+}
+END_TEST
+
+START_TEST(partials_in_queries_point_at_their_mistakes)
+{
+	expect_error("{a}", 3, "\":\" and a type");
+	expect_error("b {a:", 6, "a type");
+	expect_error("{a:int", 7, "\"}\"");
+	expect_error("{a:int b:int}", 8, "\",\" or \"}\"");
+	expect_error("{a:integer}", 4, "a type");
+	expect_error("{a:str[3]}", 4, "elements");
+	expect_error("{a:f8[3,]}", 9, "a number of elements");
+	expect_error("{a:f8[x]}", 7, "a number of elements");
+	expect_error("{:int}", 2, "the name of a variable");
+	expect_error("{a:int}b", 8, "a blank");
+	expect_error("{a:int, b{a?:int}, \"b\".a:str}", 1, "once");
+}
+END_TEST
+
+START_TEST(files_of_partials_point_at_their_mistakes)
+{
+	static const struct {
+		const char *text, *message;
+	} wrong[] = {
+		{ "a { x: int }\n  b [", "line 2, column 5: expected \"{\"" },
+		{ "a { x: int }\n\nb { x:\n\n   y }",
+		  "line 5, column 4: expected a type" },
+		{ "a { x: int } a { }", "line 1, column 14: expected a new name" },
+		{ "a {\n x: int,\n x: str }",
+		  "line 1, column 3: expected each field once" },
+		{ "?", "line 1, column 1: expected the name of a partial" },
+		{ "a { b { c: int }", "line 1, column 17: expected \"}\"" },
+		{ "a { \"x\": int, \"\\", "line 1, column 15: expected a closing quote" },
+		{ "a { x: f8[1,1,1,1,1,1,1,1,1] }",
+		  "line 1, column 27: expected at most 8" },
+		{ "a { x: f8[99999999999999999999] }",
+		  "line 1, column 11: expected a number" },
+	};
+	struct tape_error err = { 0 };
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		struct tape_partials *partials = NULL;
+		int r = tape_partials_parse(wrong[i].text, strlen(wrong[i].text),
+					    "f.partials", &partials, &err);
+
+		ck_assert_int_eq(r, TAPE_ERR_SYNTAX);
+		ck_assert_ptr_null(partials);
+		ck_assert_str_eq(err.file, "f.partials");
+		ck_assert_msg(strncmp(err.message, wrong[i].message,
+				      strlen(wrong[i].message)) == 0,
+			      "%s: %s", wrong[i].text, err.message);
+	}
+}
+END_TEST
+
+START_TEST(partials_have_limits)
+{
+	struct tape_partials *partials = NULL;
+	struct tape_error err = { 0 };
+	char text[1024] = "a{";
+
+	for (size_t i = 0; i < 64; i++)
+		memcpy(text + strlen(text), "b{", 3);
+	ck_assert_int_eq(tape_partials_parse(text, strlen(text), "f", &partials, &err),
+			 TAPE_ERR_SYNTAX);
+	ck_assert_msg(strstr(err.message, "64 levels") != NULL, "%s", err.message);
+	memcpy(text, "a{", 2);
+	memset(text + 2, 'x', 256);
+	memcpy(text + 258, ":int}", 6);
+	ck_assert_int_eq(tape_partials_parse(text, strlen(text), "f", &partials, &err),
+			 TAPE_ERR_SYNTAX);
+	ck_assert_msg(strstr(err.message, "255 bytes") != NULL, "%s", err.message);
+	ck_assert_int_eq(tape_partials_parse(text, 2u << 20, "f", &partials, &err),
+			 TAPE_ERR_LIMIT);
+	ck_assert_ptr_null(partials);
 }
 END_TEST
 
@@ -570,6 +711,14 @@ main(void)
 	tcase_add_test(match, positions_take_prefixes_and_ranges);
 	tcase_add_test(match, times_name_periods);
 	tcase_add_test(match, hashes_take_prefixes);
+	tcase_add_test(match, partials_match_by_names_and_types);
+	tcase_add_test(match, null_and_absent_count_as_missing);
+	tcase_add_test(match, optional_groups_are_there_or_not_as_a_whole);
+	tcase_add_test(match, elements_and_extents_of_arrays_are_asked_of_each_scope);
+	tcase_add_test(syntax, names_of_partials_come_from_definitions);
+	tcase_add_test(syntax, partials_in_queries_point_at_their_mistakes);
+	tcase_add_test(syntax, files_of_partials_point_at_their_mistakes);
+	tcase_add_test(syntax, partials_have_limits);
 	tcase_add_test(match, limits_of_length_and_depth_are_errors);
 	tcase_add_test(syntax, errors_name_the_column_and_what_was_expected);
 	tcase_add_test(syntax, unknown_fields_suggest_the_nearest);

@@ -215,6 +215,7 @@ START_TEST(an_empty_directory_or_one_with_a_tape_conf_becomes_a_tape)
 
 	ck_assert_int_eq(mkdir(tape, 0777), 0);
 	put_file(tape, "tape.conf", "[tape]\n");
+	put_file(tape, "tape.partials", "a { x: int }\n");
 	ck_assert_int_eq(tapedir_create(tape, &dir, NULL), 0);
 	tapedir_close(&dir);
 }

@@ -99,6 +99,30 @@ TAPE_API int tape_query_compile(const char *text, struct tape_query **out,
 				struct tape_error *err) TAPE_MUST_CHECK;
 TAPE_API void tape_query_free(struct tape_query *query);
 
+/*
+ * Partials: what variables a scope has to have (docs/partials.md), by name, for
+ * is=NAME in queries. The functions that read add to *partials, which is NULL before
+ * the first; a definition replaces an earlier one of its name. After an error all is
+ * as it was. TAPE_ERR_SYNTAX: the message has line and column.
+ */
+struct tape_partials;
+/* A file of definitions: name { field: type, ... } */
+TAPE_API int tape_partials_read(const char *file, struct tape_partials **partials,
+				struct tape_error *err) TAPE_MUST_CHECK;
+/* The file tape.partials of the tape in `dir`; without one nothing is added. */
+TAPE_API int tape_partials_read_tape(const char *dir, struct tape_partials **partials,
+				     struct tape_error *err) TAPE_MUST_CHECK;
+/* The same from memory; `file` is for messages and may be NULL. */
+TAPE_API int tape_partials_parse(const char *text, size_t len, const char *file,
+				 struct tape_partials **partials,
+				 struct tape_error *err) TAPE_MUST_CHECK;
+TAPE_API void tape_partials_free(struct tape_partials *partials); /* NULL is fine */
+/* As tape_query_compile, with names for is=NAME; partials may be NULL, and is not kept. */
+TAPE_API int tape_query_compile_with(const char *text,
+				     const struct tape_partials *partials,
+				     struct tape_query **out,
+				     struct tape_error *err) TAPE_MUST_CHECK;
+
 enum tape_find_flags {
 	TAPE_FIND_ALL =
 		1, /* scopes of the library itself too (_bookmark, _tare, _cache) */

@@ -59,7 +59,35 @@ class Maker:
         if depth < 3 and kind < 0.5:
             return 'not %s' % (self.query(3) if rng.random() < 0.7 else '(%s)' % self.query(depth + 1))
         return rng.choice([self.label, self.label, self.variable, self.variable, self.variable,
-                           self.variable, self.aspect, self.field])()
+                           self.variable, self.aspect, self.field, self.partial])()
+
+    def partial(self):
+        """Fields of a scope, most of them as it has them."""
+        rng, s = self.rng, self.rng.choice(self.scopes)
+        fields, groups = [], {}
+        for v in rng.sample(s['form'].vars, min(len(s['form'].vars), rng.randrange(4))):
+            value, may = s['vars'][v.name], rng.choice(['', '', '?'])
+            if not v.name.isprintable():
+                continue
+            kind = {2: ['bool'], 3: ['int', 'i64'], 4: ['int', 'u64'], 5: ['float', 'f64'], 6: ['float', 'f32'],
+                    7: ['complex', 'c16'], 8: ['complex', 'c8'], 16: ['str', 'text'], 17: ['bytes', 'text'],
+                    18: ['array']}.get(v.tag, ['any'])
+            kind = rng.choice(kind + ['any', 'any', 'number', 'float[]'])
+            if v.tag == 18 and isinstance(value, (Array, Blob)) and rng.random() < 0.8:
+                element = rng.choice([value.dtype, value.dtype, 'any', 'number', 'f8'])
+                kind = '%s[%s]' % (element, ','.join(rng.choice(['*', str(n), str(n), str(n + rng.randrange(2))]) for n in value.dims))
+            parts = [x if plain(x) and not set(x) & set('[]:#') else quoted(x) for x in v.name.split('.')]
+            if '' in v.name.split('.'):
+                continue
+            if len(parts) > 1 and rng.random() < 0.6:
+                group = groups.setdefault(parts[0], [rng.choice(['', '?'])])
+                group.append('%s%s: %s' % ('.'.join(parts[1:]), may, kind))
+            else:
+                fields.append('%s%s:%s' % ('.'.join(parts), may, kind))
+        fields += ['%s%s { %s }' % (name, group[0], ', '.join(group[1:])) for name, group in groups.items()]
+        if rng.random() < 0.2:
+            fields.append(rng.choice(['nosuch: int', 'nosuch?: int', 'T: any', 'n?: int', 'nosuch? { x: int }']))
+        return '{%s}' % ', '.join(fields)
 
     def aspect(self):
         """Numbers derived from arrays and complex numbers."""

@@ -104,6 +104,19 @@ save("conf", "no-newline", "[tape]\ninline_max=1G")
 save("conf", "not-text", bytes(range(256)))
 
 for name, text in {
+    "point": "# two\npoint { x: float, y: float, label?: str, }\nempty {}\n",
+    "types": "all{a:any,b:bool,c:int,d:float,e:number,f:complex,g:str,h:bytes,i:text,j:array,k:i64,"
+             "l:u64,m:f64,n:f32,o:c16,p:c8}",
+    "arrays": "a { u: f8[*,3], v: float[], w: any[2], x: b1[0], y: float64[1,2,3,4,5,6,7,8], z: c16[ 3 , * ] }",
+    "groups": "s {\n p { alpha: float, q? { r: int } }, # c\n \"odd \\\" name\".t?: u64\n}",
+    "group": "{a:int}",
+    "mistakes": "a { x int }", "open": "a { x: int, b { c: f8[3", "twice": "a { x: int, x: int }",
+    "depth": "a" + "{b" * 70, "long": "a {" + "x" * 300 + ": int}", "extent": "a{x:i4[18446744073709551616]}",
+    "bom": "\ufeffa{}", "not-text": bytes(range(256)), "nul": b"a { \"\0\": int }", "latin1": b"a { \xe9: int }",
+}.items():
+    save("partials", name, text)
+
+for name, text in {
     "labels": "iter run:* \"quoted label\" /^re+gex$/i",
     "ranges": "T=300..400 E=..-1.5 step=1000..",
     "tolerance": "T=310+-1% x=0.1+-1e-9",
@@ -116,6 +129,7 @@ for name, text in {
     "time": "_time=2026-11-22T10:11:12.5Z..-2h",
     "bookmarks": "@a @a#2 @\"two words\"#3+7 @a.. ..@b @a#1..@b#2 (@x.y..@z) _mark=a,b* _mark~^a "
                  "@a..b @ @# @a+ @a#99999999999999999999",
+    "partials": "{a:int, \"b c\"?:f8[*,3], d?{e:str}} or not {f:any[]} is=g {h:i64 is=\"i\" {",
     "segments": "params.\"a b\".*.c=1 \"_name\"=2",
     "numbers": "u=18446744073709551615 i=-9223372036854775808 x=nan,inf,-inf,1e-300 b=true",
     "mistakes": "a= =b ( ) .. ~ \"open /re",

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queries on the tape of examples/chemostat.c: the same answers from tape-find, from
 the Python decoder with a predicate of its own for each query, and from tape-find while
-the tape was being recorded, up to the position that was the last one then.
+the tape was being recorded, up to the position that was the last one then. With
+--tape-compact once more from the compacted tape.
 
-    test_queries.py --chemostat PROGRAM --tape-find PROGRAM [--runs N] [--steps N]"""
+    test_queries.py --chemostat PROGRAM --tape-find PROGRAM [--tape-compact PROGRAM] [--runs N] [--steps N]"""
 import argparse, json, os, re, shutil, socket, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
@@ -24,6 +25,16 @@ def num(s, name, lo, hi):
 
 def has(s, *labels):
     return all(x in s['labels'] for x in labels)
+
+
+def is_a(s, **tags):
+    """Are there variables of these type tags? __ stands for a dot."""
+    types = {v.name: v.tag for v in s['form'].vars}
+    return all(types.get(name.replace('__', '.')) == tag for name, tag in tags.items())
+
+
+def dims(s, name):
+    return len(getattr(var(s, name), 'dims', ()))
 
 
 INF = float('inf')
@@ -74,7 +85,23 @@ QUERIES = [
     ('_hash={hash}', lambda s, k: s['hash'] == k['hash']),
     ('_blob={blob}', lambda s, k: any(k['blob'] == getattr(v, 'hash', '') for v in s['vars'].values())),
     ('_time=2020..2200 init', lambda s, k: has(s, 'init')),
+    ('{it: int, m { glc: float }}', lambda s, k: is_a(s, it=3) and is_a(s, m__glc=5)),
+    ('{it: float}', lambda s, k: False),
+    ('{objective: str, D?: number}', lambda s, k: is_a(s, objective=16)),
+    ('{a { mu: f64, washed_out: bool }, ts?: array} it=..9', lambda s, k: is_a(s, a__mu=5, a__washed_out=2) and num(s, 'it', -INF, 9)),
+    ('{ts { glc: f8[*] }}', lambda s, k: dims(s, 'ts.glc') == 1),
+    ('{ts { glc: f8[*,*] }}', lambda s, k: False),
+    ('not {ts { glc: any[] }} store.ts', lambda s, k: False),
+    ('{ts? { glc: array, nosuch: int }} run:1', lambda s, k: has(s, 'run:1') and var(s, 'ts.glc') is NONE),
+    ('is=step run:2', lambda s, k: has(s, 'run:2') and is_a(s, it=3, a__mu=5)),
+    ('is=series or is=nothing init', lambda s, k: dims(s, 'ts.glc') == 1 or has(s, 'init')),
+    ('not (is=step or is=series)', lambda s, k: not is_a(s, it=3, a__mu=5) and dims(s, 'ts.glc') != 1),
 ]
+PARTIALS = """# asked for by name
+step { it: int, a { mu: float, lp?: str } }
+series { ts { glc: float[*] } }
+nothing {}
+"""
 
 
 def order(pos):
@@ -88,6 +115,9 @@ class Test:
         self.dir = tempfile.mkdtemp(prefix='tape-queries-')
         self.tape = os.path.join(self.dir, 'demo.tape')
         self.recorder, self.known, self.failed = None, {}, 0
+        os.mkdir(self.tape)
+        with open(os.path.join(self.tape, 'tape.partials'), 'w') as f:
+            f.write(PARTIALS)
 
     def find(self, query, *more):
         done = subprocess.run([self.o.tape_find, self.tape, *([query] if query else []), '-o', 'jsonl', *more],
@@ -150,17 +180,25 @@ class Test:
         scopes = [(s, decoder.line(s).encode() + b'\n') for s in tape.scopes()]
         if any(r[0] == 'damage' for r in tape.reports):
             self.fail('', 'the decoder met damage: %s' % list(tape.reports)[:3])
-        empty = 0
+        empty, kept = 0, []
         for (text, predicate), (bound, then, _) in zip(QUERIES, live):
             right = [(s, x) for s, x in scopes if predicate(s, self.known)]
             self.compare(text, 'at the end', self.find(self.text(text)), [x for _, x in right])
             before = [x for s, x in right if order(s['pos']) <= order(bound)]
             self.compare(text, 'while recording', then, before)
             empty += not right
+            kept.append([x for _, x in right])
+        if self.o.tape_compact:
+            done = subprocess.run([self.o.tape_compact, '-q', self.tape], check=False)
+            left = [f for _, _, files in os.walk(os.path.join(self.tape, 'sessions')) for f in files]
+            if done.returncode != 0 or left:
+                self.fail('', 'tape-compact: exit %d, %s stay' % (done.returncode, left))
+            for (text, _), want in zip(QUERIES, kept):
+                self.compare(text, 'compacted', self.find(self.text(text)), want)
         recording = sum(x[2] for x in live)
         print('%d queries on %d scopes, %d of them asked while the recorder ran, %d without an answer; %d wrong'
               % (len(QUERIES), len(scopes), recording, empty, self.failed))
-        if recording < len(QUERIES) // 2 or empty > 5:
+        if recording < len(QUERIES) // 2 or empty > 8:
             self.fail('', 'the tape does not try the queries')
         return self.failed != 0
 
@@ -181,6 +219,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('--chemostat', required=True)
     p.add_argument('--tape-find', required=True)
+    p.add_argument('--tape-compact')
     p.add_argument('--runs', type=int, default=8)
     p.add_argument('--steps', type=int, default=400)
     test = Test(p.parse_args())
