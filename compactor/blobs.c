@@ -15,8 +15,6 @@
 #define BUCKETS 27u
 #define PACK_BYTES (UINT64_C(1) << 30) /* of blobs; from here on the next pack is begun */
 #define READ_BYTES (1u << 20)
-#define READ_WHOLE                                                                       \
-	(64u << 20) /* larger ones are not read only to see whether they can be */
 
 struct bucket {
 	struct blobpack_writer *writer;
@@ -117,6 +115,16 @@ remember(struct blobs *b, const struct known *one)
 	return 0;
 }
 
+static int
+look_at_piece(void *user, const uint8_t *data, size_t len, uint64_t offset)
+{
+	(void)user;
+	(void)data;
+	(void)len;
+	(void)offset;
+	return 0;
+}
+
 /*
  * Generations that stay or come along have their blobs already. One that cannot
  * be read there is packed again: what was just met may be its only good copy.
@@ -125,21 +133,15 @@ static bool
 in_generations(const struct blobs *b, const struct tape_hash *hash, uint64_t size)
 {
 	struct generations *g = b->c->snapshot->generations;
-	uint8_t *data = NULL;
-	bool there;
 
-	if (g->count == 0)
-		return false;
-	there = generations_blob(g, hash, size, size <= READ_WHOLE ? &data : NULL,
-				 NULL) == 0;
-	free(data);
-	return there;
+	return g->count != 0 &&
+	       generations_blob_each(g, hash, size, look_at_piece, NULL, NULL) == 0;
 }
 
 static int
 meet(struct blobs *b, struct known *k, uint32_t part, const struct body_hint *hint)
 {
-	struct meeting one = { k->hash, k->size, part, *hint };
+	struct meeting one = { k->hash, k->size, part, *hint, false };
 
 	/* A loose file is the same for all sessions. */
 	if (hint->segment == k->segment &&
@@ -210,6 +212,11 @@ blobs_compare(struct blobs *b)
 {
 	int r = meetings_compare(b->c, &b->meetings);
 
+	/* What is damaged is not the same, and stays. */
+	for (size_t i = 0; i < b->meetings.count; i++)
+		if (b->meetings.items[i].damaged)
+			place(b->known, b->mask, &b->meetings.items[i].hash)->segment =
+				SEGMENT_SCOPE;
 	return r == 0 ? list_compared(b) : r;
 }
 
@@ -273,14 +280,16 @@ blobs_add(struct blobs *b, const struct tape_hash *hash, unsigned dtype, const v
 	return remember(b, &(struct known){ *hash, size, 0, SEGMENT_SCOPE, PART_PACKED });
 }
 
+#define NOT_THAT_BLOB 2
+
 static int
 not_that_blob(struct blobs *b, const char *path, uint64_t got, uint64_t size)
 {
-	return error_set(
-		b->c->err, TAPE_ERR_DAMAGED, path, 0,
-		"the blob's file has %llu bytes of %llu, or others than its name "
-		"says; restore it from a copy",
-		(unsigned long long)got, (unsigned long long)size);
+	(void)error_set(b->c->err, TAPE_ERR_DAMAGED, path, 0,
+			"the blob's file has %llu bytes of %llu, or others than its name "
+			"says; restore it from a copy",
+			(unsigned long long)got, (unsigned long long)size);
+	return NOT_THAT_BLOB;
 }
 
 int
@@ -352,9 +361,36 @@ add_large(struct blobs *b, const struct tape_hash *hash, unsigned dtype, uint64_
 			&(struct known){ *hash, size, 0, BODY_NO_SEGMENT, PART_PACKED });
 }
 
+/* Is it what its name says? A pack that half of it went into would be spoilt. */
+static int
+look_at_large(struct blobs *b, const struct tape_hash *hash, uint64_t size, int fd,
+	      const char *path)
+{
+	struct hash_stream *stream = hash_stream_new();
+	struct tape_hash is;
+	uint64_t at = 0;
+	int64_t got = 1;
+
+	if (stream == NULL)
+		return compaction_no_memory(b->c);
+	hash_stream_reset(stream);
+	for (; at < size && got > 0; at += (uint64_t)got) {
+		got = os_pread(fd, b->buf, READ_BYTES, at);
+		if (got > 0)
+			hash_stream_add(stream, b->buf, (size_t)got);
+		else if (got < 0)
+			break;
+	}
+	is = hash_stream_end(stream);
+	hash_stream_free(stream);
+	if (got < 0)
+		return blobs_unreadable(b, (int)got, path);
+	return at == size && hash_equal(&is, hash) ? 0 : not_that_blob(b, path, at, size);
+}
+
 int
 blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
-		uint64_t size)
+		uint64_t size, bool excused)
 {
 	char path[PATH_BLOB_TEXT];
 	struct os_stat st;
@@ -370,10 +406,13 @@ blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 		r = blobs_unreadable(b, r, path);
 	else if (st.size != size)
 		r = not_that_blob(b, path, st.size, size);
-	else if (size <= READ_BYTES)
-		r = add_small(b, hash, dtype, size, fd, path);
-	else
-		r = add_large(b, hash, dtype, size, fd, path);
+	else if (excused && size > READ_BYTES)
+		r = look_at_large(b, hash, size, fd, path);
+	if (r == 0)
+		r = size <= READ_BYTES ? add_small(b, hash, dtype, size, fd, path)
+				       : add_large(b, hash, dtype, size, fd, path);
+	if (r == NOT_THAT_BLOB)
+		r = excused ? BLOBS_LOST : TAPE_ERR_DAMAGED;
 	os_close(&fd);
 	if (r == 0)
 		blobs_came_from(b, hash, PART_PACKED,

@@ -29,10 +29,12 @@ void blobs_came_from(struct blobs *b, const struct tape_hash *hash, uint32_t par
 /*
  * The loose file of that name, read in pieces and verified. TAPE_ERR_NOT_FOUND:
  * there is none. TAPE_ERR_DAMAGED: it is not that blob; the pack being written
- * is spoilt then, so the run has to start again.
+ * is spoilt then, so the run has to start again. Where a crash excuses that it is
+ * BLOBS_LOST, the error says why, and nothing is spoilt.
  */
+#define BLOBS_LOST 1
 int blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
-		    uint64_t size);
+		    uint64_t size, bool excused);
 /* A blob's file cannot be read: TAPE_ERR_DAMAGED, told, or an error of the whole run. */
 int blobs_unreadable(struct blobs *b, int negative_errno, const char *path);
 /* Notes a blob of a generation that is merged: its packs come along as they are. */

@@ -8,6 +8,7 @@
 
 #include "format/blobpack.h"
 #include "format/error.h"
+#include "format/hash.h"
 #include "format/path.h"
 
 #define PIECE (1u << 20)
@@ -43,38 +44,115 @@ no_memory(struct tape_error *err)
 
 /* ---- copies ---- */
 
-int
-meetings_loose_is(struct compaction *c, const struct tape_hash *hash, const uint8_t *data,
-		  uint64_t size, struct tape_error *err)
+/* A copy that the pieces of what is packed are held against: in memory, or a file. */
+struct copy {
+	const uint8_t *data;
+	int fd;
+	uint8_t *piece; /* [PIECE] */
+	bool same;
+	int error; /* of reading the file, negative errno */
+};
+
+/* Where something else was found no more is read. */
+#define STOPPED 1
+
+static int
+hold(void *user, const uint8_t *data, size_t len, uint64_t offset)
 {
-	uint8_t *piece = malloc(PIECE);
+	struct copy *copy = user;
+
+	copy->same = offset == 0 || copy->same;
+	if (copy->data != NULL) {
+		copy->same = memcmp(copy->data + offset, data, len) == 0;
+		return copy->same ? 0 : STOPPED;
+	}
+	while (len != 0 && copy->same && copy->error == 0) {
+		size_t part = len < PIECE ? len : PIECE;
+		int64_t got = os_pread(copy->fd, copy->piece, part, offset);
+
+		copy->error = got < 0 ? (int)got : 0;
+		copy->same =
+			(uint64_t)got == part && memcmp(copy->piece, data, part) == 0;
+		data += part;
+		offset += part;
+		len -= part;
+	}
+	return copy->same && copy->error == 0 ? 0 : STOPPED;
+}
+
+/* 1 = it is open and has that size, 0 = it has another. */
+static int
+open_loose(struct compaction *c, const struct tape_hash *hash, uint64_t size,
+	   struct copy *copy, struct tape_error *err)
+{
 	char path[PATH_BLOB_TEXT];
 	struct os_stat st;
-	uint64_t at = 0;
-	bool same = true;
-	int fd = -1, r;
+	int r;
+
+	copy->piece = malloc(PIECE);
+	if (copy->piece == NULL)
+		return no_memory(err);
+	path_blob(hash, path);
+	r = os_open_read(c->reader->dir.fd, path, &copy->fd);
+	if (r == 0)
+		r = os_fstat(copy->fd, &st);
+	return r == 0 ? st.size == size
+		      : error_io(err, r, path, "cannot compare the blob");
+}
+
+static void
+close_copy(struct copy *copy)
+{
+	os_close(&copy->fd);
+	free(copy->piece);
+}
+
+static int
+compared(const struct copy *copy, const struct tape_hash *hash, int r,
+	 struct tape_error *err)
+{
+	char path[PATH_BLOB_TEXT];
 
 	path_blob(hash, path);
-	if (piece == NULL)
-		return no_memory(err);
-	r = os_open_read(c->reader->dir.fd, path, &fd);
-	if (r == 0)
-		r = os_fstat(fd, &st);
-	if (r == 0)
-		same = st.size == size;
-	while (r == 0 && same && at < size) {
-		size_t len = size - at < PIECE ? (size_t)(size - at) : PIECE;
-		int64_t got = os_pread(fd, piece, len, at);
+	if (copy->error != 0)
+		return error_io(err, copy->error, path, "cannot compare the blob");
+	return r < 0 ? r : copy->same;
+}
 
-		if (got < 0)
-			r = (int)got;
-		else
-			same = (size_t)got == len && memcmp(piece, data + at, len) == 0;
-		at += len;
+int
+meetings_loose_is(struct compaction *c, struct generations *set,
+		  const struct tape_hash *hash, uint64_t size, struct tape_error *err)
+{
+	struct copy copy = { .fd = -1 };
+	int r = open_loose(c, hash, size, &copy, err);
+
+	if (r == 1) {
+		r = generations_blob_each(set, hash, size, hold, &copy, err);
+		r = compared(&copy, hash, r, err);
 	}
-	os_close(&fd);
-	free(piece);
-	return r == 0 ? same : error_io(err, r, path, "cannot compare the blob");
+	close_copy(&copy);
+	return r;
+}
+
+/* Has the open file the bytes that its name says? */
+static bool
+is_sound(struct copy *copy, const struct tape_hash *hash, uint64_t size)
+{
+	struct hash_stream *stream = hash_stream_new();
+	struct tape_hash is = { { 0 } };
+	int64_t got = 1;
+
+	if (stream == NULL)
+		return true; /* not known: the worse is assumed */
+	hash_stream_reset(stream);
+	for (uint64_t at = 0; at < size && got > 0; at += (uint64_t)got) {
+		got = os_pread(copy->fd, copy->piece, PIECE, at);
+		if (got > 0)
+			hash_stream_add(stream, copy->piece, (size_t)got);
+	}
+	is = hash_stream_end(stream);
+	hash_stream_free(stream);
+	return got < 0 || hash_equal(&is, hash);
 }
 
 /* ---- what is packed ---- */
@@ -84,6 +162,7 @@ struct packed {
 	struct blobpack *pack; /* the one that was looked into last, of this run */
 	size_t file;	       /* its number in the manifest */
 	int fd;
+	struct hash_stream *stream;
 };
 
 static void
@@ -115,10 +194,9 @@ open_pack(struct packed *p, size_t file, struct tape_error *err)
 	return blobpack_open(&source, path, c->reader->dir.id, &p->pack, err);
 }
 
-/* 0, TAPE_ERR_NOT_FOUND: it is in no pack of this run. */
+/* Pieces of what is packed in this run, or in a generation that goes on, to `copy`. */
 static int
-read_packed(struct packed *p, const struct meeting *m, uint8_t **data,
-	    struct tape_error *err)
+hold_packed(struct packed *p, const struct meeting *m, struct copy *copy)
 {
 	struct compaction *c = p->c;
 	unsigned bucket = blobpack_bucket(m->size), of;
@@ -130,29 +208,15 @@ read_packed(struct packed *p, const struct meeting *m, uint8_t **data,
 		if (sscanf(c->manifest.files[i].name, "blobs-%u-", &of) != 1 ||
 		    of != bucket)
 			continue;
-		r = open_pack(p, i, err);
+		r = open_pack(p, i, c->err);
 		if (r != 0)
 			return r;
 		e = blobpack_find(p->pack, &m->hash);
-		if (e == NULL || e->size != m->size)
-			continue;
-		*data = malloc(m->size == 0 ? 1 : (size_t)m->size);
-		if (*data == NULL)
-			return no_memory(err);
-		return blobpack_read(p->pack, e, *data, 0, (size_t)m->size, err);
+		if (e != NULL && e->size == m->size)
+			return blobpack_each(p->pack, e, p->stream, hold, copy, c->err);
 	}
-	return TAPE_ERR_NOT_FOUND;
-}
-
-static int
-read_kept(struct packed *p, const struct meeting *m, uint8_t **data,
-	  struct tape_error *err)
-{
-	int r = read_packed(p, m, data, err);
-
-	return r == TAPE_ERR_NOT_FOUND ? generations_blob(p->c->snapshot->generations,
-							  &m->hash, m->size, data, err)
-				       : r;
+	return generations_blob_each(c->snapshot->generations, &m->hash, m->size, hold,
+				     copy, c->err);
 }
 
 /* ---- comparing ---- */
@@ -185,30 +249,59 @@ copy_failed(struct compaction *c, const struct meeting *m, int r)
 						       why.message);
 }
 
+/*
+ * A loose file with other bytes is a forgery only if its name fits them. Else it
+ * is damaged, and what is packed is the good copy.
+ */
 static int
-compare(struct packed *p, struct source *source, const struct meeting *m)
+compare_loose(struct packed *p, struct meeting *m)
 {
 	struct compaction *c = p->c;
-	uint8_t *kept = NULL, *copy = NULL;
-	int r = read_kept(p, m, &kept, c->err);
-	bool same = true;
+	struct copy copy = { .fd = -1 };
+	char path[PATH_BLOB_TEXT];
+	int r = open_loose(c, &m->hash, m->size, &copy, c->err), held = 0;
+	bool fits = r == 1;
 
-	if (r == 0 && m->hint.segment == BODY_NO_SEGMENT) {
-		r = meetings_loose_is(c, &m->hash, kept, m->size, c->err);
-		same = r != 0;
-		/* The loose file went when another session of its was compacted. */
-		if (r == TAPE_ERR_IO &&
-		    (c->err->code == ENOENT || c->err->code == ENOTDIR))
-			r = 0;
-		r = r < 0 ? copy_failed(c, m, r) : 0;
-	} else if (r == 0) {
-		r = source->ops->blob(source, &m->hint, &m->hash, m->size, &copy, c->err);
-		same = r != 0 || memcmp(kept, copy, (size_t)m->size) == 0;
-		r = r < 0 ? copy_failed(c, m, r) : 0;
+	if (fits) {
+		held = hold_packed(p, m, &copy);
+		r = compared(&copy, &m->hash, held, c->err);
 	}
-	free(kept);
-	free(copy);
-	return r == 0 && !same ? differ(c, m) : r;
+	path_blob(&m->hash, path);
+	if (r == 0 && fits && is_sound(&copy, &m->hash, m->size)) {
+		r = differ(c, m);
+	} else if (r == 0) {
+		m->damaged = true;
+		compaction_event(c, path, m->size,
+				 "its bytes are not those that its name says; the copy "
+				 "that is packed is whole");
+	} else if (r == 1 || (r == TAPE_ERR_IO &&
+			      (c->err->code == ENOENT || c->err->code == ENOTDIR))) {
+		r = 0; /* gone: when another session of its was compacted */
+	} else if (held >= 0) {
+		r = copy_failed(c, m, r);
+	}
+	close_copy(&copy);
+	return r;
+}
+
+static int
+compare(struct packed *p, struct source *source, struct meeting *m)
+{
+	struct compaction *c = p->c;
+	struct copy copy = { .fd = -1 };
+	uint8_t *data = NULL;
+	int r;
+
+	if (m->hint.segment == BODY_NO_SEGMENT)
+		return compare_loose(p, m);
+	/* It is in a segment, so it is not large, and its hash was verified. */
+	r = source->ops->blob(source, &m->hint, &m->hash, m->size, &data, c->err);
+	if (r != 0)
+		return copy_failed(c, m, r);
+	copy.data = data;
+	r = compared(&copy, &m->hash, hold_packed(p, m, &copy), c->err);
+	free(data);
+	return r == 0 ? differ(c, m) : r == 1 ? 0 : r;
 }
 
 /* By part, so that each session is opened once; by size and hash, so that packs are, too. */
@@ -232,6 +325,9 @@ meetings_compare(struct compaction *c, struct meetings *m)
 	uint32_t part = UINT32_MAX;
 	int r = 0;
 
+	p.stream = hash_stream_new();
+	if (p.stream == NULL)
+		return no_memory(c->err);
 	if (m->count != 0)
 		qsort(m->items, m->count, sizeof *m->items, order);
 	for (size_t i = 0; i < m->count && r == 0; i++) {
@@ -250,5 +346,6 @@ meetings_compare(struct compaction *c, struct meetings *m)
 	if (source != NULL)
 		source->ops->close(source);
 	close_pack(&p);
+	hash_stream_free(p.stream);
 	return r;
 }

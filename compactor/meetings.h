@@ -16,6 +16,7 @@ struct meeting {
 	uint64_t size;
 	uint32_t part;	       /* of the compaction */
 	struct body_hint hint; /* segment BODY_NO_SEGMENT: the loose file */
+	bool damaged; /* found when it was compared: a loose file with other bytes than its name says */
 };
 struct meetings {
 	struct meeting *items;
@@ -24,15 +25,16 @@ struct meetings {
 /* 0 or TAPE_ERR_NOMEM. */
 int meetings_note(struct meetings *m, const struct meeting *one);
 /*
- * Compares all copies with what is packed now or in a generation that goes on;
- * the packs are finished. TAPE_ERR_DAMAGED: two blobs have one hash, and *err
+ * Compares all copies with what is packed now or in a generation that goes on,
+ * piece by piece; the packs are finished. TAPE_ERR_DAMAGED: two blobs have one hash, and *err
  * says which.
  */
 int meetings_compare(struct compaction *c, struct meetings *m);
 void meetings_release(struct meetings *m); /* all zero is fine */
 
-/* Is the loose file of that name the same as data[size]? 1, 0, or negative with *err. */
-int meetings_loose_is(struct compaction *c, const struct tape_hash *hash,
-		      const uint8_t *data, uint64_t size, struct tape_error *err);
+/* Is the loose file of that name the same as what generations have? 1, 0, or negative with *err. */
+int meetings_loose_is(struct compaction *c, struct generations *set,
+		      const struct tape_hash *hash, uint64_t size,
+		      struct tape_error *err);
 
 #endif

@@ -59,7 +59,14 @@ take_blob(struct packing *p, const struct source_record *rec, const struct tape_
 		}
 	}
 	if (from_hint != TAPE_ERR_NOMEM) {
-		r = blobs_add_loose(p->blobs, &v->hash, dtype, v->size);
+		bool excused = rec->of->ops->excused(rec->of, &rec->place);
+
+		r = blobs_add_loose(p->blobs, &v->hash, dtype, v->size, excused);
+		if (r == BLOBS_LOST) { /* it went with a crash, as one that is missing */
+			source_lost(rec->of, &rec->place, "%.300s: %.150s",
+				    p->c->err->file, p->c->err->message);
+			return 0;
+		}
 		if (r != TAPE_ERR_NOT_FOUND)
 			return r;
 	}

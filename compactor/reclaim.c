@@ -110,7 +110,6 @@ is_packed(struct reclaiming *x, struct loose *one)
 	const struct compaction *c = x->c;
 	const struct tape_hash *hash = &one->blob.hash;
 	char path[PATH_BLOB_TEXT];
-	uint8_t *data = NULL;
 	int same;
 
 	if (generations_blob(x->set, hash, one->size, NULL, NULL) != 0)
@@ -119,10 +118,7 @@ is_packed(struct reclaiming *x, struct loose *one)
 					      sizeof *hash, hash_order) != NULL)
 		return true;
 	one->referenced = true;
-	if (generations_blob(x->set, hash, one->size, &data, NULL) != 0)
-		return false;
-	same = meetings_loose_is(x->c, hash, data, one->size, NULL);
-	free(data);
+	same = meetings_loose_is(x->c, x->set, hash, one->size, NULL);
 	path_blob(hash, path);
 	if (same == 0)
 		compaction_event(x->c, path, one->size,

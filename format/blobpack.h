@@ -84,7 +84,17 @@ const struct blobpack_entry *blobpack_find(const struct blobpack *p,
  */
 int blobpack_read(struct blobpack *p, const struct blobpack_entry *e, void *buf,
 		  uint64_t offset, size_t len, struct tape_error *err);
-/* Reads all of a blob and compares its hash: TAPE_ERR_DAMAGED. */
+/* A piece of a blob; what is not 0 stops, and is given back. */
+typedef int blobpack_piece_fn(void *user, const uint8_t *data, size_t len,
+			      uint64_t offset);
+/*
+ * Reads all of a blob, piece by piece, and compares its hash at the end:
+ * TAPE_ERR_DAMAGED. Until then nothing that fn was given is verified.
+ */
+int blobpack_each(struct blobpack *p, const struct blobpack_entry *e,
+		  struct hash_stream *stream, blobpack_piece_fn *fn, void *user,
+		  struct tape_error *err);
+/* The same for nothing but the hash. */
 int blobpack_check(struct blobpack *p, const struct blobpack_entry *e,
 		   struct hash_stream *stream, struct tape_error *err);
 

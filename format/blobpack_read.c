@@ -346,8 +346,9 @@ blobpack_read(struct blobpack *p, const struct blobpack_entry *e, void *buf,
 }
 
 int
-blobpack_check(struct blobpack *p, const struct blobpack_entry *e,
-	       struct hash_stream *stream, struct tape_error *err)
+blobpack_each(struct blobpack *p, const struct blobpack_entry *e,
+	      struct hash_stream *stream, blobpack_piece_fn *fn, void *user,
+	      struct tape_error *err)
 {
 	struct tape_hash is;
 
@@ -360,6 +361,9 @@ blobpack_check(struct blobpack *p, const struct blobpack_entry *e,
 		if (r != 0)
 			return r;
 		hash_stream_add(stream, data, part);
+		r = fn == NULL ? 0 : fn(user, data, part, at);
+		if (r != 0)
+			return r;
 		at += part;
 	}
 	is = hash_stream_end(stream);
@@ -368,4 +372,11 @@ blobpack_check(struct blobpack *p, const struct blobpack_entry *e,
 		       : error_set(err, TAPE_ERR_DAMAGED, p->file, e->frame,
 				   "the bytes of a blob do not match its hash; restore "
 				   "the file from a copy");
+}
+
+int
+blobpack_check(struct blobpack *p, const struct blobpack_entry *e,
+	       struct hash_stream *stream, struct tape_error *err)
+{
+	return blobpack_each(p, e, stream, NULL, NULL, err);
 }

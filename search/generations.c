@@ -518,9 +518,16 @@ need_pack(struct generations *g, struct blob_file *b, bool bare, struct tape_err
 	return 1;
 }
 
+/* What is asked of a blob: its bytes, or its pieces; neither: only whether it is there. */
+struct asked {
+	uint8_t **data;
+	blobpack_piece_fn *each;
+	void *user;
+};
+
 static int
-read_blob(struct blobpack *pack, const struct blobpack_entry *e, const char *path,
-	  uint8_t **data, struct tape_error *err)
+read_whole(struct blobpack *pack, const struct blobpack_entry *e, const char *path,
+	   uint8_t **data, struct tape_error *err)
 {
 	struct tape_hash hash;
 	uint8_t *buf = malloc(e->size == 0 ? 1 : (size_t)e->size);
@@ -546,10 +553,32 @@ read_blob(struct blobpack *pack, const struct blobpack_entry *e, const char *pat
 	return 0;
 }
 
-/* 0 = done, 1 = not in this generation, negative. */
+static int
+read_blob(struct blobpack *pack, const struct blobpack_entry *e, const char *path,
+	  const struct asked *asked, struct tape_error *err)
+{
+	struct hash_stream *stream;
+	int r;
+
+	if (asked->data != NULL)
+		return read_whole(pack, e, path, asked->data, err);
+	if (asked->each == NULL)
+		return 0;
+	stream = hash_stream_new();
+	r = stream == NULL
+		    ? error_set(err, TAPE_ERR_NOMEM, path, 0, "no memory for a blob")
+		    : blobpack_each(pack, e, stream, asked->each, asked->user, err);
+	hash_stream_free(stream);
+	return r;
+}
+
+#define NOT_HERE 0x7ffffff1  /* in this generation */
+#define NOT_KNOWN 0x7ffffff2 /* to the index: the packs have to be asked */
+
+/* 0, what asked->each gave, NOT_HERE, or negative. */
 static int
 blob_in(struct generations *g, struct generation *item, const struct tape_hash *hash,
-	uint64_t size, uint8_t **data, struct tape_error *err)
+	uint64_t size, const struct asked *asked, struct tape_error *err)
 {
 	unsigned bucket = blobpack_bucket(size);
 
@@ -566,24 +595,24 @@ blob_in(struct generations *g, struct generation *item, const struct tape_hash *
 		e = r == 0 ? blobpack_find(b->pack, hash) : NULL;
 		if (e == NULL || e->size != size)
 			continue;
-		return data == NULL ? 0 : read_blob(b->pack, e, b->file.path, data, err);
+		return read_blob(b->pack, e, b->file.path, asked, err);
 	}
-	return 1;
+	return NOT_HERE;
 }
 
-/* The same by the index: 2 = it cannot tell. */
+/* The same by the index, or NOT_KNOWN. */
 static int
 blob_by_index(struct generations *g, size_t index, const struct tape_hash *hash,
-	      uint64_t size, uint8_t **data, struct tape_error *err)
+	      uint64_t size, const struct asked *asked, struct tape_error *err)
 {
 	struct generation *item = &g->items[index];
 	struct index_blob at;
 	int r = generation_index_blob(g, index, hash, &at);
 
 	if (r != 0)
-		return r;
+		return r == 1 ? NOT_HERE : NOT_KNOWN;
 	if (at.entry.size != size)
-		return 1;
+		return NOT_HERE;
 	for (size_t i = 0; i < item->blob_count; i++) {
 		struct blob_file *b = &item->blobs[i];
 
@@ -591,34 +620,34 @@ blob_by_index(struct generations *g, size_t index, const struct tape_hash *hash,
 			continue;
 		r = need_pack(g, b, true, err);
 		if (r != 0)
-			return r < 0 ? r : 2;
-		if (data != NULL)
-			r = read_blob(b->pack, &at.entry, b->file.path, data, err);
+			return r < 0 ? r : NOT_KNOWN;
+		r = read_blob(b->pack, &at.entry, b->file.path, asked, err);
 		/* What is wrong may be the index. */
-		return r == TAPE_ERR_DAMAGED ? 2 : r;
+		return r == TAPE_ERR_DAMAGED ? NOT_KNOWN : r;
 	}
-	return 2;
+	return NOT_KNOWN;
 }
 
-int
-generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t size,
-		 uint8_t **data, struct tape_error *err)
+static int
+find_blob(struct generations *g, const struct tape_hash *hash, uint64_t size,
+	  const struct asked *asked, struct tape_error *err)
 {
 	struct tape_error why = { 0 };
 	int worst = TAPE_ERR_NOT_FOUND;
 
 	for (size_t i = g->count; i-- > 0;) {
-		int r = blob_by_index(g, i, hash, size, data, &why);
+		int r = blob_by_index(g, i, hash, size, asked, &why);
 
-		if (r == 2)
-			r = blob_in(g, &g->items[i], hash, size, data, &why);
-
-		if (r == 0 || r == TAPE_ERR_NOMEM) {
-			if (r != 0 && err != NULL)
+		if (r == NOT_KNOWN)
+			r = blob_in(g, &g->items[i], hash, size, asked, &why);
+		if (r == NOT_HERE)
+			continue;
+		if (r >= 0 || r == TAPE_ERR_NOMEM) {
+			if (r < 0 && err != NULL)
 				*err = why;
 			return r;
 		}
-		if (r < 0 && !snapshot_stale(r, &why)) {
+		if (!snapshot_stale(r, &why)) {
 			worst = r;
 			if (err != NULL)
 				*err = why;
@@ -627,6 +656,20 @@ generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t s
 	if (worst == TAPE_ERR_NOT_FOUND)
 		return error_set(err, worst, NULL, 0, "no generation has the blob");
 	return worst;
+}
+
+int
+generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t size,
+		 uint8_t **data, struct tape_error *err)
+{
+	return find_blob(g, hash, size, &(struct asked){ .data = data }, err);
+}
+
+int
+generations_blob_each(struct generations *g, const struct tape_hash *hash, uint64_t size,
+		      blobpack_piece_fn *fn, void *user, struct tape_error *err)
+{
+	return find_blob(g, hash, size, &(struct asked){ .each = fn, .user = user }, err);
 }
 
 int

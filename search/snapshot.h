@@ -127,6 +127,14 @@ struct pack_codec *generations_codec(struct generations *g);
  */
 int generations_blob(struct generations *g, const struct tape_hash *hash, uint64_t size,
 		     uint8_t **data, struct tape_error *err);
+/*
+ * The same in pieces, for one that may be larger than memory. It begins at
+ * offset 0 again where a copy turns out damaged and there is another. What fn
+ * gives that is not 0 stops, and is given back.
+ */
+int generations_blob_each(struct generations *g, const struct tape_hash *hash,
+			  uint64_t size, blobpack_piece_fn *fn, void *user,
+			  struct tape_error *err);
 /* The same in the newest generations of the tape. */
 int generations_find_blob(struct tape_reader *reader, const struct tape_hash *hash,
 			  uint64_t size, uint8_t **data, struct tape_error *err);
