@@ -5,6 +5,9 @@
 # "N passed, N failed" over all of them. Without arguments: all configurations.
 #
 #   gcc, clang   the whole suite, warnings are errors
+#   clang-brief  as clang, but for the suite "sweep" (tests in which every call,
+#                byte or moment fails in turn): clang's code goes through most of
+#                them under ASan
 #   asan         the whole suite under ASan and UBSan, but for the suite "nosan"
 #                (tests that run programs under strace or an LD_PRELOAD)
 #   tsan         the suite "threads" under TSan
@@ -13,7 +16,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 configurations=("${@:-}")
-[ -n "${configurations[0]}" ] || configurations=(gcc clang asan tsan checks)
+[ -n "${configurations[0]}" ] || configurations=(gcc clang-brief asan tsan checks)
 jobs=${JOBS:-$(nproc)}
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -30,11 +33,12 @@ sanitized=("${common[@]}" -Db_lundef=false -Dbuildtype=debugoptimized)
 run_suite()
 {
 	local name=$1 compiler=$2 patience=$3 options=$4 dir=build/$1 start=$SECONDS
+	local targets="all meson-test-prereq"
 	shift 4
 	echo "== $name"
 	# Built first: a test must not wait for the compiler, nor hide its words.
-	if ! { CC=$compiler scripts/setup.sh "$dir" "$@" &&
-		ninja -j "$jobs" -C "$dir" all meson-test-prereq >"$dir.build.log" 2>&1; }; then
+	if ! { CC=$compiler scripts/setup.sh "$dir" "$@" && only_suite &&
+		ninja -j "$jobs" -C "$dir" $targets >"$dir.build.log" 2>&1; }; then
 		grep -v '^\[' "$dir.build.log" | tail -n 60 || true
 		echo "$name: does not build (all of it: $dir.build.log)"
 		echo "build/$name 0 1 0" >>"$results/counts"
@@ -47,6 +51,13 @@ run_suite()
 		--print-errorlogs --timeout-multiplier "$patience" $options >"$dir.test.log" 2>&1 || true
 	scripts/count-tests.py "$name" "$dir" >>"$results/counts"
 	echo "   $((SECONDS - start)) s"
+}
+
+# Of a run_suite with "--suite NAME": only what those tests need is built.
+only_suite()
+{
+	[[ $options == "--suite "* ]] || return 0
+	targets=$(scripts/suite-targets.py "$dir" "${options#--suite }")
 }
 
 run_checks()
@@ -75,6 +86,7 @@ for configuration in "${configurations[@]}"; do
 	case $configuration in
 	gcc) run_suite gcc gcc 3 "" "${common[@]}" ;;
 	clang) run_suite clang clang 3 "" "${common[@]}" ;;
+	clang-brief) run_suite clang clang 3 "--no-suite sweep" "${common[@]}" ;;
 	asan) run_suite asan clang 6 "--no-suite nosan" "${sanitized[@]}" \
 		-Db_sanitize=address,undefined ;;
 	tsan) run_suite tsan clang 6 "--suite threads" "${sanitized[@]}" \
