@@ -30,10 +30,12 @@ blocks(const struct tape_read_stats *s)
 		      s->generations, s->blocks);
 	left_out("position", s->blocks_by_position, "");
 	left_out("time", s->blocks_by_time, "");
+	left_out("hash", s->blocks_by_fingerprint, "");
 	left_out("label", s->blocks_by_label, " or session");
 	left_out("time or values", s->blocks_by_value, ", group by group");
 	(void)fprintf(stderr, "  groups     %" PRIu64 " of those labels and positions\n",
 		      s->groups);
+	left_out("hash", s->groups_by_fingerprint, "");
 	left_out("time", s->groups_by_time, "");
 	left_out("values", s->groups_by_value, "");
 	(void)fprintf(stderr, "  contents   %" PRIu64 " groups tested by columns\n",

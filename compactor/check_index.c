@@ -26,11 +26,13 @@ struct both {
 	struct check *c;
 	struct generation *g;
 	struct index_reader *x;
-	struct sum contents[2], referrers[2], labels[2]; /* of the index, of the packs */
+	struct sum contents[2], referrers[2], repeats[2],
+		labels[2]; /* of the index, of the packs */
 	struct check_set
 		names; /* of labels; mark: 1 = listed by the index, 2 = left out */
-	struct check_set here; /* labels of the block at hand */
-	struct sum *columns;   /* of the block at hand, by column */
+	struct check_set here;	/* labels of the block, contents of the group at hand */
+	struct check_set homes; /* contents of the block at hand that were met */
+	struct sum *columns;	/* of the block at hand, by column */
 	struct index_values values;
 	const char *wrong; /* what does not agree; NULL so far */
 };
@@ -87,6 +89,48 @@ from_content(struct both *b, const struct form *form, const struct block_content
 			add(&b->referrers[1], e.content, FINGERPRINT_BYTES, ordinal);
 		at = e.next;
 	}
+}
+
+/* ---- repeats ---- */
+
+static int
+repeat_from_index(void *user, uint64_t ref, uint32_t place)
+{
+	add(user, &ref, sizeof ref, place);
+	return 0;
+}
+
+/* Groups of the block that have each content but the first that has one of its own, each once. */
+static int
+repeats_of_block(struct both *b, uint32_t number, const struct block_all *all)
+{
+	const struct scopepack_block_info *info = &b->g->scopes.blocks[number];
+	uint32_t group = 0;
+	int r = 0;
+
+	check_set_release(&b->homes);
+	for (uint32_t i = 0; i < all->row_count && r == 0; i++) {
+		uint64_t ref = all->rows[i].content;
+		bool own = ref - info->first_content < info->contents, fresh = false;
+		struct tape_hash key = hash_bytes(&ref, sizeof ref);
+		uint32_t *home = NULL;
+
+		if (i % GROUP_ROWS == 0) {
+			group = number * BLOCK_GROUPS + i / GROUP_ROWS;
+			check_set_release(&b->here);
+		}
+		if (check_set_put(&b->here, &key, &fresh) == NULL)
+			return check_no_memory(b->c);
+		if (!fresh)
+			continue;
+		if (own)
+			home = check_set_put(&b->homes, &key, &fresh);
+		if (own && home == NULL)
+			return check_no_memory(b->c);
+		if (!own || !fresh)
+			add(&b->repeats[1], &ref, sizeof ref, group);
+	}
+	return r;
 }
 
 /* ---- labels ---- */
@@ -297,7 +341,9 @@ compare_blocks(struct both *b)
 		for (uint32_t k = 0; k < all.content_count; k++)
 			from_content(b, &p->forms[all.contents[k].form], &all.contents[k],
 				     p->blocks[i].first_content + k);
-		r = labels_of_block(b, i, &all);
+		r = repeats_of_block(b, i, &all);
+		if (r == 0)
+			r = labels_of_block(b, i, &all);
 		if (r == 0)
 			r = values_of_block(b, i, &all);
 		if (r == 0)
@@ -324,6 +370,8 @@ compare(struct both *b)
 	if (index_each_content(b->x, NULL, from_index, &b->contents[0], &why) != 0 ||
 	    index_find_referrers(b->x, none, 0, from_index, &b->referrers[0], &why) != 0)
 		b->wrong = "fingerprints";
+	if (index_each_repeat(b->x, repeat_from_index, &b->repeats[0], &why) != 0)
+		b->wrong = "repeats";
 	r = list_labels(b);
 	if (r == 0)
 		r = compare_blocks(b);
@@ -334,6 +382,8 @@ compare(struct both *b)
 		b->wrong = "fingerprints";
 	else if (!same(b->referrers))
 		b->wrong = "referrers";
+	else if (!same(b->repeats))
+		b->wrong = "repeats";
 	else if (!same(b->labels))
 		b->wrong = "labels";
 	else if (counts.blobs != blobs)
@@ -361,6 +411,7 @@ check_index(struct check *c, size_t index)
 				  "the index does not agree with the packs: %s", b.wrong);
 	check_set_release(&b.names);
 	check_set_release(&b.here);
+	check_set_release(&b.homes);
 	index_values_release(&b.values);
 	free(b.columns);
 	return r;

@@ -28,6 +28,7 @@ enum index_section {
 		5, /* number = block: values of columns with few of them, rows of each */
 	INDEX_LABELS = 6,    /* label -> blocks that have rows of it, how many */
 	INDEX_DIRECTORY = 7, /* what index.mdb holds, for those who cannot trust it */
+	INDEX_REPEATS = 8,   /* sorted (content reference, group of rows that has it) */
 };
 
 /* ---- reading; one thread at a time ---- */
@@ -57,9 +58,10 @@ uint64_t index_read_bytes(const struct index_reader *x);
 
 /* What it was made of: to be compared with the packs at hand. */
 struct index_counts {
-	uint64_t rows, contents, blobs, referrers;
+	uint64_t rows, contents, blobs, referrers, repeats;
 	uint32_t blocks, labels;
 	bool labels_left_out; /* there are labels beyond the 10,000 commonest */
+	bool lost;	      /* there are repeats of CONTENT_LOST */
 };
 void index_counts(const struct index_reader *x, struct index_counts *out);
 /*
@@ -90,6 +92,19 @@ int index_each_content(struct index_reader *x, const uint8_t *from, index_conten
 /* Contents that refer to blobs whose hash begins so. fingerprint is the blob's. */
 int index_find_referrers(struct index_reader *x, const uint8_t prefix[16], unsigned bits,
 			 index_content_fn *fn, void *user, struct tape_error *err);
+
+/*
+ * Groups of rows (block * BLOCK_GROUPS + group) that have a content, ascending:
+ * for one of another generation all of them; for one of this pack those beyond
+ * its home, which is the first group with it of the block that it belongs to.
+ * CONTENT_LOST is one like any other, without a home.
+ */
+typedef int index_repeat_fn(void *user, uint64_t ref, uint32_t place);
+int index_find_repeats(struct index_reader *x, uint64_t ref, index_repeat_fn *fn,
+		       void *user, struct tape_error *err);
+/* All of them in order of reference and place. */
+int index_each_repeat(struct index_reader *x, index_repeat_fn *fn, void *user,
+		      struct tape_error *err);
 
 struct index_blob {
 	uint32_t bucket, pack; /* blobs-<bucket>-<pack>.pack */

@@ -22,7 +22,7 @@
 
 /* What one block brings. */
 struct slot {
-	struct pack_bytes made, pairs, referrers;
+	struct pack_bytes made, pairs, referrers, repeats;
 	uint32_t table;
 	struct index_label_run *runs;
 	uint32_t run_count, run_cap;
@@ -37,10 +37,11 @@ struct build {
 	struct pack_writer *writer;
 	struct pack_codec *codec;
 	struct index_entries entries;
-	struct index_sort pairs, referrers, blobs;
+	struct index_sort pairs, referrers, repeats, blobs;
 	struct index_labels *labels;
 	struct pack_bytes raw, made;
-	uint64_t pair_count, referrer_count, blob_count;
+	uint64_t pair_count, referrer_count, repeat_count, blob_count;
+	bool lost; /* a repeat is of a lost content */
 	struct tape_error *err;
 	/* Blocks: `next` is taken by whoever is free, `taken` are in the pack. */
 	struct slot *slots;
@@ -63,6 +64,7 @@ struct worker {
 	struct pack_codec *codec;
 	struct index_gather *gather;
 	struct block_all all;
+	uint8_t *seen; /* [BLOCK_ROWS] */
 	pthread_t thread;
 };
 
@@ -73,7 +75,9 @@ worker_init(struct worker *w, struct build *b)
 	w->b = b;
 	w->codec = pack_codec_new();
 	w->gather = index_gather_new();
-	return w->codec == NULL || w->gather == NULL ? TAPE_ERR_NOMEM : 0;
+	w->seen = malloc(BLOCK_ROWS);
+	return w->codec == NULL || w->gather == NULL || w->seen == NULL ? TAPE_ERR_NOMEM
+									: 0;
 }
 
 static void
@@ -82,6 +86,7 @@ worker_release(struct worker *w)
 	pack_codec_free(w->codec);
 	index_gather_free(w->gather);
 	block_all_release(&w->all);
+	free(w->seen);
 }
 
 static int
@@ -109,7 +114,7 @@ do_block(struct worker *w, struct slot *s, uint32_t number)
 	int r;
 
 	memset(&s->why, 0, sizeof s->why);
-	s->made.len = s->pairs.len = s->referrers.len = 0;
+	s->made.len = s->pairs.len = s->referrers.len = s->repeats.len = 0;
 	r = block_decode(in->scopes, w->codec, number, &w->all, &s->why);
 	if (r == 0 && in->block != NULL)
 		r = in->block(in->user, number, &w->all, &s->why);
@@ -118,6 +123,9 @@ do_block(struct worker *w, struct slot *s, uint32_t number)
 	if (r == 0)
 		r = index_gather_block(w->gather, in->scopes, w->codec, &w->all, &s->made,
 				       &s->table, &s->pairs, &s->referrers, &s->why);
+	if (r == 0 &&
+	    index_repeats_of_block(in->scopes, &w->all, w->seen, &s->repeats) != 0)
+		r = no_memory(&s->why);
 	s->status = r;
 }
 
@@ -177,6 +185,10 @@ take_block(struct build *b, struct slot *s, uint32_t number)
 		r = index_sort_add(&b->referrers,
 				   (const uint64_t *)(const void *)s->referrers.data,
 				   s->referrers.len / sizeof(struct index_pair), b->err);
+	if (r == 0)
+		r = index_sort_add(&b->repeats,
+				   (const uint64_t *)(const void *)s->repeats.data,
+				   s->repeats.len / sizeof(struct index_repeat), b->err);
 	if (r == 0)
 		r = index_labels_add(b->labels, number, s->runs, s->run_count, b->err);
 	return r;
@@ -321,6 +333,53 @@ put_pairs(struct build *b, struct index_sort *sorted, uint8_t kind, uint64_t *to
 		r = put_some_pairs(b, kind, number, pairs, count);
 	free(pairs);
 	index_sort_release(sorted);
+	return r;
+}
+
+/* ---- repeats ---- */
+
+static int
+put_some_repeats(struct build *b, uint32_t number, const struct index_repeat *repeats,
+		 uint32_t count)
+{
+	uint8_t key[INDEX_REPEAT_KEY];
+
+	if (count == 0)
+		return 0;
+	index_repeat_key(&repeats[0], key);
+	b->raw.len = 0;
+	if (index_repeats_encode(repeats, count, &b->raw) != 0)
+		return no_memory(b->err);
+	return put_section(b, INDEX_REPEATS, number, key, sizeof key);
+}
+
+static int
+put_repeats(struct build *b)
+{
+	struct index_repeat *repeats = malloc(INDEX_REPEATS_MAX * sizeof *repeats);
+	struct index_repeat last = { 0, 0 };
+	const uint64_t *record;
+	uint32_t count = 0, number = 0;
+	int r = repeats == NULL ? no_memory(b->err)
+				: index_sort_finish(&b->repeats, b->err);
+
+	while (r == 0 && (r = index_sort_next(&b->repeats, &record, b->err)) == 1) {
+		r = 0;
+		if (b->repeat_count != 0 && record[0] == last.ref &&
+		    record[1] == last.place)
+			continue;
+		last = repeats[count++] = (struct index_repeat){ record[0], record[1] };
+		b->repeat_count++;
+		b->lost |= last.ref == CONTENT_LOST;
+		if (count == INDEX_REPEATS_MAX) {
+			r = put_some_repeats(b, number++, repeats, count);
+			count = 0;
+		}
+	}
+	if (r == 0)
+		r = put_some_repeats(b, number, repeats, count);
+	free(repeats);
+	index_sort_release(&b->repeats);
 	return r;
 }
 
@@ -490,6 +549,7 @@ put_root(struct build *b, uint64_t *root)
 	uint32_t count = 0;
 	int r = put_entries(b, &listed, &count);
 
+	flags |= b->lost ? INDEX_FLAG_LOST : 0;
 	b->raw.len = b->made.len = 0;
 	varint_put(&out, p->rows);
 	varint_put(&out, p->contents);
@@ -497,6 +557,7 @@ put_root(struct build *b, uint64_t *root)
 	varint_put(&out, b->blob_count);
 	varint_put(&out, b->pair_count);
 	varint_put(&out, b->referrer_count);
+	varint_put(&out, b->repeat_count);
 	varint_put(&out, index_labels_count(b->labels));
 	varint_put(&out, b->entries.count);
 	varint_put_bytes(&out, &flags, 1);
@@ -523,7 +584,8 @@ begin(struct build *b, const char *pack_name, const struct pack_id *id, uint64_t
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->changed, NULL);
 	index_sort_init(&b->pairs, 2, memory / 4, b->dir);
-	index_sort_init(&b->referrers, 2, memory / 8, b->dir);
+	index_sort_init(&b->referrers, 2, memory / 16, b->dir);
+	index_sort_init(&b->repeats, 2, memory / 8, b->dir);
 	index_sort_init(&b->blobs, BLOB_WORDS, memory / 8, b->dir);
 	b->codec = pack_codec_new();
 	if (b->codec == NULL)
@@ -541,11 +603,13 @@ end(struct build *b)
 		pack_bytes_release(&b->slots[i].made);
 		pack_bytes_release(&b->slots[i].pairs);
 		pack_bytes_release(&b->slots[i].referrers);
+		pack_bytes_release(&b->slots[i].repeats);
 		free(b->slots[i].runs);
 	}
 	free(b->slots);
 	index_sort_release(&b->pairs);
 	index_sort_release(&b->referrers);
+	index_sort_release(&b->repeats);
 	index_sort_release(&b->blobs);
 	index_labels_free(b->labels);
 	index_entries_release(&b->entries);
@@ -577,6 +641,8 @@ fill(struct build *b, const struct pack_id *id, unsigned threads, uint64_t *root
 		r = put_pairs(b, &b->pairs, INDEX_FINGERPRINTS, &b->pair_count);
 	if (r == 0)
 		r = put_pairs(b, &b->referrers, INDEX_REFERRERS, &b->referrer_count);
+	if (r == 0)
+		r = put_repeats(b);
 	for (size_t i = 0; i < b->in->blob_pack_count && r == 0; i++)
 		r = add_pack(b, id, b->in->blob_packs[i]);
 	if (r == 0)

@@ -42,6 +42,37 @@ check_pairs(struct index_reader *x, uint8_t kind, uint64_t expected,
 	return r;
 }
 
+struct counting_repeats {
+	uint64_t count;
+	struct index_repeat last;
+	bool broken;
+};
+
+static int
+count_repeat(void *user, uint64_t ref, uint32_t place)
+{
+	struct counting_repeats *c = user;
+
+	if (c->count != 0 &&
+	    (ref < c->last.ref || (ref == c->last.ref && place <= c->last.place)))
+		c->broken = true;
+	c->last = (struct index_repeat){ ref, place };
+	c->count++;
+	return 0;
+}
+
+static int
+check_repeats(struct index_reader *x, struct tape_error *err)
+{
+	struct counting_repeats c = { 0 };
+	int r = index_each_repeat(x, count_repeat, &c, err);
+
+	if (r == 0 && (c.broken || c.count != x->counts.repeats ||
+		       (c.count != 0 && c.last.ref == CONTENT_LOST) != x->counts.lost))
+		return index_damaged(x, x->pack.root, "the order of repeats", err);
+	return r;
+}
+
 /* Calls `check` for the raw bytes of each section of a kind; its first key is given. */
 static int
 each_section(struct index_reader *x, uint8_t kind,
@@ -208,6 +239,8 @@ index_check(struct index_reader *x, struct tape_error *err)
 		r = check_pairs(x, INDEX_FINGERPRINTS, x->pair_count, err);
 	if (r == 0)
 		r = check_pairs(x, INDEX_REFERRERS, x->counts.referrers, err);
+	if (r == 0)
+		r = check_repeats(x, err);
 	if (r == 0)
 		r = each_section(x, INDEX_BLOBS, check_blobs, &blobs, err);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #define INDEX_KEY_MAX 400u
 #define INDEX_PAIR_KEY 17u
 #define INDEX_FLAG_LEFT_OUT 1u
+#define INDEX_FLAG_LOST 2u
 
 /*
  * A fingerprint and an ordinal: 80 and 48 bits, so that pairs compare as their
@@ -57,6 +58,27 @@ int index_pairs_decode(const uint8_t *raw, size_t len, uint64_t contents,
 /* Fingerprint (10 bytes) of a pair, and its key in the directory (INDEX_PAIR_KEY bytes). */
 void index_pair_fingerprint(const struct index_pair *pair, uint8_t *out);
 void index_pair_key(uint8_t kind, const struct index_pair *pair, uint8_t *out);
+
+/* ---- index_repeats.c ---- */
+
+#define INDEX_REPEATS_MAX 4096u /* in a section */
+#define INDEX_REPEAT_KEY 13u
+
+struct index_repeat {
+	uint64_t ref, place; /* as a record to be sorted */
+};
+/* Appends those of a block to *out, some perhaps twice. seen: [BLOCK_ROWS], any bytes. */
+int index_repeats_of_block(const struct scopepack *p, const struct block_all *all,
+			   uint8_t *seen, struct pack_bytes *out);
+/* Appends a section's raw bytes. count is 1 to INDEX_REPEATS_MAX, in order, each once. */
+int index_repeats_encode(const struct index_repeat *repeats, uint32_t count,
+			 struct pack_bytes *out);
+/* Room for INDEX_REPEATS_MAX. TAPE_ERR_DAMAGED. */
+int index_repeats_decode(const uint8_t *raw, size_t len, uint32_t blocks,
+			 uint64_t contents, struct index_repeat *repeats,
+			 uint32_t *count);
+void index_repeat_key(const struct index_repeat *r,
+		      uint8_t *out); /* INDEX_REPEAT_KEY bytes */
 
 /* ---- index_values.c: values of the columns of a block ---- */
 

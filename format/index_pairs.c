@@ -2,27 +2,16 @@
 /* Sections of fingerprints with ordinals. docs/format/index.md section 3. */
 #include <string.h>
 
+#include "format/index_bits.h"
 #include "format/index_io.h"
 
 #define WIDTH 80u
 #define ORDINAL_BITS 48u
 
-typedef unsigned __int128 u128;
-
-static u128
+static bits_u128
 fingerprint(const struct index_pair *p)
 {
-	return (u128)p->high << 16 | p->low >> ORDINAL_BITS;
-}
-
-static unsigned
-bit_length(u128 v)
-{
-	uint64_t high = (uint64_t)(v >> 64), low = (uint64_t)v;
-
-	if (high != 0)
-		return 128 - (unsigned)__builtin_clzll(high);
-	return low == 0 ? 0 : 64 - (unsigned)__builtin_clzll(low);
+	return (bits_u128)p->high << 16 | p->low >> ORDINAL_BITS;
 }
 
 void
@@ -41,86 +30,6 @@ index_pair_key(uint8_t kind, const struct index_pair *pair, uint8_t *out)
 	put_le64(out + 9, __builtin_bswap64(pair->low));
 }
 
-/* ---- bits ---- */
-
-struct bits_out {
-	uint8_t *at;
-	u128 waiting;
-	unsigned count;
-};
-
-/* Up to 64 of them. */
-static inline void
-put_bits(struct bits_out *o, uint64_t v, unsigned bits)
-{
-	o->waiting |= (u128)v << o->count;
-	o->count += bits;
-	if (o->count >= 64) {
-		put_le64(o->at, (uint64_t)o->waiting);
-		o->at += 8;
-		o->waiting >>= 64;
-		o->count -= 64;
-	}
-}
-
-static void
-put_rest(struct bits_out *o)
-{
-	for (unsigned i = 0; i < o->count; i += 8)
-		*o->at++ = (uint8_t)(o->waiting >> i);
-}
-
-static inline void
-put_wide(struct bits_out *o, u128 v, unsigned bits)
-{
-	if (bits > 64) {
-		put_bits(o, (uint64_t)v, 64);
-		put_bits(o, (uint64_t)(v >> 64), bits - 64);
-	} else {
-		put_bits(o, (uint64_t)v, bits);
-	}
-}
-
-struct bits_in {
-	const uint8_t *at, *end;
-	u128 waiting;
-	unsigned count;
-};
-
-/* Enough bytes are there: the caller has counted. */
-static inline uint64_t
-get_bits(struct bits_in *in, unsigned bits)
-{
-	uint64_t v;
-
-	if (in->count < bits && in->end - in->at >= 8) {
-		in->waiting |= (u128)get_le64(in->at) << in->count;
-		in->at += 8;
-		in->count += 64;
-	}
-	while (in->count < bits) {
-		in->waiting |= (u128)*in->at++ << in->count;
-		in->count += 8;
-	}
-	v = (uint64_t)in->waiting;
-	if (bits < 64)
-		v &= (UINT64_C(1) << bits) - 1;
-	in->waiting >>= bits;
-	in->count -= bits;
-	return v;
-}
-
-static inline u128
-get_wide(struct bits_in *in, unsigned bits)
-{
-	u128 low;
-
-	if (bits <= 64)
-		return get_bits(in, bits);
-	low = get_bits(in, 64);
-	return low | (u128)get_bits(in, bits - 64) << 64;
-}
-
 /* ---- sections ---- */
 
 static size_t
@@ -134,7 +43,7 @@ index_pairs_encode(const struct index_pair *pairs, uint32_t count, struct pack_b
 {
 	uint64_t least = UINT64_MAX, most = 0;
 	struct bits_out bits = { 0 };
-	u128 step = 0;
+	bits_u128 step = 0;
 	unsigned d, o;
 	uint8_t *head;
 
@@ -146,8 +55,8 @@ index_pairs_encode(const struct index_pair *pairs, uint32_t count, struct pack_b
 		if (i > 0 && fingerprint(&pairs[i]) - fingerprint(&pairs[i - 1]) > step)
 			step = fingerprint(&pairs[i]) - fingerprint(&pairs[i - 1]);
 	}
-	d = bit_length(step);
-	o = bit_length(most - least);
+	d = bits_needed(step);
+	o = bits_needed(most - least);
 	if (pack_bytes_reserve(out, INDEX_PAIRS_HEAD + body_bytes(count, d, o) + 16) != 0)
 		return TAPE_ERR_NOMEM;
 	head = out->data + out->len;
@@ -160,12 +69,13 @@ index_pairs_encode(const struct index_pair *pairs, uint32_t count, struct pack_b
 	index_pair_fingerprint(&pairs[0], head + 16);
 	bits.at = head + INDEX_PAIRS_HEAD;
 	for (uint32_t i = 0; i < count; i++) {
-		put_bits(&bits, (pairs[i].low & INDEX_ORDINAL_MASK) - least, o);
+		bits_put(&bits, (pairs[i].low & INDEX_ORDINAL_MASK) - least, o);
 		if (i + 1 < count)
-			put_wide(&bits,
-				 fingerprint(&pairs[i + 1]) - fingerprint(&pairs[i]), d);
+			bits_put_wide(&bits,
+				      fingerprint(&pairs[i + 1]) - fingerprint(&pairs[i]),
+				      d);
 	}
-	put_rest(&bits);
+	bits_put_rest(&bits);
 	out->len += INDEX_PAIRS_HEAD + body_bytes(count, d, o);
 	return 0;
 }
@@ -178,7 +88,7 @@ index_pairs_decode(const uint8_t *raw, size_t len, uint64_t contents,
 	uint64_t least, ordinal;
 	unsigned d, o;
 	uint32_t n;
-	u128 at;
+	bits_u128 at;
 
 	if (len < INDEX_PAIRS_HEAD)
 		return TAPE_ERR_DAMAGED;
@@ -191,10 +101,10 @@ index_pairs_decode(const uint8_t *raw, size_t len, uint64_t contents,
 	if (d > WIDTH || o > ORDINAL_BITS || n == 0 || n > INDEX_PAIRS ||
 	    least >= contents || len != INDEX_PAIRS_HEAD + body_bytes(n, d, o))
 		return TAPE_ERR_DAMAGED;
-	at = (u128)index_be64(raw + 16) << 16 | (u128)raw[24] << 8 | raw[25];
+	at = (bits_u128)index_be64(raw + 16) << 16 | (bits_u128)raw[24] << 8 | raw[25];
 	bits = (struct bits_in){ raw + INDEX_PAIRS_HEAD, raw + len, 0, 0 };
 	for (uint32_t i = 0; i < n; i++) {
-		ordinal = least + get_bits(&bits, o);
+		ordinal = least + bits_get(&bits, o);
 		if (ordinal >= contents || at >> WIDTH != 0)
 			return TAPE_ERR_DAMAGED;
 		pairs[i].high = (uint64_t)(at >> 16);
@@ -202,7 +112,7 @@ index_pairs_decode(const uint8_t *raw, size_t len, uint64_t contents,
 		if (i > 0 && !index_pair_less(&pairs[i - 1], &pairs[i]))
 			return TAPE_ERR_DAMAGED;
 		if (i + 1 < n)
-			at += get_wide(&bits, d);
+			at += bits_get_wide(&bits, d);
 	}
 	if (bits.waiting != 0 || bits.at != bits.end)
 		return TAPE_ERR_DAMAGED;

@@ -61,14 +61,16 @@ read_root(struct index_reader *x, struct pack_bytes *root, struct places *places
 	c->blobs = varint_get(&in);
 	x->pair_count = varint_get(&in);
 	c->referrers = varint_get(&in);
+	c->repeats = varint_get(&in);
 	c->labels = varint_get32(&in, INDEX_LABELS_MAX);
 	x->entry_count = varint_get(&in);
 	flags = varint_get8(&in);
 	c->labels_left_out = (flags & INDEX_FLAG_LEFT_OUT) != 0;
+	c->lost = (flags & INDEX_FLAG_LOST) != 0;
 	places->count = varint_get32(&in, UINT32_MAX);
 	places->in = in;
-	if (in.failed || flags > INDEX_FLAG_LEFT_OUT || x->pair_count != c->contents ||
-	    c->contents > INDEX_ORDINAL_MASK ||
+	if (in.failed || flags > (INDEX_FLAG_LEFT_OUT | INDEX_FLAG_LOST) ||
+	    x->pair_count != c->contents || c->contents > INDEX_ORDINAL_MASK ||
 	    x->entry_count > x->pack.source.size / PACK_SECTION_HEADER ||
 	    places->count > varint_left(&in) / 2)
 		return index_damaged(x, x->pack.root, "the root", err);
@@ -271,6 +273,7 @@ index_close(struct index_reader *x)
 	pack_bytes_release(&x->table);
 	os_close(&x->fd);
 	free(x->pairs);
+	free(x->repeats);
 	free(x->file);
 	free(x->directory_file);
 	free(x->trouble);

@@ -17,7 +17,10 @@ struct index_reader {
 	uint64_t entry_count; /* of the directory */
 	struct index_counts counts;
 	struct pack_bytes raw;
-	struct index_pair *pairs; /* [INDEX_PAIRS] */
+	struct index_pair *pairs;     /* [INDEX_PAIRS] */
+	struct index_repeat *repeats; /* [INDEX_REPEATS_MAX], once they are asked for */
+	uint64_t repeats_at;	      /* whose section that is, 0 = none */
+	uint32_t repeats_count;
 	/* The table of values read last. */
 	struct pack_bytes table;
 	uint32_t table_block; /* UINT32_MAX = none */
@@ -41,6 +44,9 @@ int index_no_memory(const struct index_reader *x, struct tape_error *err);
 int index_walk_pairs(struct index_reader *x, uint8_t kind, const uint8_t *least,
 		     const uint8_t *most, index_content_fn *fn, void *user,
 		     struct tape_error *err);
+/* Those whose reference is from `from` to `to`, both included. */
+int index_walk_repeats(struct index_reader *x, uint64_t from, uint64_t to,
+		       index_repeat_fn *fn, void *user, struct tape_error *err);
 /* The next of x->raw's blobs from *in on: 1, 0 = no more, negative. */
 int index_next_blob(struct varint_in *in, struct index_blob *out);
 

@@ -103,16 +103,33 @@ sort_bucket(uint64_t *items, size_t count, unsigned words)
 		qsort_r(items, count, words * sizeof *items, compare, &words);
 }
 
-/* First bits of hashes are spread evenly: by them a record is near its place at once. */
+/* Least first word, and by how many bits the greatest is above it. */
+static unsigned
+first_words(const struct index_sort *s, uint64_t *least)
+{
+	uint64_t lo = UINT64_MAX, hi = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		uint64_t v = s->items[i * s->words];
+
+		lo = v < lo ? v : lo;
+		hi = v > hi ? v : hi;
+	}
+	*least = lo;
+	return lo >= hi ? 0 : 64 - (unsigned)__builtin_clzll(hi - lo);
+}
+
+/* First words are spread about evenly: by them a record is near its place at once. */
 static int
 sort_items(struct index_sort *s)
 {
-	unsigned bits = 1, words = s->words;
+	uint64_t least, *swap;
+	unsigned bits = 1, words = s->words, range = first_words(s, &least), shift;
 	uint32_t *starts;
-	uint64_t *swap;
 
 	while (bits < BUCKET_BITS && s->count >> bits > 8)
 		bits++;
+	shift = range > bits ? range - bits : 0;
 	starts = calloc(((size_t)1 << bits) + 1, sizeof *starts);
 	if (s->scratch_cap < s->cap) {
 		free(s->scratch);
@@ -124,13 +141,13 @@ sort_items(struct index_sort *s)
 		return TAPE_ERR_NOMEM;
 	}
 	for (size_t i = 0; i < s->count; i++)
-		starts[(s->items[i * words] >> (64 - bits)) + 1]++;
+		starts[((s->items[i * words] - least) >> shift) + 1]++;
 	for (size_t b = 1; b <= (size_t)1 << bits; b++)
 		starts[b] += starts[b - 1];
 	for (size_t i = 0; i < s->count; i++) {
 		const uint64_t *from = s->items + i * words;
 
-		memcpy(s->scratch + (size_t)starts[from[0] >> (64 - bits)]++ * words,
+		memcpy(s->scratch + (size_t)starts[(from[0] - least) >> shift]++ * words,
 		       from, words * sizeof *from);
 	}
 	/* Each start is now where the next bucket begins. */

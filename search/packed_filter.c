@@ -40,15 +40,17 @@ struct of_generation {
 	bool ready;
 	struct leaf *leaves;	  /* by leaf number of the query */
 	struct filter_hits *hits; /* by node id */
-	struct tested *groups;	  /* block * BLOCK_GROUPS + group */
+	struct filter_places places;
+	struct tested *groups; /* block * BLOCK_GROUPS + group */
 	size_t group_count;
 };
 
 struct packed_filter {
 	const struct tape_query *query;
 	bool by_content,
-		by_hash;  /* does it tell contents apart, and is a hash among that? */
-	int64_t from, to; /* hull of the times */
+		by_hash; /* does it tell contents apart, and is a hash among that? */
+	const struct query_node *point; /* a hash that all answers have, or NULL */
+	int64_t from, to;		/* hull of the times */
 	struct generations *set;
 	struct of_generation *of;
 	size_t count, kept;
@@ -56,16 +58,23 @@ struct packed_filter {
 
 /* ---- what a query asks of contents and times ---- */
 
+/* Does the index know which contents a leaf is about? */
+static bool
+by_index(const struct query_node *node)
+{
+	return (node->kind == QUERY_HASH || node->kind == QUERY_BLOB) &&
+	       node->op == QUERY_EQ;
+}
+
 static bool
 constrains(const struct query_node *node, bool *hash)
 {
 	bool any = false, all = node->first != NULL;
 
-	if (node->kind == QUERY_HASH && node->op == QUERY_EQ)
+	if (by_index(node))
 		*hash = true;
 	if (node->first == NULL)
-		return node->kind == QUERY_VAR ||
-		       (node->kind == QUERY_HASH && node->op == QUERY_EQ);
+		return node->kind == QUERY_VAR || by_index(node);
 	if (node->kind != QUERY_AND && node->kind != QUERY_OR)
 		return false;
 	for (const struct query_node *c = node->first; c != NULL; c = c->next) {
@@ -111,6 +120,33 @@ times(const struct query_node *node, int64_t *from, int64_t *to)
 	}
 }
 
+/* An expression that gives up on a scope is told: what stands behind it must not hide the scope. */
+static bool
+may_give_up(const struct query_node *node)
+{
+	bool any = node->kind == QUERY_VAR && node->op == QUERY_MATCH;
+
+	for (const struct query_node *c = node->first; c != NULL && !any; c = c->next)
+		any = may_give_up(c);
+	return any;
+}
+
+static const struct query_node *
+point_of(const struct query_node *node)
+{
+	const struct query_node *point = by_index(node) ? node : NULL;
+
+	if (node->kind != QUERY_AND)
+		return point;
+	for (const struct query_node *c = node->first; c != NULL && point == NULL;
+	     c = c->next) {
+		point = point_of(c);
+		if (point == NULL && may_give_up(c))
+			break;
+	}
+	return point;
+}
+
 struct packed_filter *
 packed_filter_new(const struct tape_query *query)
 {
@@ -120,6 +156,7 @@ packed_filter_new(const struct tape_query *query)
 		return NULL;
 	f->query = query;
 	f->by_content = constrains(query->root, &f->by_hash);
+	f->point = point_of(query->root);
 	times(query->root, &f->from, &f->to);
 	return f;
 }
@@ -134,6 +171,7 @@ packed_filter_reset(struct packed_filter *f)
 			free(g->leaves[k].columns);
 		for (uint32_t k = 0; g->hits != NULL && k < f->query->node_count; k++)
 			free(g->hits[k].ordinals);
+		filter_places_release(&g->places);
 		for (size_t k = 0; g->groups != NULL && k < g->group_count; k++)
 			free(g->groups[k].bits);
 		free(g->leaves);
@@ -241,128 +279,6 @@ need(struct packed_filter *f, struct generations *set, uint32_t generation)
 	return NULL;
 }
 
-/* ---- tests on a column ---- */
-
-/* Numbers from `min` to `max`: can one of them pass? */
-static bool
-range_may(const struct query_node *node, const struct scopepack_column *column,
-	  const struct block_chunk *chunk)
-{
-	double lo, hi;
-
-	if (!chunk->has_range || node->op == QUERY_NE || node->op == QUERY_MATCH ||
-	    column->type == TAPE_BOOL)
-		return true;
-	memcpy(&lo, &chunk->min, sizeof lo);
-	memcpy(&hi, &chunk->max, sizeof hi);
-	for (size_t i = 0; i < node->atom_count; i++) {
-		const struct query_atom *a = &node->atoms[i];
-
-		if (!a->number)
-			continue;
-		switch (column->type) {
-		case TAPE_I64:
-			if (a->ilo <= (int64_t)chunk->max &&
-			    a->ihi >= (int64_t)chunk->min)
-				return true;
-			break;
-		case TAPE_U64:
-			if (a->ilo <= (query_int)chunk->max &&
-			    a->ihi >= (query_int)chunk->min)
-				return true;
-			break;
-		case TAPE_F64:
-			if ((a->dlo <= hi && a->dhi >= lo) || (a->nan && chunk->has_nan))
-				return true;
-			break;
-		default:
-			return true;
-		}
-	}
-	return false;
-}
-
-/* One value, laid out from where it stands. True where it cannot be: whoever shows it says why. */
-static bool
-value_may(const struct query_node *node, unsigned type, const uint8_t *at, size_t len)
-{
-	struct form_var var = { .type = (uint8_t)type, .store = TAPE_AS_HASH };
-	uint32_t first = 0;
-	struct form one = { .var_count = 1, .vars = &var, .canonical = &first };
-	struct plan_ref ref = { .type = (uint8_t)type, .aspect = ASPECT_VALUE };
-	struct tape_value value = { 0 };
-	size_t canonical_len;
-
-	if (type < TAPE_STR) {
-		one.fixed_count = 1;
-		one.fixed_bytes = scopepack_width(type);
-		one.bool_count = type == TAPE_BOOL;
-	}
-	if (body_check(&one, at, len, &canonical_len, NULL) != 0)
-		return true;
-	body_value(&one, at, 0, &value, NULL);
-	if (type >= TAPE_STR && value.data == NULL && value.size != 0)
-		return true;
-	return eval_value_test(node, &ref, &var, &value) != 0;
-}
-
-static bool
-cell_may(const struct query_node *node, unsigned type, const struct column *c, uint32_t i)
-{
-	uint32_t from;
-
-	if (type == TAPE_F64) {
-		double v;
-
-		memcpy(&v, c->values + 8 * (size_t)i, sizeof v);
-		return eval_value_double(node, v);
-	}
-	if (type == TAPE_I64)
-		return plan_test_int(node, (int64_t)get_le64(c->values + 8 * (size_t)i));
-	if (type == TAPE_U64)
-		return plan_test_int(node,
-				     (query_int)get_le64(c->values + 8 * (size_t)i));
-	if (c->width != 0)
-		return value_may(node, type, c->values + (size_t)i * c->width, c->width);
-	from = i == 0 ? 0 : c->ends[i - 1];
-	return value_may(node, type, c->values + from, c->ends[i] - from);
-}
-
-static inline void
-set_bit(uint64_t *bits, uint32_t i)
-{
-	bits[i / 64] |= (uint64_t)1 << (i % 64);
-}
-
-/* Sets the bits of contents whose value passes. */
-static void
-test_column(const struct query_node *node, unsigned type,
-	    const struct packed_chunk *chunk, uint32_t count, uint64_t *out)
-{
-	const struct column *c = chunk->values;
-	bool before = false;
-
-	for (uint32_t row = 0; row < count; row++) {
-		uint32_t i = chunk->ranks == NULL ? row : chunk->ranks[row], next;
-
-		if (chunk->ranks != NULL) {
-			next = row + 1 < count ? chunk->ranks[row + 1] : c->count;
-			if (next == i)
-				continue;
-		}
-		/* Texts often repeat the one before. */
-		if (c->width != 0 || i == 0 ||
-		    c->ends[i] - c->ends[i - 1] !=
-			    c->ends[i - 1] - (i == 1 ? 0 : c->ends[i - 2]) ||
-		    memcmp(c->values + c->ends[i - 1],
-			   c->values + (i == 1 ? 0 : c->ends[i - 2]),
-			   c->ends[i] - c->ends[i - 1]) != 0)
-			before = cell_may(node, type, c, i);
-		if (before)
-			set_bit(out, row);
-	}
-}
-
 /* ---- a group of contents ---- */
 
 struct at {
@@ -395,7 +311,7 @@ test_leaf(struct at *at, const struct query_node *node, uint64_t *out)
 			block_group_chunk(at->info, leaf->columns[i]);
 		struct packed_chunk chunk;
 
-		if (info == NULL || !range_may(node, column, info))
+		if (info == NULL || !filter_range_may(node, column, info))
 			continue;
 		if (packed_cache_chunk(at->of->cache, at->block, at->group,
 				       leaf->columns[i], &chunk, NULL) != 0) {
@@ -403,7 +319,7 @@ test_leaf(struct at *at, const struct query_node *node, uint64_t *out)
 			return;
 		}
 		at->read = true;
-		test_column(node, column->type, &chunk, at->info->count, out);
+		filter_test_column(node, column->type, &chunk, at->info->count, out);
 	}
 }
 
@@ -418,17 +334,6 @@ test_hash(struct at *at, const struct query_node *node, uint64_t *out)
 		filter_hits_set(hits, at->first, at->info->count, out);
 }
 
-/* An expression that gives up on a scope is told: what stands behind it must not hide the scope. */
-static bool
-may_give_up(const struct query_node *node)
-{
-	bool any = node->kind == QUERY_VAR && node->op == QUERY_MATCH;
-
-	for (const struct query_node *c = node->first; c != NULL && !any; c = c->next)
-		any = may_give_up(c);
-	return any;
-}
-
 static void
 test_node(struct at *at, const struct query_node *node, uint64_t *out)
 {
@@ -439,7 +344,7 @@ test_node(struct at *at, const struct query_node *node, uint64_t *out)
 		test_leaf(at, node, out);
 		return;
 	}
-	if (node->kind == QUERY_HASH && node->op == QUERY_EQ) {
+	if (by_index(node)) {
 		test_hash(at, node, out);
 		return;
 	}
@@ -604,32 +509,35 @@ none_may(struct packed_filter *f, struct of_generation *g, uint32_t generation,
 	return true;
 }
 
-/* The few contents that a hash names, where all of the query hangs on it; else NULL. */
-static const struct filter_hits *
-few_hits(struct packed_filter *f, struct of_generation *g, uint32_t generation)
-{
-	const struct query_node *node = f->query->root;
-	struct filter_hits *hits;
+/* ---- points ---- */
 
-	if (node->kind == QUERY_AND)
-		for (node = node->first; node->next != NULL; node = node->next)
-			if (node->kind == QUERY_HASH && node->op == QUERY_EQ)
-				break;
-	if (node->kind != QUERY_HASH || node->op != QUERY_EQ)
+static const struct filter_hits *
+hits_of(void *user, uint32_t generation, const struct query_node *node)
+{
+	struct packed_filter *f = user;
+	struct of_generation *g = need(f, f->set, generation);
+
+	if (g == NULL)
 		return NULL;
-	hits = &g->hits[node->id];
-	filter_hits_find(hits, f->set, generation, node);
-	return hits->state == 1 && hits->count <= 4 ? hits : NULL;
+	filter_hits_find(&g->hits[node->id], f->set, generation, node);
+	return &g->hits[node->id];
 }
 
-static bool
-among(const struct filter_hits *hits, uint64_t ref)
+const struct filter_places *
+packed_filter_places(struct packed_filter *f, struct generations *set,
+		     uint32_t generation)
 {
-	bool any = ref == CONTENT_LOST || CONTENT_FOREIGN(ref) != 0;
+	struct of_generation *g = f->point == NULL ? NULL : need(f, set, generation);
 
-	for (size_t i = 0; i < hits->count; i++)
-		any |= hits->ordinals[i] == ref;
-	return any;
+	if (g == NULL)
+		return NULL;
+	if (g->places.state == 0) {
+		int64_t began = os_monotonic_ns();
+
+		filter_places_find(&g->places, set, generation, f->point, hits_of, f);
+		set->reader->stats.filter_ns += os_monotonic_ns() - began;
+	}
+	return g->places.state == 1 ? &g->places : NULL;
 }
 
 /* Clears the bits of rows whose content does not match. */
@@ -642,14 +550,12 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 	const struct column *refs = NULL, *kinds = NULL;
 	struct of_generation *g = &f->of[generation];
 	uint8_t kind[GROUP_ROWS];
-	const struct filter_hits *hits = NULL;
+	const struct filter_places *places = g->places.state == 1 ? &g->places : NULL;
 	bool any = false, linked = false;
 
 	/* A projection has a hash of its own, and so has a link to one. */
 	for (size_t i = 0; i < f->set->count; i++)
 		linked |= f->set->items[i].manifest.projections != 0;
-	if (f->by_hash && !linked)
-		hits = few_hits(f, g, generation);
 	if (f->by_hash && linked && rows->links) {
 		if (packed_cache_rows(cache, block, group, ROWS_KIND, &kinds, NULL) != 0)
 			return true;
@@ -666,7 +572,7 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 		if ((out[i / 64] >> (i % 64) & 1) == 0)
 			continue;
 		ref = get_le64(refs->values + 8 * (size_t)i);
-		if (hits != NULL && !among(hits, ref)) {
+		if (places != NULL && !filter_places_among(places, ref)) {
 			out[i / 64] &= ~((uint64_t)1 << (i % 64));
 			continue;
 		}

@@ -32,9 +32,49 @@ enum filter_reason packed_filter_rows(struct packed_filter *f, struct generation
 /* Can a block that has times from..to hold an answer? */
 bool packed_filter_times(const struct packed_filter *f, int64_t from, int64_t to);
 
+struct filter_places;
+/*
+ * Where alone the rows of a generation are that may match, where an index knows
+ * it: NULL = anywhere. Borrowed until the filter is reset.
+ */
+const struct filter_places *packed_filter_places(struct packed_filter *f,
+						 struct generations *set,
+						 uint32_t generation);
+
+/* ---- packed_test.c ---- */
+
+struct packed_chunk;
+/* A column of a group by its least and greatest number: can one of its values pass? */
+bool filter_range_may(const struct query_node *node,
+		      const struct scopepack_column *column,
+		      const struct block_chunk *chunk);
+/* Sets the bits of contents whose value passes. */
+void filter_test_column(const struct query_node *node, unsigned type,
+			const struct packed_chunk *chunk, uint32_t count, uint64_t *out);
+
+/* ---- packed_places.c ---- */
+
+struct filter_hits;
+/* What the index of a generation has for a node; NULL: it cannot tell. */
+typedef const struct filter_hits *filter_hits_fn(void *user, uint32_t generation,
+						 const struct query_node *node);
+struct filter_places {
+	uint8_t state;	  /* 0 = not asked, 1 = these, 2 = anywhere */
+	uint64_t *refs;	  /* to the contents, as the generation has them */
+	uint32_t *places; /* block * BLOCK_GROUPS + group, ascending */
+	size_t ref_count, place_count;
+};
+void filter_places_find(struct filter_places *places, struct generations *set,
+			uint32_t generation, const struct query_node *node,
+			filter_hits_fn *hits_of, void *user);
+void filter_places_release(struct filter_places *places);
+/* Is one of them from first to end - 1? */
+bool filter_places_has(const struct filter_places *places, uint32_t first, uint32_t end);
+bool filter_places_among(const struct filter_places *places, uint64_t ref);
+
 /* ---- packed_hits.c ---- */
 
-/* Contents by the first bits of their hash, from the index: ordinals, ascending. */
+/* Contents by the first bits of their hash, or of that of a blob of theirs, from the index: ordinals, ascending. */
 struct filter_hits {
 	uint64_t *ordinals;
 	size_t count, cap;

@@ -56,6 +56,30 @@ prefix_of(const struct query_atom *a, uint8_t prefix[16])
 	return digits * 4;
 }
 
+/*
+ * Whether all contents that have the blob are among its referrers: a value of at
+ * most 64 bytes is a blob where it was recorded as one, and is none to the index.
+ */
+static bool
+refers(struct generations *set, const struct query_node *node)
+{
+	for (size_t i = 0; i < node->atom_count; i++) {
+		struct tape_hash hash;
+		struct index_blob at;
+		bool found = false;
+
+		if (prefix_of(&node->atoms[i], hash.byte) != 128)
+			return false;
+		for (size_t g = 0; g < set->count && !found; g++)
+			found = set->items[g].scopes_ready &&
+				generation_index_blob(set, g, &hash, &at) == 0 &&
+				at.entry.size > 64;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 void
 filter_hits_find(struct filter_hits *hits, struct generations *set, uint32_t generation,
 		 const struct query_node *node)
@@ -71,6 +95,9 @@ filter_hits_find(struct filter_hits *hits, struct generations *set, uint32_t gen
 	hits->state = 2;
 	opened = set->items[generation].index != NULL;
 	index = generation_index(set, generation);
+	if (index == NULL || (node->kind == QUERY_BLOB && !refers(set, node)))
+		return;
+	index = generation_index(set, generation);
 	if (index == NULL)
 		return;
 	before = opened ? index_read_bytes(index) : 0;
@@ -78,7 +105,9 @@ filter_hits_find(struct filter_hits *hits, struct generations *set, uint32_t gen
 		uint8_t prefix[16];
 		unsigned bits = prefix_of(&node->atoms[i], prefix);
 
-		r = index_find_content(index, prefix, bits, add, hits, &why);
+		r = node->kind == QUERY_BLOB
+			    ? index_find_referrers(index, prefix, bits, add, hits, &why)
+			    : index_find_content(index, prefix, bits, add, hits, &why);
 	}
 	set->reader->stats.index_bytes += index_read_bytes(index) - before;
 	if (r < 0)

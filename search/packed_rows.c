@@ -143,9 +143,11 @@ narrow(struct packed *p, struct piece *at, uint64_t lo, uint64_t hi,
 typedef int piece_fn(struct packed *p, const struct piece *piece, void *user,
 		     struct tape_error *err);
 
+/* places: where alone something is to be found, NULL = anywhere. */
 static int
 each_piece(struct packed *p, uint32_t block, const struct block_run *run, uint64_t lo,
-	   uint64_t hi, piece_fn *fn, void *user, struct tape_error *err)
+	   uint64_t hi, const struct filter_places *places, piece_fn *fn, void *user,
+	   struct tape_error *err)
 {
 	uint32_t at = run->first_row, end = run->first_row + run->rows;
 	int r = 0;
@@ -157,6 +159,13 @@ each_piece(struct packed *p, uint32_t block, const struct block_run *run, uint64
 
 		if (next > end)
 			next = end;
+		if (places != NULL &&
+		    !filter_places_has(places, block * BLOCK_GROUPS + piece.group,
+				       block * BLOCK_GROUPS + piece.group + 1)) {
+			p->base.reader->stats.groups_by_fingerprint++;
+			at = next;
+			continue;
+		}
 		r = packed_cache_block(p->of->cache, block, &b, err);
 		if (r != 0)
 			return r;
@@ -371,6 +380,7 @@ packed_rows_collect(struct packed *p, uint32_t block, struct tape_error *err)
 {
 	struct tape_read_stats *stats = &p->base.reader->stats;
 	const struct scopepack_block *b = NULL;
+	const struct filter_places *places = NULL;
 	uint64_t before, groups;
 	uint32_t run_count = 1;
 	int r = 0;
@@ -380,6 +390,13 @@ packed_rows_collect(struct packed *p, uint32_t block, struct tape_error *err)
 	    !packed_filter_times(p->iter.filter, p->of->scopes.blocks[block].min_time,
 				 p->of->scopes.blocks[block].max_time)) {
 		stats->blocks_by_time++;
+		return 0;
+	}
+	if (p->iter.filter != NULL)
+		places = packed_filter_places(p->iter.filter, p->set, p->generation);
+	if (places != NULL && !filter_places_has(places, block * BLOCK_GROUPS,
+						 (block + 1) * BLOCK_GROUPS)) {
+		stats->blocks_by_fingerprint++;
 		return 0;
 	}
 	before = stats->groups_by_time + stats->groups_by_value;
@@ -397,8 +414,8 @@ packed_rows_collect(struct packed *p, uint32_t block, struct tape_error *err)
 		run = b->runs[i];
 		r = run_wanted(p, block, run.context, &wanted, err);
 		if (r == 0 && wanted)
-			r = each_piece(p, block, &run, p->iter.lo, p->iter.hi, take_piece,
-				       NULL, err);
+			r = each_piece(p, block, &run, p->iter.lo, p->iter.hi, places,
+				       take_piece, NULL, err);
 	}
 	if (r == 0 && groups == stats->groups)
 		stats->blocks_by_label++;
@@ -461,7 +478,7 @@ find_in(struct packed *p, uint32_t block, struct search *s, struct tape_error *e
 		if (i >= run_count)
 			break;
 		run = b->runs[i];
-		r = each_piece(p, block, &run, s->seq, s->seq, take_row, s, err);
+		r = each_piece(p, block, &run, s->seq, s->seq, NULL, take_row, s, err);
 	}
 	return r;
 }

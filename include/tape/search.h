@@ -85,6 +85,8 @@ struct tape_read_stats {
 	uint64_t index_bytes;				       /* of index.pack */
 	int64_t open_ns, filter_ns,
 		read_ns; /* opening; choosing rows; reading columns, part of the others */
+	/* Left out because the index says where the contents of a hash stand. */
+	uint64_t blocks_by_fingerprint, groups_by_fingerprint;
 };
 /* Fills *out as far as out->size goes; later versions add fields at its end. */
 TAPE_API void tape_reader_stats(const struct tape_reader *reader,

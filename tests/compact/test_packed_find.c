@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/hash.h"
 #include "tape/compact.h"
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
@@ -159,9 +160,87 @@ START_TEST(a_hash_is_found_by_its_fingerprint)
 	(void)snprintf(query, sizeof query, "_hash=%s", hash);
 	ck_assert_uint_eq(ask(query, false, NULL, &s), 1);
 	ck_assert_uint_eq(s.scopes, 1);
-	ck_assert_uint_ge(s.contents_by_fingerprint, 1);
+	ck_assert_uint_eq(s.blocks_by_fingerprint, 1);
 	ck_assert_uint_gt(s.index_bytes, 0);
 	ck_assert_uint_eq(s.tested_groups, 0);
+}
+END_TEST
+
+START_TEST(a_hash_reads_the_groups_that_have_it)
+{
+	char hash[TAPE_HASH_TEXT], query[TAPE_HASH_TEXT + 16];
+	struct tape_read_stats s;
+
+	/* The same again: at the end of this generation, and in the next one. */
+	record(0, SCOPES);
+	record(41, 49);
+	compact(0);
+	record(43, 45);
+	compact(0);
+	ck_assert_uint_eq(ask("i=43 _seq=44", true, hash, &s), 1);
+	(void)snprintf(query, sizeof query, "_hash=%s", hash);
+	ck_assert_uint_eq(ask(query, false, NULL, &s), 3);
+	ck_assert_uint_eq(s.generations, 2);
+	ck_assert_uint_eq(s.blocks, 3);
+	ck_assert_uint_eq(s.headers, 3);
+	/* Two labels in each of the three. */
+	ck_assert_uint_eq(s.groups, 6);
+	ck_assert_uint_eq(s.groups_by_value, 3);
+	ck_assert_uint_eq(s.scopes, 3);
+	ck_assert_uint_eq(s.tested_groups, 0);
+	ck_assert_uint_ge(s.groups_by_fingerprint, 7);
+	(void)snprintf(query, sizeof query, "i=43 _hash=%s", hash);
+	ck_assert_uint_eq(ask(query, false, NULL, &s), 3);
+	ck_assert_uint_eq(s.groups, 6);
+	(void)snprintf(query, sizeof query, "i=44 _hash=%s", hash);
+	ck_assert_uint_eq(ask(query, false, NULL, &s), 0);
+	/* One of 80 bits only: found by the index, and then it is not that. */
+	hash[31] = hash[31] == '0' ? '1' : '0';
+	(void)snprintf(query, sizeof query, "_hash=%s", hash);
+	ck_assert_uint_eq(ask(query, false, NULL, &s), 0);
+	hash[0] = hash[0] == '0' ? '1' : '0';
+	(void)snprintf(query, sizeof query, "_hash=%s", hash);
+	ck_assert_uint_eq(ask(query, false, NULL, &s), 0);
+	ck_assert_uint_eq(s.sections, 0);
+	/* The second block is of two sessions. */
+	ck_assert_uint_eq(s.blocks_by_fingerprint, 4);
+}
+END_TEST
+
+static void
+ask_blob(unsigned char *data, size_t size, struct tape_read_stats *stats)
+{
+	struct tape_hash hash = hash_bytes(data, size);
+	char text[TAPE_HASH_TEXT], query[TAPE_HASH_TEXT + 8];
+
+	tape_hash_text(&hash, text);
+	(void)snprintf(query, sizeof query, "_blob=%s", text);
+	ck_assert_uint_eq(ask(query, false, NULL, stats), 2);
+}
+
+START_TEST(a_blob_reads_the_groups_that_refer_to_it)
+{
+	static unsigned char data[100000];
+	struct tape *t = recording_open("sync=none");
+	struct tape_read_stats s;
+
+	for (int64_t i = 0; i < SCOPES; i++) {
+		if (i != 9000 && i != 66000) {
+			put(t, "row", i);
+			continue;
+		}
+		ck_assert_int_eq(recording_put_blob(t, i, 7, sizeof data), 0);
+		ck_assert_int_eq(recording_put_blob(t, i, 8, 30), 0);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	compact(0);
+	recording_fill(data, sizeof data, 7);
+	ask_blob(data, sizeof data, &s);
+	ck_assert_uint_eq(s.groups, 2);
+	ck_assert_uint_eq(s.scopes, 2);
+	/* The index does not know so short ones. */
+	recording_fill(data, 30, 8);
+	ask_blob(data, 30, &s);
 }
 END_TEST
 
@@ -245,6 +324,8 @@ main(void)
 	tcase_add_test(t, a_position_reads_one_group_of_one_block);
 	tcase_add_test(t, a_range_reads_the_groups_that_hold_it);
 	tcase_add_test(t, a_hash_is_found_by_its_fingerprint);
+	tcase_add_test(t, a_hash_reads_the_groups_that_have_it);
+	tcase_add_test(t, a_blob_reads_the_groups_that_refer_to_it);
 	tcase_add_test(t, a_time_before_the_tape_reads_no_column);
 	tcase_add_test(t, options_of_an_older_program_are_taken);
 	tcase_add_test(t, a_walk_goes_on_through_compactions);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An index, as anybody may have written it. First byte: "k" = a whole pack,
- * sealed anew, so that what is in its sections is looked at; else a section of
- * fingerprints.
+ * sealed anew, so that what is in its sections is looked at; "r" = a section of
+ * repeats; else one of fingerprints.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "format/index_io.h"
 
 #define CONTENTS 1000000u
+#define BLOCKS 100u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,6 +54,17 @@ count(void *user, const uint8_t fingerprint[FINGERPRINT_BYTES], uint64_t ordinal
 	return 0;
 }
 
+static int
+count_place(void *user, uint64_t ref, uint32_t place)
+{
+	const struct index_counts *counts = user;
+
+	if (place >= counts->blocks * BLOCK_GROUPS ||
+	    (CONTENT_FOREIGN(ref) == 0 && ref >= counts->contents))
+		abort();
+	return 0;
+}
+
 static void
 ask(struct index_reader *x, const uint8_t *bytes)
 {
@@ -71,6 +83,9 @@ ask(struct index_reader *x, const uint8_t *bytes)
 		(void)index_find_referrers(x, bytes, bits, count, &counts.contents, NULL);
 	}
 	(void)index_each_content(x, bytes, count, &counts.contents, NULL);
+	(void)index_each_repeat(x, count_place, &counts, NULL);
+	for (unsigned ref = 0; ref < 20; ref++)
+		(void)index_find_repeats(x, ref, count_place, &counts, NULL);
 	(void)index_find_blob(x, &hash, &blob, NULL);
 	for (uint32_t b = 0; b < 3; b++)
 		for (uint32_t c = 0; c < 6; c++)
@@ -121,11 +136,30 @@ pairs(const uint8_t *data, size_t size)
 	free(list);
 }
 
+static void
+repeats(const uint8_t *data, size_t size)
+{
+	struct index_repeat *list = malloc(INDEX_REPEATS_MAX * sizeof *list);
+	struct pack_bytes again = { 0 };
+	uint32_t n = 0;
+
+	if (list != NULL &&
+	    index_repeats_decode(data, size, BLOCKS, CONTENTS, list, &n) == 0) {
+		if (n == 0 || n > INDEX_REPEATS_MAX ||
+		    index_repeats_encode(list, n, &again) != 0 || again.len > size)
+			abort();
+		pack_bytes_release(&again);
+	}
+	free(list);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size != 0 && data[0] == 'k')
 		whole(data + 1, size - 1);
+	else if (size != 0 && data[0] == 'r')
+		repeats(data + 1, size - 1);
 	else
 		pairs(data, size);
 	return 0;

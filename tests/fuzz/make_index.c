@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format/index.h"
+#include "format/index_io.h"
 #include "format/os.h"
 #include "tests/support/packed.h"
 #include "tests/support/suite.h"
@@ -52,6 +52,30 @@ make(const char *to, const char *name, uint32_t blocks, uint32_t rows)
 	tmpdir_remove();
 }
 
+/* "r" and a section of repeats. */
+static void
+make_repeats(const char *to)
+{
+	static const struct index_repeat list[] = {
+		{ 3, 9 },
+		{ 3, 700 },
+		{ 17, 8 },
+		{ UINT64_C(1) << 48 | 5, 0 },
+		{ CONTENT_LOST, 8 },
+	};
+	struct pack_bytes out = { 0 };
+	char path[4096];
+	int fd = -1;
+
+	ck_assert_int_eq(pack_bytes_add(&out, "r", 1), 0);
+	ck_assert_int_eq(index_repeats_encode(list, 5, &out), 0);
+	(void)snprintf(path, sizeof path, "%s/repeats", to);
+	ck_assert_int_eq(os_create(OS_CWD, path, &fd), 0);
+	ck_assert_int_eq(os_write_all(fd, out.data, out.len, NULL), 0);
+	os_close(&fd);
+	pack_bytes_release(&out);
+}
+
 static const char *target;
 
 /* Assertions want a test around them. */
@@ -60,6 +84,7 @@ START_TEST(corpus_is_written)
 	make(target, "pack-small", 1, 24);
 	make(target, "pack-blocks", 3, 200);
 	make(target, "pack-empty", 0, 1);
+	make_repeats(target);
 }
 END_TEST
 

@@ -157,7 +157,16 @@ new_content(struct making *m, uint32_t block, uint32_t row)
 
 /* ---- blocks ---- */
 
-/* Contexts follow each other; every tenth row repeats the first of its block. */
+/* The first of its block; of the first block, or none at all, now and then. */
+static uint64_t
+repeated(uint32_t block, uint32_t i, uint64_t first)
+{
+	if (i % 50 == 29)
+		return CONTENT_LOST;
+	return block != 0 && i % 50 == 49 ? i % 7 : first;
+}
+
+/* Contexts follow each other; every tenth row repeats something. */
 static void
 fill_block(struct making *m, uint32_t block, struct block_row *rows,
 	   struct block_content *contents, uint8_t *arena, uint32_t *content_count)
@@ -177,7 +186,7 @@ fill_block(struct making *m, uint32_t block, struct block_row *rows,
 		if (form == 1 && i % 10 == 9) {
 			r->kind = ROW_LINK;
 			r->target = r->seq - i;
-			r->content = first;
+			r->content = repeated(block, i, first);
 			continue;
 		}
 		struct packed_content *c = new_content(m, block, *content_count);
