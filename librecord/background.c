@@ -9,6 +9,7 @@
 #include "format/os.h"
 #include "librecord/commit.h"
 #include "librecord/facts.h"
+#include "librecord/hooks.h"
 #include "librecord/report.h"
 #include "librecord/session.h"
 #include "librecord/sync.h"
@@ -100,6 +101,7 @@ tick(struct tape *t, int64_t now, int64_t *next_sync)
 		sync_due(t, now, next_sync);
 	}
 	session_unlock(t);
+	hooks_deliver(t);
 }
 
 static void *

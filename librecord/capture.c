@@ -8,6 +8,7 @@
 
 #include "format/le.h"
 #include "format/segment.h"
+#include "librecord/hooks.h"
 #include "librecord/plain.h"
 #include "librecord/report.h"
 #include "librecord/thin.h"
@@ -15,70 +16,6 @@
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-
-/* Where the values of one scope are. */
-struct values {
-	const struct tape_word *words;
-	const unsigned char *kinds;
-	struct item *items; /* by source; loaded as far as the layout needs them */
-	const struct sticky *sticky;
-	const int64_t *time;
-};
-
-enum outcome {
-	OUTCOME_DONE = 0,
-	OUTCOME_OTHER, /* not of this layout's types or names: find another */
-	OUTCOME_NO_MEMORY,
-	OUTCOME_TOO_LARGE,
-	OUTCOME_THINNED, /* its query does not match */
-	OUTCOME_BLOB,	 /* reported by whoever keeps blobs */
-};
-
-static inline const struct item *
-slot_item(const struct values *v, const struct slot *slot)
-{
-	return slot->from == FROM_STICKY ? &v->sticky->items[slot->source]
-					 : &v->items[slot->source];
-}
-
-/* ---- wide values ---- */
-
-static inline size_t
-item_canonical_size(const struct item *item)
-{
-	size_t head = item->type == TAPE_ARRAY_T ? 12 + 8 * (size_t)item->ndim : 8;
-
-	return head + (item->size > CANON_BYTES ? 16 : (size_t)item->size);
-}
-
-static inline size_t
-item_tail_size(const struct item *item)
-{
-	if (item->size <= CANON_BYTES)
-		return 0;
-	return item->store == TAPE_INLINE ? (size_t)item->size : 12;
-}
-
-static inline size_t
-item_canonical_write(const struct item *item, uint8_t *p)
-{
-	uint8_t *start = p;
-
-	put_le64(p, item->size);
-	p += 8;
-	if (item->type == TAPE_ARRAY_T) {
-		put_le32(p, (uint32_t)item->dtype | (uint32_t)item->ndim << 8 |
-				    (uint32_t)item->fortran << 16);
-		memcpy(p + 4, item->dims, 8 * (size_t)item->ndim);
-		p += 4 + 8 * (size_t)item->ndim;
-	}
-	if (item->size > CANON_BYTES) {
-		memcpy(p, item->hash.byte, 16);
-		return (size_t)(p + 16 - start);
-	}
-	copy_short(p, item->data, (size_t)item->size);
-	return (size_t)(p + item->size - start);
-}
 
 /* ---- what must hold before a layout is used ---- */
 
@@ -157,123 +94,10 @@ load_checked(struct thread_state *ts, const struct layout *l, struct values *v)
 		    slot->store == TAPE_INLINE)
 			continue;
 		(void)item_load(ts, v->kinds[slot->source], v->words[slot->source], item);
-		if (item->type != slot->type || item->store != slot->store)
+		if (item->type != slot->type || item->store != slot->loaded)
 			return false;
 	}
 	return true;
-}
-
-/* ---- the body ---- */
-
-static void
-write_other(const struct layout *l, const struct values *v, uint8_t *body)
-{
-	for (uint32_t i = l->word_count + l->named_count; i < l->fixed_count; i++) {
-		const struct slot *slot = &l->slots[i];
-		const struct tape_word *w;
-
-		if (slot->from == FROM_WORD)
-			w = &v->words[slot->source];
-		else if (slot->from == FROM_NAMED)
-			w = &((const struct tape_named *)(uintptr_t)v->words[slot->source]
-				      .lo)
-				     ->value;
-		else
-			w = &slot_item(v, slot)->value;
-		switch (slot->width) {
-		case 1:
-			body[slot->offset] = (uint8_t)w->lo;
-			break;
-		case 4:
-			put_le32(body + slot->offset, (uint32_t)w->lo);
-			break;
-		case 8:
-			put_le64(body + slot->offset, w->lo);
-			break;
-		case 16:
-			put_le64(body + slot->offset, w->lo);
-			put_le64(body + slot->offset + 8, w->hi);
-			break;
-		default:
-			break; /* null has no bytes */
-		}
-	}
-}
-
-static inline void
-write_fixed(const struct layout *l, const struct values *v, uint8_t *body)
-{
-	const struct slot *slot = l->slots, *end = slot + l->word_count;
-
-	for (; slot < end; slot++)
-		put_le64(body + slot->offset, v->words[slot->source].lo);
-	end += l->named_count;
-	for (; slot < end; slot++)
-		put_le64(body + slot->offset,
-			 ((const struct tape_named *)(uintptr_t)v->words[slot->source].lo)
-				 ->value.lo);
-	if (end < l->slots + l->fixed_count)
-		write_other(l, v, body);
-}
-
-static size_t
-wide_canonical(const struct layout *l, const struct values *v)
-{
-	size_t size = l->fixed_bytes;
-
-	for (uint32_t i = 0; i < l->wide_count; i++)
-		size += item_canonical_size(slot_item(v, &l->slots[l->fixed_count + i]));
-	return size;
-}
-
-/* Bounded by LIMIT_RECORD, or SIZE_MAX. */
-static size_t
-wide_tail(const struct layout *l, const struct values *v)
-{
-	size_t size = 0;
-
-	for (uint32_t i = 0; i < l->wide_count; i++) {
-		size_t tail = item_tail_size(slot_item(v, &l->slots[l->fixed_count + i]));
-
-		if (tail > LIMIT_RECORD || size + tail > LIMIT_RECORD)
-			return SIZE_MAX;
-		size += tail;
-	}
-	return size;
-}
-
-/* `keep` false: the blob is left where it is, for now. */
-static int
-write_hint(struct stage *stage, const struct policy *policy, const struct item *item,
-	   uint8_t *p, bool keep)
-{
-	put_le32(p, BODY_NO_SEGMENT);
-	put_le64(p + 4, 0);
-	if (item->on_tape || !keep)
-		return 0;
-	return blob_stage(stage->tape, stage, policy, item->data, (size_t)item->size,
-			  &item->hash, (size_t)(p - stage->records));
-}
-
-static int
-write_tails(struct stage *stage, const struct layout *l, const struct values *v,
-	    uint8_t *p, bool keep)
-{
-	for (uint32_t i = 0; i < l->wide_count; i++) {
-		const struct item *item = slot_item(v, &l->slots[l->fixed_count + i]);
-
-		if (item->size <= CANON_BYTES)
-			continue;
-		if (item->store == TAPE_INLINE) {
-			memcpy(p, item->data, (size_t)item->size);
-			p += item->size;
-			continue;
-		}
-		if (write_hint(stage, l->policy, item, p, keep) < 0)
-			return -1;
-		p += 12;
-	}
-	return 0;
 }
 
 /* ---- the stage ---- */
@@ -400,7 +224,7 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 			p += item_canonical_write(
 				slot_item(v, &l->slots[l->fixed_count + i]), p);
 		/* Whether its blobs are kept is known only when the rest is there. */
-		if (unlikely(l->gated)) {
+		if (unlikely(l->gated && !v->passed)) {
 			(void)write_tails(stage, l, v, p, false);
 			if (!thin_passes(ts, l, record + SCOPE_PREFIX, canonical + tail,
 					 v->time ? *v->time : now))
@@ -410,7 +234,7 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 			stage->fixup_count = fixups;
 			return OUTCOME_BLOB;
 		}
-	} else if (unlikely(l->gated) &&
+	} else if (unlikely(l->gated && !v->passed) &&
 		   !thin_passes(ts, l, p, canonical, v->time ? *v->time : now)) {
 		return OUTCOME_THINNED;
 	}
@@ -498,7 +322,7 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 	now = ticks_now(ts);
 	if (unlikely(tail || l->gated)) {
 		report_hold();
-		if (l->gated)
+		if (l->gated && !v->passed)
 			thin_prepare(ts, l);
 	}
 	stage_lock(stage);
@@ -536,17 +360,6 @@ outcome_report(struct thread_state *ts, enum outcome outcome, const struct layou
 			"lost",
 			form->file, form->line);
 	return -1;
-}
-
-int
-capture_items(struct thread_state *ts, const struct layout *layout,
-	      const struct item *items, const int64_t *time_ns)
-{
-	struct values v = { .items = (struct item *)(uintptr_t)items,
-			    .sticky = ts->level->sticky,
-			    .time = time_ns };
-
-	return outcome_report(ts, write_scope(ts, layout, &v), layout);
 }
 
 int
@@ -627,11 +440,41 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 				     version,
 				     context_label(ts->level->context, ctx, label),
 				     l };
-	if (!l)
+	if (!l || ts->selecting)
 		c->context = NULL;
 	scratch_reset(&ts->scratch);
 	report_tell(ts->tape);
 	return l;
+}
+
+/* A scope that hooks see first. */
+static __attribute__((noinline)) enum outcome
+write_hooked(struct thread_state *ts, const struct layout *l, struct values *v)
+{
+	struct hook_frame *frame = hooks_frame(ts);
+	enum outcome outcome;
+
+	if (!frame)
+		return write_scope(ts, l, v);
+	outcome = hooks_scope(ts, frame, &l, &v);
+	if (outcome == OUTCOME_DONE)
+		outcome = write_scope(ts, l, v);
+	hooks_scope_done(ts, frame);
+	return outcome;
+}
+
+int
+capture_items(struct thread_state *ts, const struct layout *layout,
+	      const struct item *items, const int64_t *time_ns)
+{
+	struct values v = { .items = (struct item *)(uintptr_t)items,
+			    .sticky = ts->level->sticky,
+			    .time = time_ns };
+
+	return outcome_report(ts,
+			      layout->hooked ? write_hooked(ts, layout, &v)
+					     : write_scope(ts, layout, &v),
+			      layout);
 }
 
 /* A scope with wide values, or whose types or names show only now. */
@@ -654,7 +497,7 @@ write_checked(struct thread_state *ts, const struct tape_site *site,
 			return OUTCOME_OTHER;
 	}
 	if (load_checked(ts, l, v))
-		outcome = write_scope(ts, l, v);
+		outcome = l->hooked ? write_hooked(ts, l, v) : write_scope(ts, l, v);
 	scratch_reset(&ts->scratch);
 	return outcome;
 }

@@ -68,7 +68,8 @@ enum slot_from {
 };
 /* How one variable of a layout gets into the body. */
 struct slot {
-	uint8_t from, type, store;
+	uint8_t from, type;
+	uint8_t store : 4, loaded : 4; /* loaded: as items have it, before hooks */
 	bool checked;	 /* its type was found by item_load and must be found again */
 	uint16_t source; /* index of the argument or sticky variable */
 	uint16_t width;	 /* fixed width */
@@ -101,6 +102,7 @@ struct layout {
 	bool checked;  /* some slot is, or is wide */
 	bool dedup;    /* of the policy, as are these: */
 	bool gated;    /* a query decides what is kept */
+	bool hooked;   /* hooks see each scope, or decide by its values */
 	bool commits;  /* some scopes of it commit the stage */
 	uint32_t gate; /* of gated ones: a number from 0 */
 	/* Of a plain one, else NULL: its fixed-width values by offset, then its texts in canonical order. */
@@ -188,8 +190,12 @@ struct thread_state {
 	uint64_t commit_len; /* stage->len that calls for a commit */
 	int64_t commit_ns;
 	uint32_t commit_scopes;
-	uint64_t inline_max;	  /* of the policy that items are loaded for */
-	struct thread_thin *thin; /* thin.c; NULL: not needed yet */
+	uint64_t inline_max;	    /* of the policy that items are loaded for */
+	struct thread_thin *thin;   /* thin.c; NULL: not needed yet */
+	struct thread_hooks *hooks; /* hooks.c; NULL: not needed yet */
+	uint64_t
+		chosen; /* select hooks that go by values, of the scope at hand: a bit each */
+	bool selecting; /* in a select hook: what is laid out now is not for others */
 	struct ticks ticks;
 	struct scratch scratch;
 	struct bytes key;	   /* of layout_find, kept so that it allocates nothing */
@@ -255,6 +261,8 @@ capture_thread(struct tape *t)
 
 /* Memory for so many levels; 0 or -1. The innermost may move. */
 int levels_reserve(struct thread_state *ts, uint32_t count);
+/* context_child of the thread's path by a label it may have used lately; not "". */
+struct context *context_enter(struct thread_state *ts, const char *name);
 /* The path `parent`, `label`. Never NULL: at a limit it is a shorter path. */
 struct context *context_child(struct tape *t, struct context *parent, const char *label,
 			      size_t len);
@@ -279,6 +287,8 @@ context_same_label(const char *cached, const char *label)
 	return cached && strcmp(label ? label : "", cached) == 0;
 }
 
+/* The labels of a path, joined by "/", as far as they fit. Its length. */
+size_t context_text(const struct context *context, char *text, size_t cap);
 /* True once per recorder and bit. */
 bool said_first(atomic_uint *said, unsigned bit);
 
@@ -286,8 +296,8 @@ bool said_first(atomic_uint *said, unsigned bit);
 
 /* What the rules say for a path; found once and kept there. Takes rules->lock and table_lock. */
 const struct policy *context_policy(struct tape *t, struct context *context);
-/* Complains, once for each rule, that its expression took too many steps. NULL: nothing. */
-void policy_gave_up(struct tape *t, const struct rule *rule);
+/* Complains, once for each, of what took too many steps. */
+void policy_gave_up(struct tape *t, const struct gave_up *gave_up);
 
 /* ---- names.c ---- */
 
@@ -363,6 +373,11 @@ uint32_t forms_shape(struct thread_state *ts, const struct item *items, size_t c
 /* ---- scope.c ---- */
 
 void scope_free_builds(struct tape_build *builds);
+/* Variables that a hook adds to a scope under this path. NULL: reported. */
+struct tape_build *build_begin_added(struct thread_state *ts, struct context *context);
+/* Its items, valid until build_release; none of NULL, or of one that failed. */
+size_t build_items(struct tape_build *b, const struct item **items);
+void build_release(struct thread_state *ts, struct tape_build *b);
 
 /* ---- capture.c ---- */
 

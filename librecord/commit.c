@@ -10,6 +10,7 @@
 #include "librecord/background.h"
 #include "librecord/blobs.h"
 #include "librecord/bookmark.h"
+#include "librecord/hooks.h"
 #include "librecord/recorder.h"
 #include "librecord/seen.h"
 #include "librecord/session.h"
@@ -29,6 +30,7 @@ stage_clear(struct stage *stage)
 	stage->len = FRAME_HEADER;
 	stage->blob_len = 0;
 	stage->count = stage->bookmarks = 0;
+	stage_quiet_reset(stage);
 	stage->hashed = false;
 	stage->fixup_count = stage->big_count = 0;
 	stage->big_bytes = 0;
@@ -162,7 +164,8 @@ static int
 commit_parts(struct tape *t, struct part *parts)
 {
 	struct bookmark_lines lines;
-	uint64_t seq = t->next_seq;
+	struct hook_event *event;
+	uint64_t seq;
 	int r = session_alive(t);
 
 	/* A repeat of a scope whose blob is gone is recorded anew, blob and all. */
@@ -180,6 +183,8 @@ commit_parts(struct tape *t, struct part *parts)
 		t->writer->blobs_told = blobs_lost(t);
 		return -1;
 	}
+	seq = t->next_seq;
+	event = hooks_count(t, parts);
 	for (struct part *part = parts; part; part = part->next) {
 		/* Nothing is looked for, or memory was out: nothing is wrong. */
 		if (part->hashed && part->hashes && part->hash_cap >= part->count) {
@@ -193,7 +198,9 @@ commit_parts(struct tape *t, struct part *parts)
 		}
 	}
 	bookmark_lines_make(t, parts, &lines);
+	hooks_linked(event, parts);
 	r = writer_commit(t, parts);
+	hooks_counted(t, event, r == 0);
 	if (r < 0)
 		t->writer->blobs_told = blobs_lost(t); /* by this failure */
 	bookmark_lines_write(t, &lines, r == 0);
@@ -252,6 +259,7 @@ session_commit_stage(struct tape *t, struct stage *stage)
 			r = make_safe(t);
 	}
 	session_unlock(t);
+	hooks_deliver(t);
 	return r < 0 ? -1 : 0;
 }
 
@@ -283,6 +291,7 @@ session_commit_last(struct tape *t, struct stage *stage, int (*add)(void *user),
 		pos->seq = t->next_seq - 1;
 	}
 	session_unlock(t);
+	hooks_deliver(t);
 	return r < 0 ? -1 : 0;
 }
 
@@ -330,6 +339,7 @@ session_commit_all(struct tape *t)
 	atomic_store(&t->commit_soon, 0);
 	r = closed(t, NULL) ? 0 : commit_older(t, INT64_MAX);
 	session_unlock(t);
+	hooks_deliver(t);
 	return r;
 }
 

@@ -122,6 +122,21 @@ context_child(struct tape *t, struct context *parent, const char *label, size_t 
 	return outermost(parent);
 }
 
+size_t
+context_text(const struct context *context, char *text, size_t cap)
+{
+	size_t n = context->parent ? context_text(context->parent, text, cap) : 0;
+
+	if (context->depth == 0 || n + context->len + 2 > cap)
+		return n;
+	if (n)
+		text[n++] = '/';
+	memcpy(text + n, context->label, context->len);
+	n += context->len;
+	text[n] = '\0';
+	return n;
+}
+
 /* Labels are short: a call of strcmp would cost more than the comparison. */
 static inline bool
 same_label(const struct context *c, const char *name)
@@ -135,8 +150,7 @@ same_label(const struct context *c, const char *name)
 	return *label == *name;
 }
 
-/* The child by a label that the calling thread has used lately. */
-static struct context *
+struct context *
 context_enter(struct thread_state *ts, const char *name)
 {
 	struct context *parent = ts->level->context;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format/error.h"
+#include "librecord/hooks.h"
 #include "librecord/plain.h"
 
 static void
@@ -13,11 +14,13 @@ put_text(struct bytes *key, const char *text, uint32_t len)
 	bytes_put(key, text, len);
 }
 
+/* Whether the bytes are at hand decides whether a hook may have them inline. */
 static void
 put_types(struct bytes *key, const struct item *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint8_t pair[2] = { items[i].type, items[i].store };
+		uint8_t pair[2] = { items[i].type,
+				    (uint8_t)(items[i].store | items[i].on_tape << 4) };
 
 		bytes_put(key, pair, sizeof(pair));
 	}
@@ -66,6 +69,8 @@ layout_key(struct thread_state *ts, const struct place *place, struct context *c
 	bytes_put(key, &plan, sizeof(plan));
 	bytes_put(key, &ctx, sizeof(ctx));
 	bytes_put(key, &policy, sizeof(policy));
+	bytes_put(key, &ts->chosen, sizeof(ts->chosen));
+	bytes_put_u32(key, ts->selecting);
 	bytes_put_u32(key, ts->level->sticky->shape);
 	bytes_put_u32(key, (uint32_t)count);
 	put_types(key, items, count);
@@ -85,6 +90,7 @@ struct parts {
 	struct form_var *vars; /* distinct names, arguments first */
 	uint16_t *
 		source; /* of vars[i]: index of an item; from count on, of a sticky one */
+	uint8_t *loaded; /* the store of vars[i] before hooks */
 	size_t count;
 	bool twice; /* an argument's name was given twice */
 };
@@ -151,7 +157,7 @@ static void
 keep_wanted(struct tape *t, const struct policy *policy, const struct item *items,
 	    size_t count, const struct sticky *sticky, uint8_t *keep)
 {
-	const struct rule *gave_up = NULL;
+	struct gave_up gave_up = { NULL, NULL };
 
 	for (size_t i = 0; i < count + sticky->count; i++) {
 		const struct item *item = part_item(items, count, sticky, i);
@@ -160,25 +166,33 @@ keep_wanted(struct tape *t, const struct policy *policy, const struct item *item
 					   i < count, &gave_up))
 			keep[i] = 0;
 	}
-	policy_gave_up(t, gave_up);
+	policy_gave_up(t, &gave_up);
 }
 
 static int
-parts_make(struct tape *t, const struct policy *policy, const struct item *items,
-	   size_t count, const struct sticky *sticky, struct parts *parts)
+parts_make(struct thread_state *ts, struct context *ctx, const struct policy *policy,
+	   const struct item *items, size_t count, struct parts *parts)
 {
+	const struct sticky *sticky = ts->level->sticky;
 	size_t total = count + sticky->count, n = 0;
-	uint8_t *keep = calloc(total + 1, 1);
+	uint8_t *keep = calloc(total + 1, 3), *store = keep ? keep + total + 1 : NULL;
+	uint8_t *first = keep ? store + total + 1 : NULL;
 
 	parts->vars = calloc(total + 1, sizeof(*parts->vars));
 	parts->source = calloc(total + 1, sizeof(*parts->source));
-	if (!keep || !parts->vars || !parts->source ||
+	parts->loaded = calloc(total + 1, 1);
+	if (!keep || !parts->vars || !parts->source || !parts->loaded ||
 	    keep_first(items, count, sticky, keep, &parts->twice) < 0) {
 		free(keep);
 		return -1;
 	}
+	for (size_t i = 0; i < total; i++)
+		store[i] = part_item(items, count, sticky, i)->store;
+	memcpy(first, keep, total);
 	if (policy->name_count)
-		keep_wanted(t, policy, items, count, sticky, keep);
+		keep_wanted(ts->tape, policy, items, count, sticky, keep);
+	if (policy->hook_kinds & 1u << TAPE_HOOK_SELECT)
+		hooks_select(ts, ctx, policy, items, count, sticky, first, keep, store);
 	for (size_t i = 0; i < total; i++) {
 		const struct item *item = part_item(items, count, sticky, i);
 
@@ -188,7 +202,8 @@ parts_make(struct tape *t, const struct policy *policy, const struct item *items
 						    .unit = item->unit,
 						    .name_len = item->name_len,
 						    .type = item->type,
-						    .store = item->store };
+						    .store = store[i] };
+		parts->loaded[n] = item->store;
 		parts->source[n++] = (uint16_t)i;
 	}
 	parts->count = n;
@@ -201,6 +216,7 @@ parts_release(struct parts *parts)
 {
 	free(parts->vars);
 	free(parts->source);
+	free(parts->loaded);
 }
 
 static uint16_t
@@ -227,7 +243,8 @@ slot_make(const struct form *form, uint32_t var_index, const struct parts *parts
 	const struct form_var *var = &form->vars[var_index];
 	size_t source = parts->source[var->capture_index];
 	struct slot slot = { .type = var->type,
-			     .store = var->store,
+			     .store = var->store & 0xfu,
+			     .loaded = parts->loaded[var->capture_index] & 0xfu,
 			     .width = width_of(var->type),
 			     .offset = var->offset,
 			     .var = var_index };
@@ -291,6 +308,7 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->dedup = policy->dedup;
 	l->gated = policy->by[RULE_WHEN] != NULL;
 	l->commits = policy->commit != 0;
+	l->hooked = policy->hooked;
 	l->number = form->number;
 	l->fixed_bytes = form->fixed_bytes;
 	l->word_count = counts[0];
@@ -300,7 +318,10 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->argument_count = (uint32_t)count;
 	for (size_t i = 0; plan && i < count; i++)
 		l->dynamic |= plan->vars[i].dynamic != 0;
-	plain_make(l, kinds, (struct plain_step *)(void *)(l->slots + form->var_count));
+	/* Whatever has more to do goes the longer way. */
+	l->checked |= l->hooked;
+	plain_make(l, l->hooked ? NULL : kinds,
+		   (struct plain_step *)(void *)(l->slots + form->var_count));
 	return l;
 }
 
@@ -369,6 +390,7 @@ form_new(struct tape *t, const struct place *place, struct context *ctx,
 	rec = calloc(1, sizeof(*rec));
 	if (!rec)
 		return NULL;
+	rec->context = ctx;
 	if (form_make(number, place, ctx, parts, &rec->form, err) < 0) {
 		free(rec);
 		return NULL;
@@ -459,7 +481,7 @@ layout_build(struct thread_state *ts, const struct place *place, struct context 
 	if (count + ts->level->sticky->count > LIMIT_VARS - 1) {
 		(void)error_set(&err, TAPE_ERR_LIMIT, NULL, 0,
 				"more than 65,535 variables");
-	} else if (parts_make(t, policy, items, count, ts->level->sticky, &parts) == 0) {
+	} else if (parts_make(ts, ctx, policy, items, count, &parts) == 0) {
 		pthread_mutex_lock(&t->table_lock);
 		l = intern_find(&t->forms->layouts, key->data, key->len, &hash);
 		if (!l) {

@@ -167,6 +167,7 @@ part_take(struct part_pool *pool, struct stage *stage)
 	part->len = stage->len;
 	part->count = stage->count;
 	part->bookmarks = stage->bookmarks;
+	part->quiet = stage_quiet(stage);
 	part->base_time = stage->base_time;
 	part->blob_len = stage->blob_len;
 	part->fixup_count = stage->fixup_count;
@@ -175,6 +176,7 @@ part_take(struct part_pool *pool, struct stage *stage)
 	stage->len = FRAME_HEADER;
 	stage->blob_len = 0;
 	stage->count = stage->bookmarks = 0;
+	stage_quiet_reset(stage);
 	stage->fixup_count = stage->big_count = 0;
 	stage->big_bytes = 0;
 	stage->base_time = stage->first_time = 0;

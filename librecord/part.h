@@ -16,7 +16,7 @@ struct part {
 	struct part *next;
 	uint8_t *records; /* as in struct stage; len counts FRAME_HEADER */
 	size_t len, cap;
-	uint32_t count, bookmarks;
+	uint32_t count, bookmarks, quiet;
 	int64_t base_time;
 	struct tape_hash *hashes;
 	size_t hash_cap;

@@ -5,6 +5,7 @@
 
 #include "format/error.h"
 #include "librecord/conf.h"
+#include "librecord/hooks.h"
 #include "librecord/report.h"
 #include "librecord/settings.h"
 #include "librecord/thin.h"
@@ -20,31 +21,38 @@ labels_of(const struct context *context, const char *labels[LIMIT_LABELS])
 	return context->depth;
 }
 
+#define SLOW                                                                             \
+	"takes too many steps: it is not tried again and counts as not matching; write " \
+	"it without nested repetition"
+
 void
-policy_gave_up(struct tape *t, const struct rule *rule)
+policy_gave_up(struct tape *t, const struct gave_up *gave_up)
 {
+	const struct rule *rule = gave_up->rule;
+	const struct hook *hook = gave_up->hook;
 	char where[300];
 
-	if (!rule || !said_first((atomic_uint *)(uintptr_t)&rule->said, RULE_SAID_SLOW))
-		return;
-	rules_origin_text(rule, where, sizeof where);
-	recorder_error(t,
-		       "%s: the regular expression %.60s takes too many steps: it is not "
-		       "tried again and counts as not matching; write it without nested "
-		       "repetition",
-		       where, rule->name_slow ? rule->text : rule->label);
+	if (rule && said_first((atomic_uint *)(uintptr_t)&rule->said, RULE_SAID_SLOW)) {
+		rules_origin_text(rule, where, sizeof where);
+		recorder_error(t, "%s: the regular expression %.60s " SLOW, where,
+			       rule->name_slow ? rule->text : rule->label);
+	}
+	if (hook && said_first((atomic_uint *)(uintptr_t)&hook->said, HOOK_SAID_SLOW)) {
+		hooks_name(hook, where, sizeof where);
+		recorder_error(t, "%s: an expression " SLOW, where);
+	}
 }
 
 static __attribute__((noinline)) const struct policy *
 policy_find(struct tape *t, struct context *context, uint32_t version)
 {
 	const char *labels[LIMIT_LABELS];
-	const struct rule *gave_up = NULL;
+	struct gave_up gave_up = { NULL, NULL };
 	size_t count = labels_of(context, labels);
 	const struct policy *policy = rules_policy(t->rules, labels, count, &gave_up);
 
 	report_hold();
-	policy_gave_up(t, gave_up);
+	policy_gave_up(t, &gave_up);
 	report_tell(t);
 	/* Another thread may be here with another version: the later one stays. */
 	pthread_mutex_lock(&t->table_lock);

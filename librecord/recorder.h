@@ -53,6 +53,7 @@ struct conf {
 /* A form with a number in this session. Never freed before the recorder. */
 struct rec_form {
 	struct form form;
+	struct context *context;
 	uint32_t
 		defined_in; /* 1 + number of the segment that holds its FORM record; under commit_lock */
 };
@@ -87,6 +88,9 @@ struct stage {
 	size_t len, cap;    /* len counts the reserved FRAME_HEADER */
 	uint32_t count;	    /* records */
 	uint32_t bookmarks; /* of them */
+	/* Of them, recorded by commit hooks, which such do not call again. */
+	uint32_t quiet,
+		quiet_from; /* from: 1 + count when the hook that runs began, or 0 */
 	int64_t base_time, first_time;
 	struct tape_hash *hashes; /* all zero: not looked for among earlier ones */
 	size_t hash_cap;
@@ -103,6 +107,22 @@ struct stage {
 	atomic_bool
 		owner_gone; /* its thread has ended: may be given to a new thread once empty */
 };
+
+/* It is empty now. */
+static inline void
+stage_quiet_reset(struct stage *stage)
+{
+	stage->quiet = 0;
+	stage->quiet_from = stage->quiet_from != 0;
+}
+
+/* How many of its records commit hooks have made. */
+static inline uint32_t
+stage_quiet(const struct stage *stage)
+{
+	return stage->quiet +
+	       (stage->quiet_from ? stage->count + 1 - stage->quiet_from : 0);
+}
 
 static inline void
 cpu_relax(void)
@@ -144,6 +164,7 @@ struct forms;	   /* capture side: interning of contexts, shapes, forms (forms.c)
 struct policy;	 /* capture side: the same, for one label path (rules.h) */
 struct rules;	 /* capture side: what holds for which labels (rules.c) */
 struct thinning; /* capture side: scopes that rules left out (thin.c) */
+struct hooks;	 /* capture side: what commit hooks are to be told (hooks.c) */
 
 struct tape {
 	struct tape_head head; /* first: what the macros read */
@@ -171,6 +192,7 @@ struct tape {
 	struct forms *forms;
 	struct rules *rules; /* a lock of its own, taken before table_lock */
 	struct thinning *thinning;
+	struct hooks *hooks;
 
 	pthread_mutex_t error_lock;
 	char first_error[1024];

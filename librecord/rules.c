@@ -147,6 +147,7 @@ policy_free(void *memory)
 	struct policy *policy = memory;
 
 	free(policy->names);
+	free(policy->hooks);
 	free(policy);
 }
 
@@ -222,9 +223,8 @@ rules_check_label(const char *label, struct tape_error *err)
 	return r;
 }
 
-/* Is the query one that can be asked of scopes as they are recorded? */
-static int
-check_query(const char *text, struct tape_error *err)
+int
+rules_check_query(const char *text, struct tape_error *err)
 {
 	static const uint64_t nobody[2];
 	struct predicate *predicate = NULL;
@@ -259,7 +259,7 @@ rule_fill(struct rule *rule, const char *label, const char *value, bool *in_labe
 		return error_set(err, TAPE_ERR_SYNTAX, "", 0, "%s = %.60s: expected %s",
 				 key->name, value, key->expects);
 	if (rule->key == RULE_WHEN)
-		return check_query(value, err);
+		return rules_check_query(value, err);
 	return adds_up(rule->key) ? compile(value, &rule->name_match, err) : 0;
 }
 
@@ -400,29 +400,50 @@ rules_drop_file(struct rules *rules)
 
 /* Under the lock. One that took too many steps once would do so for every path. */
 static bool
-matches(const struct rule *rule, const struct pattern *pattern, const bool *slow,
-	const char *text, size_t len, const struct rule **gave_up)
+matches(const struct pattern *pattern, const bool *slow, const char *text, size_t len)
 {
 	int r = *slow ? 0 : pattern_match(pattern, text, len);
 
-	if (r < 0) {
+	if (r < 0)
 		*(bool *)(uintptr_t)slow = true;
-		if (gave_up)
-			*gave_up = rule;
-	}
 	return r == 1;
 }
 
 static bool
 rule_matches(const struct rule *rule, const char *const *labels, size_t count,
-	     const struct rule **gave_up)
+	     struct gave_up *gave_up)
 {
-	bool any = rule->label == NULL;
+	bool any = rule->label == NULL, slow = rule->label_slow;
 
 	for (size_t i = count; i-- > 0 && !any;)
-		any = matches(rule, rule->label_match, &rule->label_slow, labels[i],
-			      strlen(labels[i]), gave_up);
+		any = matches(rule->label_match, &rule->label_slow, labels[i],
+			      strlen(labels[i]));
+	if (gave_up && rule->label_slow && !slow)
+		gave_up->rule = rule;
 	return any;
+}
+
+/* Each expression matches some label, and the innermost one what it is for. */
+static bool
+hook_matches(const struct hook *hook, const char *const *labels, size_t count,
+	     struct gave_up *gave_up)
+{
+	bool all = hook->match && !hook->slow, slow = hook->slow;
+
+	if (all && hook->innermost)
+		all = count && matches(hook->innermost_match, &hook->slow,
+				       labels[count - 1], strlen(labels[count - 1]));
+	for (size_t k = 0; k < hook->count && all; k++) {
+		bool any = false;
+
+		for (size_t i = count; i-- > 0 && !any;)
+			any = matches(hook->match[k], &hook->slow, labels[i],
+				      strlen(labels[i]));
+		all = any;
+	}
+	if (gave_up && hook->slow && !slow)
+		gave_up->hook = hook;
+	return all;
 }
 
 /* Scopes of the library itself are not what rules are about. */
@@ -473,6 +494,29 @@ policy_take(struct policy *policy, const struct rule *rule)
 	}
 }
 
+static struct policy *
+policy_copy(const struct policy *policy)
+{
+	struct policy *made = malloc(sizeof *made);
+
+	if (!made)
+		return NULL;
+	*made = *policy;
+	made->names = malloc((policy->name_count + 1) * sizeof *policy->names);
+	made->hooks = malloc((policy->hook_count + 1) * sizeof *policy->hooks);
+	if (!made->names || !made->hooks) {
+		policy_free(made);
+		return NULL;
+	}
+	if (policy->name_count)
+		memcpy(made->names, policy->names,
+		       policy->name_count * sizeof *policy->names);
+	if (policy->hook_count)
+		memcpy(made->hooks, policy->hooks,
+		       policy->hook_count * sizeof *policy->hooks);
+	return made;
+}
+
 /* Under the lock. The policy of that content, made if there is none. NULL: no memory. */
 static const struct policy *
 policy_shared(struct rules *rules, const struct policy *policy)
@@ -482,24 +526,18 @@ policy_shared(struct rules *rules, const struct policy *policy)
 	uint64_t hash;
 
 	bytes_put(&key, policy->by, sizeof policy->by);
+	bytes_put(&key, &policy->name_count, sizeof policy->name_count);
 	bytes_put(&key, policy->names, policy->name_count * sizeof *policy->names);
+	bytes_put(&key, policy->hooks, policy->hook_count * sizeof *policy->hooks);
 	if (key.failed) {
 		bytes_release(&key);
 		return NULL;
 	}
 	made = intern_find(&rules->policies, key.data, key.len, &hash);
 	if (!made) {
-		made = malloc(sizeof *made);
-		if (made) {
-			*made = *policy;
-			made->names =
-				malloc((policy->name_count + 1) * sizeof *policy->names);
-		}
-		if (made && made->names && policy->name_count)
-			memcpy(made->names, policy->names,
-			       policy->name_count * sizeof *policy->names);
-		if (made && (!made->names || intern_add(&rules->policies, key.data,
-							key.len, hash, made) < 0)) {
+		made = policy_copy(policy);
+		if (made &&
+		    intern_add(&rules->policies, key.data, key.len, hash, made) < 0) {
 			policy_free(made);
 			made = NULL;
 		}
@@ -508,9 +546,18 @@ policy_shared(struct rules *rules, const struct policy *policy)
 	return made;
 }
 
+static void
+policy_take_hook(struct policy *policy, const struct hook *hook)
+{
+	policy->hooks[policy->hook_count++] = hook;
+	policy->hook_kinds |= 1u << hook->kind;
+	policy->hooked |= hook->kind == TAPE_HOOK_CAPTURE ||
+			  (hook->kind == TAPE_HOOK_SELECT && hook->when);
+}
+
 const struct policy *
 rules_policy(struct rules *rules, const char *const *labels, size_t count,
-	     const struct rule **gave_up)
+	     struct gave_up *gave_up)
 {
 	struct policy policy = rules->plain;
 	const struct policy *shared = NULL;
@@ -520,21 +567,28 @@ rules_policy(struct rules *rules, const char *const *labels, size_t count,
 		return &rules->plain;
 	pthread_mutex_lock(&rules->lock);
 	policy.names = malloc((rules->order_count + 1u) * sizeof *policy.names);
+	policy.hooks = malloc((rules->hook_count + 1u) * sizeof *policy.hooks);
 	for (uint32_t i = 0; policy.names && i < rules->order_count; i++)
 		if (rule_matches(rules->order[i], labels, count, gave_up)) {
 			policy_take(&policy, rules->order[i]);
+			any = true;
+		}
+	for (uint32_t i = 0; policy.hooks && i < rules->hook_count; i++)
+		if (hook_matches(rules->hooks[i], labels, count, gave_up)) {
+			policy_take_hook(&policy, rules->hooks[i]);
 			any = true;
 		}
 	if (any)
 		shared = policy_shared(rules, &policy);
 	pthread_mutex_unlock(&rules->lock);
 	free(policy.names);
+	free(policy.hooks);
 	return shared ? shared : &rules->plain;
 }
 
 bool
 rules_keep(struct rules *rules, const struct policy *policy, const char *name, size_t len,
-	   bool named, const struct rule **gave_up)
+	   bool named, struct gave_up *gave_up)
 {
 	bool keep = true;
 
@@ -543,11 +597,14 @@ rules_keep(struct rules *rules, const struct policy *policy, const char *name, s
 	pthread_mutex_lock(&rules->lock);
 	for (size_t i = policy->name_count; i-- > 0;) {
 		const struct rule *rule = policy->names[i];
+		bool slow = rule->name_slow, match;
 
 		if (named && !rule->label)
 			continue;
-		if (matches(rule, rule->name_match, &rule->name_slow, name, len,
-			    gave_up)) {
+		match = matches(rule->name_match, &rule->name_slow, name, len);
+		if (gave_up && rule->name_slow && !slow)
+			gave_up->rule = rule;
+		if (match) {
 			keep = rule->key == RULE_INCLUDE;
 			break;
 		}

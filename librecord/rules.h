@@ -60,12 +60,42 @@ struct rule {
 	atomic_uint said; /* enum rule_said */
 };
 
+/*
+ * A function of the program that runs under some conditions. Never freed before the
+ * recorder: another thread may be about to call it.
+ */
+struct hook {
+	int id;
+	uint8_t kind; /* enum tape_hook_kind */
+	int priority;
+	atomic_bool active; /* false: removed */
+	tape_hook_fn *fn;
+	void *user;
+	int (*guard)(tape_hook_fn *fn, const struct tape_view *view, void *arg,
+		     void *user);
+	char *name;		/* for messages, "" = none */
+	char **texts;		/* the expressions, */
+	struct pattern **match; /* used under rules->lock; NULL while it is removed */
+	size_t count;
+	char *innermost; /* NULL: any */
+	struct pattern *innermost_match;
+	bool slow;    /* an expression took too many steps: it matches nothing any more */
+	char *when;   /* NULL: always */
+	unsigned bit; /* of select hooks with `when`: which one, from 0 */
+	atomic_uint said;
+	_Atomic uint64_t failures;
+};
+
 /* What holds for a label path. Never freed before the recorder. */
 struct policy {
 	/* The rule that decided, or NULL: the built-in default. */
 	const struct rule *by[RULE_KEYS];
 	const struct rule **names; /* includes and excludes, in order */
 	size_t name_count;
+	const struct hook **hooks; /* that match, in the order in which they are called */
+	size_t hook_count;
+	uint32_t hook_kinds; /* of them: bit 1 << kind */
+	bool hooked;	     /* some see each scope, or go by its values */
 	bool off, dedup;
 	uint8_t blobs; /* enum blob_mode */
 	uint32_t every, commit;
@@ -78,6 +108,10 @@ struct rules {
 	uint32_t count, cap;
 	struct rule **order; /* those that count */
 	uint32_t order_count, order_cap;
+	struct hook **hooks;	  /* in the order in which they are called */
+	struct hook **hooks_made; /* all, by id - 1 */
+	uint32_t hook_count, hook_cap, hooks_made_count, hooks_made_cap;
+	atomic_uint hook_kinds; /* of those in `hooks`: bit 1 << kind */
 	struct intern policies, texts;
 	struct policy plain; /* without any rule */
 	const char *file;    /* that was read, or NULL */
@@ -102,21 +136,28 @@ int rules_add(struct rules *rules, const struct origin *origin, const char *labe
 	      struct tape_error *err);
 /* Is it an expression for a label? As rules_add. */
 int rules_check_label(const char *label, struct tape_error *err);
+/* Is the query one that can be asked of scopes as they are recorded? */
+int rules_check_query(const char *text, struct tape_error *err);
 /* A text that stays; "" when memory is out. */
 const char *rules_text(struct rules *rules, const char *text);
 /* Forgets all rules of the file. Before anything was recorded. */
 void rules_drop_file(struct rules *rules);
 
+/* What took too many steps just now: it counts as not matching, and is not tried again. */
+struct gave_up {
+	const struct rule *rule;
+	const struct hook *hook;
+};
+
 /*
  * What holds under these labels, outermost first. Never NULL: without memory it is
- * what holds without rules. `gave_up`, if not NULL, is a rule whose expression took
- * too many steps just now: it counts as not matching, and is not tried again.
+ * what holds without rules. `gave_up` may be NULL.
  */
 const struct policy *rules_policy(struct rules *rules, const char *const *labels,
-				  size_t count, const struct rule **gave_up);
+				  size_t count, struct gave_up *gave_up);
 /* Is a variable kept? `named`: the program names it in TAPE; only rules for labels may drop it. */
 bool rules_keep(struct rules *rules, const struct policy *policy, const char *name,
-		size_t len, bool named, const struct rule **gave_up);
+		size_t len, bool named, struct gave_up *gave_up);
 /* Does some rule that may drop whole scopes match this label alone? */
 bool rules_thin_label(struct rules *rules, const char *label);
 

@@ -23,6 +23,7 @@ struct tape_build {
 	uint32_t line;
 	int64_t time;
 	bool has_time, lost;
+	bool added; /* a hook adds these to a scope: they are none of their own */
 };
 
 void
@@ -43,7 +44,10 @@ scope_free_builds(struct tape_build *builds)
 static int
 lose(struct tape_build *b, const char *why)
 {
-	if (!b->lost) {
+	if (!b->lost && b->added) {
+		recorder_error(b->tape, "what a hook adds to a scope is left out: %s",
+			       why);
+	} else if (!b->lost) {
 		recorder_error(b->tape, "a scope is not recorded: %s", why);
 		recorder_lost(b->tape, 1);
 	}
@@ -69,34 +73,44 @@ keep_text(struct tape_build *b, const char *text, size_t len)
 	return at;
 }
 
-struct tape_build *
-tape_build_begin(struct tape *t, const char *label)
+/* NULL: no memory. */
+static struct tape_build *
+build_new(struct thread_state *ts, struct context *context)
 {
-	struct thread_state *ts = capture_thread(t);
-	struct tape_build *b;
+	struct tape_build *b = ts->builds;
 
-	if (!ts)
-		return NULL;
-	b = ts->builds;
-	if (b) {
+	if (b)
 		ts->builds = b->next;
-	} else {
+	else
 		b = calloc(1, sizeof(*b));
-		if (!b) {
-			recorder_error(t, "no memory for a scope");
-			recorder_lost(t, 1);
-			return NULL;
-		}
-	}
+	if (!b)
+		return NULL;
 	b->next = NULL;
-	b->tape = t;
-	b->context = ts->level->context;
+	b->tape = ts->tape;
+	b->context = context;
 	b->count = 0;
 	b->bytes.len = 0;
 	b->file = b->func = keep_text(b, "", 0);
 	b->line = 0;
 	b->has_time = false;
 	b->lost = false;
+	b->added = false;
+	return b;
+}
+
+struct tape_build *
+tape_build_begin(struct tape *t, const char *label)
+{
+	struct thread_state *ts = capture_thread(t);
+	struct tape_build *b = ts ? build_new(ts, ts->level->context) : NULL;
+
+	if (!ts)
+		return NULL;
+	if (!b) {
+		recorder_error(t, "no memory for a scope");
+		recorder_lost(t, 1);
+		return NULL;
+	}
 	if (label)
 		(void)tape_build_label(b, label, TAPE_NUL);
 	return b;
@@ -107,7 +121,7 @@ tape_build_label(struct tape_build *b, const char *label, size_t len)
 {
 	if (!b)
 		return 0;
-	if (label)
+	if (label && !b->added)
 		b->context = context_child(b->tape, b->context, label,
 					   len == TAPE_NUL ? strlen(label) : len);
 	return b->lost ? -1 : 0;
@@ -385,6 +399,8 @@ tape_build_end(struct tape_build *b)
 
 	if (!b)
 		return 0;
+	if (b->added)
+		return -1;
 	if (b->bytes.failed)
 		(void)lose(b, "no memory");
 	if (ts && !b->lost) {
@@ -406,10 +422,8 @@ tape_build_end(struct tape_build *b)
 }
 
 void
-tape_build_cancel(struct tape_build *b)
+build_release(struct thread_state *ts, struct tape_build *b)
 {
-	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
-
 	if (!b)
 		return;
 	if (b->bytes.failed || b->bytes.cap > BUILD_KEEP)
@@ -419,6 +433,37 @@ tape_build_cancel(struct tape_build *b)
 		ts->builds = b;
 	else
 		scope_free_builds(b);
+}
+
+void
+tape_build_cancel(struct tape_build *b)
+{
+	if (b && !b->added)
+		build_release(capture_thread(b->tape), b);
+}
+
+/* ---- what hooks add ---- */
+
+struct tape_build *
+build_begin_added(struct thread_state *ts, struct context *context)
+{
+	struct tape_build *b = build_new(ts, context);
+
+	if (b)
+		b->added = true;
+	else
+		recorder_error(ts->tape, "no memory for what a hook adds to a scope");
+	return b;
+}
+
+size_t
+build_items(struct tape_build *b, const struct item **items)
+{
+	if (!b || b->lost || b->bytes.failed)
+		return 0;
+	build_point(b);
+	*items = b->items;
+	return b->count;
 }
 
 /* ---- streams ---- */

@@ -15,6 +15,7 @@
 #include "librecord/blobs.h"
 #include "librecord/commit.h"
 #include "librecord/facts.h"
+#include "librecord/hooks.h"
 #include "librecord/process.h"
 #include "librecord/report.h"
 #include "librecord/seen.h"
@@ -114,6 +115,7 @@ destroy(struct tape *t)
 		free(t->rules);
 	}
 	thin_release(t);
+	hooks_release(t);
 	free(t->background);
 	free(t->seen);
 	facts_release(t);
@@ -143,9 +145,9 @@ allocate(const struct tape_options *options)
 		free(t->rules);
 		t->rules = NULL;
 	}
-	if (t->seen && t->rules && thin_init(t) == 0 && report_init(t) == 0 &&
-	    writer_new(t) == 0 && blobs_new(t) == 0 && background_new(t) == 0 &&
-	    facts_collect(t, options->name) == 0)
+	if (t->seen && t->rules && thin_init(t) == 0 && hooks_init(t) == 0 &&
+	    report_init(t) == 0 && writer_new(t) == 0 && blobs_new(t) == 0 &&
+	    background_new(t) == 0 && facts_collect(t, options->name) == 0)
 		return t;
 	destroy(t);
 	return NULL;
@@ -290,6 +292,7 @@ tape_close(struct tape *t)
 
 	if (!t)
 		return 0;
+	hooks_before_close(t);
 	report_hold();
 	/* Whoever closes at the same time waits, but for the thread that is waited for. */
 	if (background_is_self(t))

@@ -539,21 +539,6 @@ thin_after_fork(struct tape *t)
 
 /* ---- what is said ---- */
 
-static size_t
-path_text(const struct context *context, char *text, size_t cap)
-{
-	size_t n = context->parent ? path_text(context->parent, text, cap) : 0;
-
-	if (context->depth == 0 || n + context->len + 2 > cap)
-		return n;
-	if (n)
-		text[n++] = '/';
-	memcpy(text + n, context->label, context->len);
-	n += context->len;
-	text[n] = '\0';
-	return n;
-}
-
 /* table_lock is held. */
 static void
 sink_tell(struct tape *t, const struct sink *sink, bool closing)
@@ -566,7 +551,7 @@ sink_tell(struct tape *t, const struct sink *sink, bool closing)
 	text_cut(setting, sizeof setting, rules_key_name(sink->rule->key),
 		 sink->rule->text);
 	if (sink->context)
-		(void)path_text(sink->context, path, sizeof path);
+		(void)context_text(sink->context, path, sizeof path);
 	json_line_begin(&line);
 	json_line_int(&line, "thinned", (int64_t)sink->count);
 	json_line_text(&line, "rule", name);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "librecord/hooks.h"
 #include "librecord/thin.h"
 
 __thread struct thread_state *last_state __attribute__((tls_model("initial-exec")));
@@ -27,6 +28,7 @@ state_end(struct thread_state *ts)
 	if (staged && !atomic_load(&t->dead) && t->conf.commit == COMMIT_AUTO)
 		(void)session_commit_stage(t, stage);
 	thin_thread_ends(ts);
+	hooks_thread_ends(ts);
 	pthread_mutex_lock(&t->table_lock);
 	for (struct thread_state **p = &t->threads->all; *p; p = &(*p)->next_of_tape)
 		if (*p == ts) {
@@ -266,6 +268,7 @@ capture_after_fork(struct tape *t)
 			atomic_store(&s->owner_gone, true);
 	}
 	rules_after_fork(t->rules);
+	hooks_after_fork(t);
 	if (t->threads)
 		thin_after_fork(t);
 	if (own)

@@ -524,6 +524,8 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 /* At most n characters, up to a NUL; trailing blanks are cut (Fortran). */
 #define TAPE_TEXT(p, n) TAPE_FORM_(#p, p, TAPE_I1, TAPE_DENSE_TEXT, 0, (uint64_t)(n))
 
+#include "tape/hook.h"
+
 #include "tape/record_impl.h"
 
 #endif
