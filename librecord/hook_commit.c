@@ -277,10 +277,33 @@ hooks_deliver(struct tape *t)
 	}
 }
 
+/* The first failure of each was said when it came. */
+static void
+say_failures(struct tape *t)
+{
+	for (uint32_t i = 0;; i++) {
+		const struct hook *hook = NULL;
+		char name[160];
+
+		pthread_mutex_lock(&t->rules->lock);
+		if (i < t->rules->hooks_made_count)
+			hook = t->rules->hooks_made[i];
+		pthread_mutex_unlock(&t->rules->lock);
+		if (!hook)
+			return;
+		hooks_name(hook, name, sizeof name);
+		if (atomic_load(&hook->failures) > 1)
+			recorder_warn(t, "%s has failed %llu times", name,
+				      (unsigned long long)atomic_load(&hook->failures));
+	}
+}
+
 void
 hooks_before_close(struct tape *t)
 {
-	if (atomic_load(&t->dead) || !any_commit_hook(t))
+	if (atomic_load(&t->dead))
 		return;
-	(void)session_commit_all(t);
+	if (any_commit_hook(t))
+		(void)session_commit_all(t);
+	say_failures(t);
 }

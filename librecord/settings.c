@@ -9,6 +9,7 @@
 #include "format/error.h"
 #include "format/os.h"
 #include "format/path.h"
+#include "librecord/hooks.h"
 
 /* A tape.conf larger than this is something else. */
 #define MAX_CONF ((size_t)1 << 20)
@@ -118,6 +119,25 @@ list_rule(const struct rule *rule, enum rule_key key, const char *value,
 	each(user, &s);
 }
 
+/* The program's: which expressions it has is the first of them. */
+static void
+list_hook(const struct hook *hook, tape_setting_fn *each, void *user)
+{
+	const struct tape_setting s = {
+		.key = "hook",
+		.value = hooks_kind_name(hook->kind),
+		.origin = "tape_hook",
+		.rule = hook->name,
+		.label = hook->count ? hook->texts[0] : "",
+		.note = hook->kind == TAPE_HOOK_SELECT
+				? "may leave out what the program names in TAPE"
+				: "",
+		.of_labels = 1,
+	};
+
+	each(user, &s);
+}
+
 static void
 list_labels(const struct policy *policy, tape_setting_fn *each, void *user)
 {
@@ -138,6 +158,8 @@ list_labels(const struct policy *policy, tape_setting_fn *each, void *user)
 	list_rule(policy->by[RULE_EMBED_MAX], RULE_EMBED_MAX, text, each, user);
 	for (size_t i = 0; i < policy->name_count; i++)
 		list_rule(policy->names[i], policy->names[i]->key, NULL, each, user);
+	for (size_t i = 0; i < policy->hook_count; i++)
+		list_hook(policy->hooks[i], each, user);
 }
 
 int

@@ -194,7 +194,8 @@ TAPE_API int tape_set(struct tape *t, const char *label_regex, const char *key,
 		      const char *value);
 /*
  * What holds for a label path ("sweep/run:3/iter"; NULL or "": no labels): first the
- * settings of the session, then those of the path, includes and excludes in order. Each
+ * settings of the session, then those of the path, includes and excludes in order, then
+ * the hooks that match it (key "hook", value its kind). Each
  * is borrowed for the call of `each` only, which must not use the recorder. 0, or
  * negative: no memory. tape_settings_of: what a recorder that opens the tape in `dir` now
  * would start with, from its tape.conf (or the file `config`; then dir may be NULL) and

@@ -79,6 +79,13 @@ main()
 	model().step(t);
 	if (tape_bookmark(t, s.c_str()).seq == 0)
 		tape_bookmark_at(t, "again", tape_position(t));
+	tape_hook(
+		t, TAPE_HOOK_CAPTURE, nullptr,
+		[](const tape_view *view, void *, void *) -> int {
+			throw tape_view_count(view);
+		},
+		nullptr);
+	(void)tape_call(t, "c", &n);
 	TAPE(t, "many", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
 	     20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32);
 	return tape_close(t);

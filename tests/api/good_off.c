@@ -9,6 +9,14 @@ never(void)
 	__builtin_trap();
 }
 
+static int
+hook(const struct tape_view *view, void *arg, void *user)
+{
+	(void)arg;
+	(void)user;
+	return tape_view_fail(view, tape_view_label(view, tape_view_count(view)));
+}
+
 int
 main(void)
 {
@@ -31,5 +39,9 @@ main(void)
 	tape_note(t, "k", "v");
 	if (tape_bookmark(t, "m").seq || tape_bookmark_at(t, "m", tape_position(t)).seq)
 		return 1;
+	if (tape_hook(t, TAPE_HOOK_CALL, NULL, hook, NULL) ||
+	    tape_call(t, "c", &only_recorded) || tape_unhook(t, 1))
+		return 1;
+	tape_hooks_reset(t);
 	return tape_close(t) || tape_position(t).seq || tape_lost(t) || *tape_error(t);
 }
