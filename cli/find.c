@@ -36,7 +36,8 @@ jobs(const struct find *find)
 }
 
 static int
-walk_scopes(struct find *find, const struct walk *walk, walk_fn *fn, void *user)
+open_walk(struct find *find, const struct walk *walk, struct tape_cursor **cursor,
+	  struct tape_error *err)
 {
 	struct tape_find_options options = {
 		.size = sizeof(options),
@@ -46,10 +47,17 @@ walk_scopes(struct find *find, const struct walk *walk, walk_fn *fn, void *user)
 		.upto = walk->upto,
 		.jobs = jobs(find),
 	};
+
+	return tape_find(find->reader, find->query, &options, cursor, err);
+}
+
+static int
+walk_scopes(struct find *find, const struct walk *walk, walk_fn *fn, void *user)
+{
 	struct tape_cursor *cursor = NULL;
 	const struct tape_scope *scope;
 	struct tape_error err;
-	int r = tape_find(find->reader, find->query, &options, &cursor, &err);
+	int r = open_walk(find, walk, &cursor, &err);
 
 	for (uint64_t n = 0; r == 0 && n < walk->limit; n++) {
 		r = tape_cursor_next(cursor, &scope, &err);
@@ -114,6 +122,46 @@ remember(struct find *find, const struct tape_scope *scope, void *user)
 	return 0;
 }
 
+/* Text for programs depends on nothing but its scope: threads may make it. */
+static bool
+by_threads(const struct find *find)
+{
+	return jobs(find) > 1 && !find->cli.quiet && !find->show.tty &&
+	       find->show.format != SHOW_CAT;
+}
+
+static int
+print_walk(struct find *find, const struct walk *walk)
+{
+	struct tape_cursor *cursor = NULL;
+	struct tape_error err;
+	int status;
+
+	if (!by_threads(find))
+		return walk_scopes(find, walk, print_scope, NULL);
+	if (open_walk(find, walk, &cursor, &err) < 0)
+		return cli_fail(&find->cli, find->tape, &err);
+	status = find_print(find, cursor, walk->limit, jobs(find));
+	tape_cursor_close(cursor);
+	return status;
+}
+
+static int
+learn_walk(struct find *find, const struct walk *walk, struct seen *seen)
+{
+	struct tape_cursor *cursor = NULL;
+	struct tape_error err;
+	int status;
+
+	if (!by_threads(find))
+		return walk_scopes(find, walk, learn_columns, seen);
+	if (open_walk(find, walk, &cursor, &err) < 0)
+		return cli_fail(&find->cli, find->tape, &err);
+	status = find_columns(find, cursor, walk->limit, jobs(find), &seen->last);
+	tape_cursor_close(cursor);
+	return status;
+}
+
 /*
  * --last -n N in tape order: N steps back from the end, then forward over the
  * same scopes. seq is at least 1, so one before it is a valid bound.
@@ -163,7 +211,7 @@ print_scopes(struct find *find)
 		status = bound_to_last(find, &walk);
 	if (status == CLI_OK && needs_columns(find) && !find->cli.quiet) {
 		struct seen seen = { 0 };
-		status = walk_scopes(find, &walk, learn_columns, &seen);
+		status = learn_walk(find, &walk, &seen);
 		/* What is recorded meanwhile is left for the next time. */
 		if (!walk.reverse && seen.last.seq)
 			walk.upto = seen.last;
@@ -172,7 +220,7 @@ print_scopes(struct find *find)
 		return status;
 	if (find->show.format == SHOW_CSV && !find->cli.quiet)
 		show_csv_header(&find->show);
-	return walk_scopes(find, &walk, print_scope, NULL);
+	return print_walk(find, &walk);
 }
 
 static int

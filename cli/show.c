@@ -21,6 +21,21 @@ show_release(struct show *show)
 	terms_release(&show->terms);
 }
 
+void
+show_copy(const struct show *show, struct show *copy, struct out *out)
+{
+	*copy = *show;
+	copy->out = out;
+	copy->line = (struct out){ .fd = -1 };
+	copy->session_known = false;
+}
+
+void
+show_copy_release(struct show *copy)
+{
+	out_release(&copy->line);
+}
+
 static void
 know_session(struct show *show, const uint64_t session[2])
 {

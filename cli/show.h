@@ -28,6 +28,12 @@ struct show {
 };
 
 void show_release(struct show *show);
+/*
+ * A copy for another thread, which shows to memory: what was chosen is shared,
+ * and outlives it. show_copy_release frees what is its own.
+ */
+void show_copy(const struct show *show, struct show *copy, struct out *out);
+void show_copy_release(struct show *copy);
 /* Session text of the scope's session is brought up to date by this. */
 void show_pos(struct show *show, struct out *out, const struct tape_pos *pos);
 
@@ -44,6 +50,8 @@ void show_field(struct show *show, struct out *out, const struct tape_scope *sco
 /* CSV: takes the names of a scope's variables into the columns; sort and print them. */
 void show_csv_learn(struct show *show, const struct tape_scope *scope);
 void show_csv_header(struct show *show);
+/* Takes the columns that another one has learnt. */
+void show_csv_join(struct show *show, const struct show *from);
 
 /* Bytes as people say them: "12.3 MB". */
 #define SHOW_BYTES 24

@@ -92,6 +92,22 @@ column_at(const struct show *show, const char *name, bool *found)
 	return low;
 }
 
+static void
+learn_column(struct show *show, const char *name, size_t len)
+{
+	bool found;
+	size_t at = column_at(show, name, &found);
+
+	if (found)
+		return;
+	show->column = mem_grow(show->column, &show->column_cap, show->column_count + 1,
+				sizeof(*show->column));
+	memmove(show->column + at + 1, show->column + at,
+		(show->column_count - at) * sizeof(*show->column));
+	show->column[at] = mem_text(name, len);
+	show->column_count++;
+}
+
 void
 show_csv_learn(struct show *show, const struct tape_scope *scope)
 {
@@ -99,19 +115,16 @@ show_csv_learn(struct show *show, const struct tape_scope *scope)
 
 	for (size_t i = 0; i < count; i++) {
 		struct tape_var var = tape_scope_var(scope, i);
-		bool found;
-		if (!keys_want(&show->keys, var.name, var.name_len))
-			continue;
-		size_t at = column_at(show, var.name, &found);
-		if (found)
-			continue;
-		show->column = mem_grow(show->column, &show->column_cap,
-					show->column_count + 1, sizeof(*show->column));
-		memmove(show->column + at + 1, show->column + at,
-			(show->column_count - at) * sizeof(*show->column));
-		show->column[at] = mem_text(var.name, var.name_len);
-		show->column_count++;
+		if (keys_want(&show->keys, var.name, var.name_len))
+			learn_column(show, var.name, var.name_len);
 	}
+}
+
+void
+show_csv_join(struct show *show, const struct show *from)
+{
+	for (size_t i = 0; i < from->column_count; i++)
+		learn_column(show, from->column[i], strlen(from->column[i]));
 }
 
 /* Calls `cell` for each column, commas between: fields, then variables. */

@@ -11,6 +11,7 @@
 #ifndef TAPE_FORMAT_OS_H
 #define TAPE_FORMAT_OS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -112,6 +113,8 @@ int64_t os_monotonic_ns(void);
 int os_random(void *buf, size_t len);
 uint32_t os_getpid(void);
 unsigned os_processors(void); /* that this process may use, at least 1 */
+/* A thread that takes no signals: they are for those of the program. 0 or negative errno. */
+int os_thread_start(pthread_t *thread, void *(*run)(void *), void *user);
 uint32_t os_getuid(void);
 uint32_t os_geteuid(void);
 /* Field 22 of /proc/PID/stat; -ESRCH if there is no such process. */

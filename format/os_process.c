@@ -347,6 +347,19 @@ os_run(const char *const *argv, const char *cwd, char *out, size_t cap, int wait
 	return r;
 }
 
+int
+os_thread_start(pthread_t *thread, void *(*run)(void *), void *user)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(thread, NULL, run, user);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -r;
+}
+
 unsigned
 os_processors(void)
 {

@@ -1,236 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A walk over the scopes of a tape that match: sessions in order, one source at a time. */
-#include <errno.h>
+/*
+ * A cursor: a walk over the slices of a snapshot, by the caller's thread and, when
+ * that takes long, by threads ahead of it. Whatever goes wrong in those, the
+ * cursor walks on alone from where they had got to.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/error.h"
 #include "format/os.h"
-#include "format/path.h"
-#include "search/eval.h"
-#include "search/packed_filter.h"
+#include "search/ahead.h"
+#include "search/raw.h"
 #include "search/reader.h"
 #include "search/scope.h"
-#include "search/snapshot.h"
 
-#define MEMO_BYTES (64u << 20)
 #define STALE_MAX 8u /* looks at the tape without getting any further */
+/* A walk that finds more of its scopes than this is as fast without threads that only find. */
+#define FEW_FOUND 4u
 
 struct tape_cursor {
 	struct tape_reader *reader;
 	const struct tape_query *query;
 	struct tape_find_options options;
 	struct snapshot *snapshot; /* as of tape_find, or of the last compaction since */
-	size_t left;		   /* sessions not begun yet */
 	struct tape_pos last;	   /* given; zero = none */
-	unsigned stale;	       /* how often files were gone since something was given */
-	struct source *source; /* NULL: none is open */
-	struct plan_session session;
+	unsigned stale;	     /* how often files were gone since something was given */
 	struct marks *marks; /* as of tape_find; NULL: the query asks for none */
-	struct eval eval;
-	struct packed_filter *filter;
-	bool no_memory; /* for a plan, in a callback */
+	struct walk walk;
+
+	/* Slices that are not begun, and the one at hand. */
+	struct slices slices;
+	uint8_t *answers;
+	struct slice slice;
+	bool in_slice, ended;
+	uint64_t given;	  /* of it, so far */
+	uint64_t again;	  /* of it, met again: given already */
+	uint64_t skipped; /* records of unknown kinds in the slices of a session */
+
+	/* Threads. */
+	unsigned jobs;
+	bool alone;	 /* they are not tried again */
+	int64_t began;	 /* working alone, on the monotonic clock; 0 = not yet */
+	uint64_t looked; /* scopes given to the query, and found, since then */
+	uint64_t found;
+	struct ahead *ahead;
+	enum ahead_mode mode;
+	struct recall recall;
+
 	struct tape_scope scope;
-	struct source_record rec;
+};
+
+/* Where a scope that was found is. */
+struct found {
+	struct source *source;
+	const struct source_record *rec;
+	const struct content *content; /* NULL: not had yet */
+	const void *data;	       /* made by a thread */
+	size_t len;
+	bool made;
+	uint64_t count; /* AHEAD_COUNT: so many at once */
 };
 
 /* ---- the snapshot ---- */
-
-static bool
-in_bounds(const struct tape_cursor *c, const uint64_t id[2])
-{
-	const struct tape_pos lo = { { id[0], id[1] }, INT64_MAX };
-	const struct tape_pos hi = { { id[0], id[1] }, 1 };
-
-	if (tape_pos_compare(&lo, &c->options.after) <= 0)
-		return false;
-	return c->options.upto.seq == 0 || tape_pos_compare(&hi, &c->options.upto) <= 0;
-}
 
 static int
 take_snapshot(struct tape_cursor *c, struct tape_error *err)
 {
 	static const uint64_t least[2], most[2] = { UINT64_MAX, UINT64_MAX };
-	const uint64_t *lo = c->options.after.session, *hi = c->options.upto.session;
-	int r;
+	const struct slice_bounds *b = &c->walk.bounds;
+	const uint64_t *lo = b->after.session, *hi = b->upto.session;
+	int r = snapshot_take_between(c->reader, lo[0] == 0 ? least : lo,
+				      b->upto.seq == 0 ? most : hi, &c->snapshot, err);
 
-	r = snapshot_take_between(c->reader, lo[0] == 0 ? least : lo,
-				  c->options.upto.seq == 0 ? most : hi, &c->snapshot,
-				  err);
-	if (r == 0)
-		c->left = c->snapshot->count;
-	return r;
-}
-
-/* ---- one session after the other ---- */
-
-static uint8_t
-system_labels(const struct form *form)
-{
-	uint8_t found = 0;
-
-	for (uint32_t i = 0; i < form->label_count; i++)
-		if (form->labels[i][0] == '_')
-			found |= query_system_label(form->labels[i],
-						    strlen(form->labels[i]));
-	return found;
-}
-
-/* Of bookmarks, those that the query names are shown: showable() knows which. */
-static uint8_t
-hidden_later(const struct tape_cursor *c)
-{
-	return c->query->points != NULL ? SYSTEM_BOOKMARK : 0;
-}
-
-static bool
-want_form(void *user, struct source_form *form)
-{
-	struct tape_cursor *c = user;
-	struct plan *plan;
-
-	if ((c->options.flags & TAPE_FIND_ALL) == 0 &&
-	    (system_labels(&form->form) & ~c->query->named & ~hidden_later(c)) != 0)
-		return false;
-	plan = plan_form(&c->session, &form->form);
-	if (plan == NULL) {
-		c->no_memory = true;
-		return false;
-	}
-	form->plan = plan;
-	return plan->answer != PLAN_NO;
-}
-
-static void
-leave_session(struct tape_cursor *c)
-{
-	if (c->source != NULL)
-		c->source->ops->close(c->source);
-	c->source = NULL;
-}
-
-static void
-seq_bounds(const struct tape_cursor *c, struct source_iter *iter)
-{
-	const struct tape_pos *after = &c->options.after, *upto = &c->options.upto;
-
-	plan_session_bounds(&c->session, &iter->lo, &iter->hi);
-	if (after->session[0] == c->session.id[0] &&
-	    after->session[1] == c->session.id[1] && after->seq >= iter->lo)
-		iter->lo = after->seq == UINT64_MAX ? UINT64_MAX : after->seq + 1;
-	if (upto->seq != 0 && upto->session[0] == c->session.id[0] &&
-	    upto->session[1] == c->session.id[1] && upto->seq < iter->hi)
-		iter->hi = upto->seq;
-}
-
-/* 1 = walking, 0 = nothing can match there. */
-static int
-enter_session(struct tape_cursor *c, size_t index, struct tape_error *err)
-{
-	const struct snapshot_session *s = &c->snapshot->sessions[index];
-	struct source_iter iter = { .want = want_form,
-				    .user = c,
-				    .lean = true,
-				    .session = &c->session,
-				    .filter = c->filter };
-	int r;
-
-	if (!in_bounds(c, s->id))
-		return 0;
-	memcpy(c->session.id, s->id, sizeof s->id);
-	tape_session_text(s->id, c->session.text);
-	c->session.from_last = c->snapshot->count - 1 - index;
-	c->session.facts = NULL;
-	if (plan_session_resolve(&c->session) == PLAN_NO)
-		return 0;
-	r = snapshot_open(c->snapshot, index, &c->source, err);
-	if (r != 1)
+	if (r != 0)
 		return r;
-	c->source->drop_plan = plan_free;
-	c->session.facts = c->source->ops->facts(c->source);
-	if (plan_session_resolve(&c->session) == PLAN_NO)
-		return 0;
-	seq_bounds(c, &iter);
-	if (iter.lo > iter.hi)
-		return 0;
-	iter.reverse = (c->options.flags & TAPE_FIND_REVERSE) != 0;
-	eval_enter(&c->eval, &c->session, c->source);
-	r = c->source->ops->begin(c->source, &iter, err);
-	return r == 0 ? 1 : r;
-}
-
-static int
-next_session(struct tape_cursor *c, struct tape_error *err)
-{
-	while (c->left > 0) {
-		size_t index = (c->options.flags & TAPE_FIND_REVERSE) != 0
-				       ? c->left - 1
-				       : c->snapshot->count - c->left;
-		int r;
-
-		c->left--;
-		leave_session(c);
-		r = enter_session(c, index, err);
-		if (r != 0)
-			return r;
-	}
-	leave_session(c);
+	slices_init(&c->slices, c->snapshot, c->query, c->marks, b, c->answers,
+		    reader_tuning.slice_units);
+	c->in_slice = c->ended = false;
 	return 0;
-}
-
-/* ---- matching ---- */
-
-static bool
-is_bookmark(const struct tape_cursor *c)
-{
-	return c->rec.kind == SOURCE_BOOKMARK ||
-	       (hidden_later(c) & system_labels(&c->rec.form->form)) != 0;
-}
-
-/* A scope whose body does not decode is never shown; a link's content is looked at when it is. */
-static bool
-showable(struct tape_cursor *c)
-{
-	struct eval *e = &c->eval;
-
-	if ((c->options.flags & TAPE_FIND_ALL) == 0 &&
-	    (c->query->named & SYSTEM_BOOKMARK) == 0 && is_bookmark(c) &&
-	    (c->marks == NULL ||
-	     !marks_hold(&c->marks->shown, c->session.id, c->rec.seq)))
-		return false;
-	if (c->rec.kind == SOURCE_LINK || c->rec.kind == SOURCE_PROJECTION ||
-	    c->rec.body == NULL)
-		return true;
-	if (!e->has_content) {
-		(void)content_get(c->source, &c->rec, &e->content, NULL);
-		e->has_content = true;
-	}
-	return content_check(&e->content) && !e->content.lost;
-}
-
-/* 1 = c->rec matches, 0 = the end. */
-static int
-step(struct tape_cursor *c, struct tape_error *err)
-{
-	for (;;) {
-		int r = c->source == NULL ? 0
-					  : c->source->ops->next(c->source, &c->rec, err);
-
-		if (c->no_memory)
-			return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
-					 "no memory for the query");
-		if (r == 0) {
-			r = next_session(c, err);
-			if (r != 1)
-				return r;
-			continue;
-		}
-		c->reader->stats.scopes += r == 1;
-		if (r == 1)
-			r = eval_match(&c->eval, &c->rec, c->rec.form->plan, err);
-		if (r < 0 || (r == 1 && showable(c)))
-			return r;
-	}
 }
 
 /* The greatest position below one. */
@@ -256,44 +103,307 @@ renew(struct tape_cursor *c, struct tape_error *err)
 {
 	if (++c->stale > STALE_MAX)
 		return TAPE_ERR_NOT_FOUND;
-	leave_session(c);
-	packed_filter_reset(c->filter);
+	recall_leave(&c->recall);
+	walk_leave(&c->walk);
 	snapshot_free(c->snapshot);
 	c->snapshot = NULL;
+	c->in_slice = c->alone = false;
+	c->ended = true;
+	c->began = 0;
 	if (c->last.seq != 0) {
-		if ((c->options.flags & TAPE_FIND_REVERSE) == 0) {
-			c->options.after = c->last;
-		} else {
-			c->options.upto = before(&c->last);
-		}
+		if ((c->options.flags & TAPE_FIND_REVERSE) == 0)
+			c->walk.bounds.after = c->last;
+		else
+			c->walk.bounds.upto = before(&c->last);
 	}
 	return take_snapshot(c, err);
 }
 
-static int
-advance(struct tape_cursor *c, struct tape_error *err)
+/* ---- slices ---- */
+
+static void
+begin_slice(struct tape_cursor *c)
 {
-	struct tape_error why = { 0 };
+	c->in_slice = true;
+	c->given = c->again = 0;
+	if (c->slice.begins)
+		c->skipped = 0;
+}
+
+static void
+end_slice(struct tape_cursor *c, uint64_t skipped)
+{
+	c->in_slice = false;
+	c->skipped += skipped;
+	if (c->slice.part.part && c->slice.ends)
+		raw_tell_skipped(c->reader,
+				 c->snapshot->sessions[c->slice.first].dir.path,
+				 c->skipped);
+}
+
+/* 1 = c->slice is the next one, 0 = none is left. */
+static int
+next_slice(struct tape_cursor *c)
+{
+	if (c->ended)
+		return 0;
+	if (c->jobs > 1) {
+		c->ended = slices_next(&c->slices, &c->slice) == 0;
+	} else {
+		slices_whole(&c->slices, &c->slice);
+		c->ended = c->slices.left == 0;
+		c->slices.left = 0;
+	}
+	return !c->ended;
+}
+
+/* ---- alone ---- */
+
+static void
+given(struct tape_cursor *c, const uint64_t session[2], uint64_t seq)
+{
+	memcpy(c->last.session, session, sizeof c->last.session);
+	c->last.seq = seq;
+	c->reader->stats.matched++;
+	c->stale = 0;
+}
+
+/* 1 = c->walk.rec is the next that was not given, 0 = the end of the slice. */
+static int
+step(struct tape_cursor *c, struct tape_error *err)
+{
 	int r;
 
-	while ((r = step(c, &why)) < 0 && snapshot_stale(r, &why)) {
-		int again = renew(c, &why);
-
-		if (again != 0)
-			break;
-	}
-	if (r < 0 && err != NULL)
-		*err = why;
-	if (r == 1) {
-		memcpy(c->last.session, c->session.id, sizeof c->last.session);
-		c->last.seq = c->rec.seq;
-		c->reader->stats.matched++;
-		c->stale = 0;
-	}
+	do {
+		r = walk_next(&c->walk, err);
+	} while (r == 1 && ++c->given <= c->again);
 	return r;
 }
 
+/* The same, whatever is replaced meanwhile. */
+static int
+step_on(struct tape_cursor *c, struct tape_error *err)
+{
+	struct tape_error why = { 0 };
+	int r = step(c, &why), again = 0;
+
+	if (r < 0 && snapshot_stale(r, &why)) {
+		again = renew(c, &why);
+		if (again == 0)
+			return 0;
+	}
+	if (r < 0 && err != NULL)
+		*err = why;
+	if (r == 0)
+		end_slice(c, c->walk.skipped);
+	return r;
+}
+
+/* ---- threads ---- */
+
+/* Is it time for threads? */
+static bool
+worth_it(struct tape_cursor *c, enum ahead_mode mode)
+{
+	const struct reader_tuning *t = &reader_tuning;
+	uint64_t looked = c->reader->stats.scopes - c->looked;
+
+	if (c->jobs < 2 || c->alone || c->ended)
+		return false;
+	if (c->began == 0) {
+		c->began = os_monotonic_ns();
+		c->looked = c->reader->stats.scopes;
+		c->found = c->reader->stats.matched;
+		if (t->alone_ns != 0)
+			return false;
+	}
+	/* Within a slice, all of it is done again: worth it where scopes are printed. */
+	if (c->in_slice && (mode != AHEAD_MAKE || c->given % 64 != 1))
+		return false;
+	if (os_monotonic_ns() - c->began < t->alone_ns)
+		return false;
+	if (mode == AHEAD_FIND && t->alone_ns != 0 &&
+	    (c->reader->stats.matched - c->found) * FEW_FOUND > looked)
+		return false;
+	return c->in_slice || slices_left(&c->slices, t->least_units) >= t->least_units;
+}
+
+static void
+start_ahead(struct tape_cursor *c, enum ahead_mode mode, tape_make_fn *make, void *user)
+{
+	struct ahead_setup setup = { .reader = c->reader,
+				     .query = c->query,
+				     .marks = c->marks,
+				     .options = &c->options,
+				     .snapshot = c->snapshot,
+				     .jobs = c->jobs,
+				     .mode = mode,
+				     .make = make,
+				     .user = user,
+				     .slice = c->in_slice ? &c->slice : NULL,
+				     .given = c->given,
+				     .slices = c->slices };
+	struct tape_find_options options = c->options;
+
+	/* Since files were replaced, other bounds hold. */
+	options.after = c->walk.bounds.after;
+	options.upto = c->walk.bounds.upto;
+	setup.options = &options;
+	c->mode = mode;
+	c->alone = ahead_start(&setup, &c->ahead) != 0;
+	if (!c->alone)
+		walk_leave(&c->walk);
+}
+
+/* The cursor goes on alone, in the slice that was at hand. */
+static void
+stop_ahead(struct tape_cursor *c)
+{
+	if (c->ahead == NULL)
+		return;
+	ahead_stop(c->ahead);
+	c->ahead = NULL;
+	c->began = 0;
+	c->again = c->given;
+	c->given = 0;
+	if (c->in_slice)
+		walk_set(&c->walk, c->snapshot, &c->slice);
+}
+
+/* 1 = *out is the record of what was found, 0 = it cannot be had that way. */
+static int
+recall(struct tape_cursor *c, const struct ahead_event *e, struct found *out)
+{
+	struct tape_error err;
+
+	if (c->mode == AHEAD_FIND) {
+		if (recall_record(&c->recall, c->snapshot, e->session, &e->key,
+				  &c->walk.rec, &err) != 1)
+			return 0;
+		out->source = c->recall.source;
+		out->rec = &c->walk.rec;
+	}
+	out->data = e->data;
+	out->len = e->len;
+	out->made = c->mode == AHEAD_MAKE;
+	c->given++;
+	given(c, e->pos.session, e->pos.seq);
+	return 1;
+}
+
+/* 1 = *out, 0 = what else there is is had without threads. */
+static int
+from_ahead(struct tape_cursor *c, struct found *out)
+{
+	struct ahead_event e;
+
+	for (;;) {
+		ahead_next(c->ahead, &e);
+		switch (e.kind) {
+		case AHEAD_SLICE:
+			/* That which was at hand is at hand again. */
+			if (!c->in_slice) {
+				c->slice = e.slice;
+				begin_slice(c);
+			}
+			c->slices = e.after;
+			break;
+		case AHEAD_REPORT:
+			reader_report_once(c->reader, e.report.kind, e.report.file,
+					   e.place, e.report.offset, e.report.bytes, "%s",
+					   e.report.message);
+			break;
+		case AHEAD_FOUND:
+			if (recall(c, &e, out) == 1)
+				return 1;
+			stop_ahead(c);
+			c->alone = true;
+			return 0;
+		case AHEAD_DONE:
+			end_slice(c, e.skipped);
+			if (c->mode != AHEAD_COUNT || e.matched <= c->given)
+				break;
+			out->count = e.matched - c->given;
+			c->reader->stats.matched += out->count - 1;
+			given(c, e.last.session, e.last.seq);
+			return 1;
+		case AHEAD_FAILED:
+			stop_ahead(c);
+			c->alone = true;
+			return 0;
+		default:
+			stop_ahead(c);
+			c->ended = true;
+			return 0;
+		}
+	}
+}
+
+/* ---- the next scope, whoever finds it ---- */
+
+static int
+advance(struct tape_cursor *c, enum ahead_mode mode, tape_make_fn *make, void *user,
+	struct found *out, struct tape_error *err)
+{
+	int r;
+
+	*out = (struct found){ .count = 1 };
+	if (c->ahead != NULL && c->mode != mode)
+		stop_ahead(c);
+	for (;;) {
+		if (c->ahead == NULL && worth_it(c, mode))
+			start_ahead(c, mode, make, user);
+		if (c->ahead != NULL) {
+			if (from_ahead(c, out) == 1)
+				return 1;
+			continue;
+		}
+		if (!c->in_slice) {
+			if (next_slice(c) == 0) {
+				walk_leave(&c->walk);
+				return 0;
+			}
+			begin_slice(c);
+			walk_set(&c->walk, c->snapshot, &c->slice);
+		}
+		r = step_on(c, err);
+		if (r == 0)
+			continue;
+		if (r == 1) {
+			out->source = c->walk.source;
+			out->rec = &c->walk.rec;
+			if (c->walk.eval.has_content)
+				out->content = &c->walk.eval.content;
+			given(c, c->walk.session.id, c->walk.rec.seq);
+		}
+		return r;
+	}
+}
+
+static int
+show(struct tape_cursor *c, const struct found *found, struct tape_error *err)
+{
+	if (scope_show(&c->scope, found->source, found->rec, found->content) == 0)
+		return 0;
+	return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a scope");
+}
+
 /* ---- public ---- */
+
+static int
+open_cursor(struct tape_cursor *c, struct tape_error *err)
+{
+	int r;
+
+	c->answers = calloc(c->query->node_count, 1);
+	if (c->answers == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
+	r = marks_resolve(c->reader, c->query, &c->marks, err);
+	if (r == 0)
+		r = walk_init(&c->walk, c->reader, c->query, c->marks, &c->options, 1,
+			      err);
+	return r == 0 ? take_snapshot(c, err) : r;
+}
 
 int
 tape_find(struct tape_reader *reader, const struct tape_query *query,
@@ -311,27 +421,14 @@ tape_find(struct tape_reader *reader, const struct tape_query *query,
 	if (c == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
 	c->reader = reader;
-	c->query = c->session.query = c->eval.query = query;
+	c->query = query;
 	/* What an older caller does not know of stays 0. */
 	if (options != NULL && options->size >= offsetof(struct tape_find_options, jobs))
 		memcpy(&c->options, options,
 		       options->size < sizeof c->options ? options->size
 							 : sizeof c->options);
-	c->session.answers = calloc(query->node_count, 1);
-	r = c->session.answers == NULL
-		    ? error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor")
-		    : 0;
-	if (r == 0 && query->memo_count != 0 &&
-	    seqmap_init(&c->eval.memo, MEMO_BYTES) != 0)
-		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
-	c->filter = packed_filter_new(query);
-	if (c->filter == NULL)
-		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cursor");
-	if (r == 0)
-		r = marks_resolve(reader, query, &c->marks, err);
-	c->session.marks = c->marks;
-	if (r == 0)
-		r = take_snapshot(c, err);
+	c->jobs = c->options.jobs < JOBS_MAX ? c->options.jobs : JOBS_MAX;
+	r = open_cursor(c, err);
 	if (r != 0) {
 		tape_cursor_close(c);
 		return r;
@@ -344,13 +441,14 @@ int
 tape_cursor_next(struct tape_cursor *c, const struct tape_scope **scope,
 		 struct tape_error *err)
 {
-	int r = advance(c, err);
+	struct found found;
+	int r = advance(c, AHEAD_FIND, NULL, NULL, &found, err);
 
 	if (r != 1)
 		return r;
-	if (scope_show(&c->scope, c->source, &c->rec,
-		       c->eval.has_content ? &c->eval.content : NULL) != 0)
-		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a scope");
+	r = show(c, &found, err);
+	if (r != 0)
+		return r;
 	*scope = &c->scope;
 	return 1;
 }
@@ -358,14 +456,40 @@ tape_cursor_next(struct tape_cursor *c, const struct tape_scope **scope,
 int
 tape_cursor_count(struct tape_cursor *c, uint64_t *count, struct tape_error *err)
 {
+	struct found found;
 	uint64_t n = 0;
 	int r;
 
-	while ((r = advance(c, err)) == 1)
-		n++;
+	while ((r = advance(c, AHEAD_COUNT, NULL, NULL, &found, err)) == 1)
+		n += found.count;
 	if (r == 0)
 		*count = n;
 	return r;
+}
+
+int
+tape_cursor_each(struct tape_cursor *c, tape_make_fn *make, tape_take_fn *take,
+		 void *user, struct tape_error *err)
+{
+	struct tape_made made;
+	struct found found;
+	int r, end = 0;
+
+	while (end == 0 && (r = advance(c, AHEAD_MAKE, make, user, &found, err)) == 1) {
+		made = (struct tape_made){ found.data, found.len };
+		if (!found.made) {
+			r = show(c, &found, err);
+			if (r != 0)
+				return r;
+			made = (struct tape_made){ 0 };
+			end = make(user, 0, &c->scope, &made);
+		}
+		if (end == 0)
+			end = take(user, &c->last, made.data, made.len);
+	}
+	/* Its functions may be others the next time. */
+	stop_ahead(c);
+	return end != 0 ? end : r;
 }
 
 void
@@ -373,11 +497,11 @@ tape_cursor_close(struct tape_cursor *c)
 {
 	if (c == NULL)
 		return;
-	leave_session(c);
+	ahead_stop(c->ahead);
+	recall_leave(&c->recall);
+	walk_release(&c->walk);
 	scope_release(&c->scope);
-	eval_release(&c->eval);
-	packed_filter_free(c->filter);
-	free(c->session.answers);
+	free(c->answers);
 	marks_free(c->marks);
 	snapshot_free(c->snapshot);
 	free(c);

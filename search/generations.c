@@ -256,12 +256,13 @@ generation_need(struct generations *g, size_t index, struct tape_error *err)
 }
 
 static void
-close_generation(struct generation *item)
+close_generation(struct generation *item, bool shared)
 {
 	index_close(item->index);
 	packed_cache_free(item->cache);
-	packed_forms_free(item->forms);
-	if (item->scopes_ready)
+	if (!shared)
+		packed_forms_free(item->forms);
+	if (item->scopes_ready && !shared)
 		scopepack_close(&item->scopes);
 	if (item->file != NULL)
 		close_file(item->file);
@@ -271,7 +272,8 @@ close_generation(struct generation *item)
 		close_file(&item->blobs[i].file);
 	}
 	free(item->blobs);
-	generation_manifest_release(&item->manifest);
+	if (!shared)
+		generation_manifest_release(&item->manifest);
 }
 
 /* Told, and the others answer all the same; negative: the reader cannot go on. */
@@ -342,7 +344,7 @@ generations_release(struct generations *g)
 	if (g == NULL || --g->users != 0)
 		return;
 	for (size_t i = 0; i < g->count; i++)
-		close_generation(&g->items[i]);
+		close_generation(&g->items[i], g->shared);
 	free(g->items);
 	live_list_release(&g->live);
 	pack_codec_free(g->codec);
@@ -459,6 +461,52 @@ generations_get(struct tape_reader *reader, struct generations **out,
 	g->users++;
 	*out = g;
 	return 0;
+}
+
+/* Its scopes are opened now: they may be replaced, and gone, before they are read. */
+static int
+share_item(struct generations *g, struct generation *item, const struct generation *of)
+{
+	*item = *of;
+	item->index = NULL;
+	item->index_tried = false;
+	item->cache = NULL;
+	item->file = NULL;
+	item->blobs = NULL;
+	item->blob_count = 0;
+	if (list_files(g, item, NULL) != 0)
+		return TAPE_ERR_NOMEM;
+	if (!of->scopes_ready)
+		return 0;
+	item->file->size = of->file->size;
+	return file_source(item->file, &item->scopes.pack.source, NULL);
+}
+
+struct generations *
+generations_share(const struct generations *of, struct tape_reader *reader)
+{
+	struct generations *g = calloc(1, sizeof *g);
+	int r = 0;
+
+	if (g == NULL)
+		return NULL;
+	g->reader = reader;
+	g->live.number = of->live.number;
+	g->list_lost = of->list_lost;
+	g->shared = true;
+	g->users = 1;
+	g->items = calloc(of->count + 1, sizeof *g->items);
+	g->codec = pack_codec_new();
+	if (g->items == NULL || g->codec == NULL)
+		r = TAPE_ERR_NOMEM;
+	while (r == 0 && g->count < of->count) {
+		g->count++;
+		r = share_item(g, &g->items[g->count - 1], &of->items[g->count - 1]);
+	}
+	if (r == 0)
+		return g;
+	generations_release(g);
+	return NULL;
 }
 
 struct pack_codec *

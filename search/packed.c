@@ -146,6 +146,25 @@ give_note(const struct source_iter *iter, const struct scopepack_note *n)
 		iter->other(iter->user, get_le64(value), value + 8, n->value_len - 8);
 }
 
+/* Of a walk in slices, the first one that comes here counts for all. */
+static void
+count_left_out(struct packed *p)
+{
+	const struct source_slice *slice = &p->iter.slice;
+	uint64_t lo = slice->part ? slice->lo : p->iter.lo;
+	uint64_t hi = slice->part ? slice->hi : p->iter.hi;
+	uint64_t begins = p->entry->first_seq > lo ? p->entry->first_seq : lo;
+	uint32_t first, end, most_first, most_end;
+
+	if (p->entry->rows == 0 ||
+	    (slice->part && (p->iter.lo > begins || p->iter.hi < begins)))
+		return;
+	packed_blocks(p, lo, hi, &first, &end);
+	packed_blocks(p, 0, UINT64_MAX, &most_first, &most_end);
+	p->base.reader->stats.blocks_by_position +=
+		(most_end - most_first) - (end - first);
+}
+
 static int
 packed_begin(struct source *source, const struct source_iter *iter,
 	     struct tape_error *err)
@@ -158,13 +177,7 @@ packed_begin(struct source *source, const struct source_iter *iter,
 	p->in_block = false;
 	packed_blocks(p, iter->lo, iter->hi, &first, &end);
 	p->walking = first < end && (!iter->bookmarks || p->entry->bookmarks != 0);
-	if (p->entry->rows != 0) {
-		uint32_t most_first, most_end;
-
-		packed_blocks(p, 0, UINT64_MAX, &most_first, &most_end);
-		p->base.reader->stats.blocks_by_position +=
-			(most_end - most_first) - (end - first);
-	}
+	count_left_out(p);
 	p->block = iter->reverse ? end : first;
 	p->block_end = iter->reverse ? first : end;
 	/* Notes of a part that ends before the walk begins are not asked for. */
@@ -244,6 +257,22 @@ packed_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	return 1;
 }
 
+static int
+packed_recall(struct source *source, const struct source_key *key,
+	      struct source_record *out, struct tape_error *err)
+{
+	struct packed *p = (struct packed *)source;
+	const struct packed_row row = { .seq = key->seq,
+					.form = key->form,
+					.row = (uint32_t)key->row & 0xffffffu,
+					.kind = key->kind };
+
+	if (packed_form(p, key->form) == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a form");
+	packed_record(p, (uint32_t)(key->row >> 32), &row, out);
+	return 1;
+}
+
 /* ---- the other operations ---- */
 
 static const struct source_facts *
@@ -307,6 +336,7 @@ static const struct source_ops packed_ops = {
 	.begin = packed_begin,
 	.next = packed_next,
 	.lookup = packed_lookup,
+	.recall = packed_recall,
 	.fill = packed_fill,
 	.content = packed_content,
 	.value = packed_value,

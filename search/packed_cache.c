@@ -39,6 +39,8 @@ packed_cache_new(struct generations *set, struct generation *of)
 		return NULL;
 	c->set = set;
 	c->of = of;
+	c->most =
+		set->reader->packed_cache != 0 ? set->reader->packed_cache : CACHE_BYTES;
 	c->slots = calloc(SLOTS, sizeof *c->slots);
 	c->slot_count = SLOTS;
 	if (c->slots == NULL) {
@@ -317,7 +319,7 @@ add(struct packed_cache *c, uint64_t place, uint64_t what, struct packed_cached 
 	     i++)
 		pack_bytes_release(&e->memory.scratch[i]);
 	e->bytes = bytes_of(e);
-	while (c->count > KEPT && c->bytes + e->bytes > CACHE_BYTES)
+	while (c->count > KEPT && c->bytes + e->bytes > c->most)
 		drop_oldest(c);
 	e->next = *slot;
 	*slot = e;

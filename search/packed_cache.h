@@ -18,7 +18,7 @@ struct packed_cache {
 	struct generations *set;
 	struct generation *of;
 	struct packed_cached **slots; /* by hash */
-	size_t slot_count, count, bytes;
+	size_t slot_count, count, bytes, most;
 	struct packed_cached *newest, *oldest;
 	uint64_t dropped; /* how often something went */
 	unsigned depth;	  /* of reads within reads */

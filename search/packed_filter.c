@@ -11,9 +11,6 @@
 #include "search/plan.h"
 #include "search/reader.h"
 
-/* Bits of tested contents that are kept; beyond that, all may match. */
-#define KEPT_BYTES ((size_t)128 << 20)
-
 /* Contents of a group: nothing known yet, none, all, or `bits`. */
 enum known { KNOWN_NOT = 0, KNOWN_NONE, KNOWN_ALL, KNOWN_SOME };
 struct tested {
@@ -53,7 +50,7 @@ struct packed_filter {
 	int64_t from, to;		/* hull of the times */
 	struct generations *set;
 	struct of_generation *of;
-	size_t count, kept;
+	size_t count, kept, keep;
 };
 
 /* ---- what a query asks of contents and times ---- */
@@ -148,13 +145,14 @@ point_of(const struct query_node *node)
 }
 
 struct packed_filter *
-packed_filter_new(const struct tape_query *query)
+packed_filter_new(const struct tape_query *query, size_t keep)
 {
 	struct packed_filter *f = calloc(1, sizeof *f);
 
 	if (f == NULL)
 		return NULL;
 	f->query = query;
+	f->keep = keep;
 	f->by_content = constrains(query->root, &f->by_hash);
 	f->point = point_of(query->root);
 	times(query->root, &f->from, &f->to);
@@ -373,7 +371,7 @@ keep(struct packed_filter *f, struct tested *t, const uint64_t *bits, uint32_t c
 	for (uint32_t i = 0; i < count; i++)
 		set += bits[i / 64] >> (i % 64) & 1;
 	t->known = set == 0 ? KNOWN_NONE : KNOWN_ALL;
-	if (set == 0 || set == count || f->kept + FILTER_WORDS * 8 > KEPT_BYTES)
+	if (set == 0 || set == count || f->kept + FILTER_WORDS * 8 > f->keep)
 		return;
 	t->bits = malloc(FILTER_WORDS * sizeof *t->bits);
 	if (t->bits == NULL)

@@ -14,8 +14,10 @@
 #define FILTER_WORDS (GROUP_ROWS / 64u)
 
 struct packed_filter;
+/* Bytes for what is known of contents; beyond that, all may match. */
+#define FILTER_KEPT ((size_t)128 << 20)
 /* The query outlives it. NULL: no memory. */
-struct packed_filter *packed_filter_new(const struct tape_query *query);
+struct packed_filter *packed_filter_new(const struct tape_query *query, size_t keep);
 void packed_filter_free(struct packed_filter *f); /* NULL is fine */
 /* Forgets what it knows of generations: before they are released. */
 void packed_filter_reset(struct packed_filter *f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/packed_forms.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ struct packed_forms {
 	uint32_t *first; /* by context: where its forms begin in by_context */
 	uint32_t *by_context;
 	bool *alike;
-	struct form **hashed;
+	_Atomic(struct form *) *hashed; /* made when first asked for, by any thread */
 };
 
 static void
@@ -105,9 +106,11 @@ packed_forms_free(struct packed_forms *f)
 	if (f == NULL)
 		return;
 	for (uint32_t i = 0; f->hashed != NULL && i <= f->pack->form_count; i++) {
-		if (f->hashed[i] != NULL)
-			free(f->hashed[i]->vars);
-		free(f->hashed[i]);
+		struct form *twin = atomic_load(&f->hashed[i]);
+
+		if (twin != NULL)
+			free(twin->vars);
+		free(twin);
 	}
 	free(f->first);
 	free(f->by_context);
@@ -133,12 +136,13 @@ const struct form *
 packed_forms_hashed(struct packed_forms *f, uint32_t form)
 {
 	const struct form *of = &f->pack->forms[form];
-	struct form *twin;
+	struct form *twin, *known = NULL;
 
 	if (of->fixed_count == of->var_count)
 		return of;
-	if (f->hashed[form] != NULL)
-		return f->hashed[form];
+	twin = atomic_load(&f->hashed[form]);
+	if (twin != NULL)
+		return twin;
 	twin = malloc(sizeof *twin);
 	if (twin == NULL)
 		return NULL;
@@ -151,6 +155,9 @@ packed_forms_hashed(struct packed_forms *f, uint32_t form)
 	memcpy(twin->vars, of->vars, of->var_count * sizeof *twin->vars);
 	for (uint32_t i = of->fixed_count; i < of->var_count; i++)
 		twin->vars[of->canonical[i]].store = TAPE_AS_HASH;
-	f->hashed[form] = twin;
-	return twin;
+	if (atomic_compare_exchange_strong(&f->hashed[form], &known, twin))
+		return twin;
+	free(twin->vars);
+	free(twin);
+	return known;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is worked out once about the forms of a generation. */
+/* What is worked out once about the forms of a generation. For any number of threads. */
 #ifndef TAPE_SEARCH_PACKED_FORMS_H
 #define TAPE_SEARCH_PACKED_FORMS_H
 

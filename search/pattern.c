@@ -3,6 +3,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,10 +49,17 @@ pattern_glob(const char *glob, size_t glob_len, const char *text, size_t len)
 	return g == glob_len;
 }
 
+/* What one match at a time works with. Threads take one that is free. */
+struct workplace {
+	atomic_flag busy;
+	pcre2_match_data *data; /* of who has it; the first is made beforehand */
+};
+#define WORKPLACES 16u
+
 struct pattern {
 	pcre2_code *code;
-	pcre2_match_data *data;
 	pcre2_match_context *context;
+	struct workplace places[WORKPLACES];
 };
 
 struct pattern *
@@ -78,9 +86,11 @@ pattern_compile(const char *text, size_t len, size_t *error_at, char *message,
 	}
 	/* Without executable memory the interpreter does the work. */
 	(void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
-	p->data = pcre2_match_data_create(1, NULL);
+	for (unsigned i = 0; i < WORKPLACES; i++)
+		atomic_flag_clear(&p->places[i].busy);
+	p->places[0].data = pcre2_match_data_create(1, NULL);
 	p->context = pcre2_match_context_create(NULL);
-	if (p->data == NULL || p->context == NULL) {
+	if (p->places[0].data == NULL || p->context == NULL) {
 		pattern_free(p);
 		return NULL;
 	}
@@ -89,18 +99,49 @@ pattern_compile(const char *text, size_t len, size_t *error_at, char *message,
 	return p;
 }
 
-int
-pattern_match(const struct pattern *p, const char *text, size_t len)
+static int
+match_with(const struct pattern *p, const char *text, size_t len, pcre2_match_data *data)
 {
 	PCRE2_SPTR subject = (PCRE2_SPTR)(len != 0 ? text : "");
-	int r = pcre2_match(p->code, subject, len, 0, 0, p->data, p->context);
+	int r = pcre2_match(p->code, subject, len, 0, 0, data, p->context);
 
 	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
-		r = pcre2_match(p->code, subject, len, 0, PCRE2_NO_JIT, p->data,
-				p->context);
+		r = pcre2_match(p->code, subject, len, 0, PCRE2_NO_JIT, data, p->context);
 	if (r >= 0)
 		return 1;
 	return r == PCRE2_ERROR_NOMATCH ? 0 : -1;
+}
+
+/* The patterns of a query are const to those who match: where they work is no part of what they are. */
+static struct workplace *
+take_place(const struct pattern *p)
+{
+	struct pattern *mutable = (struct pattern *)(uintptr_t)p;
+
+	for (;;)
+		for (unsigned i = 0; i < WORKPLACES; i++) {
+			struct workplace *w = &mutable->places[i];
+
+			if (atomic_flag_test_and_set_explicit(&w->busy,
+							      memory_order_acquire))
+				continue;
+			if (w->data == NULL)
+				w->data = pcre2_match_data_create(1, NULL);
+			if (w->data != NULL)
+				return w;
+			/* No memory for another: the first one becomes free. */
+			atomic_flag_clear_explicit(&w->busy, memory_order_release);
+		}
+}
+
+int
+pattern_match(const struct pattern *p, const char *text, size_t len)
+{
+	struct workplace *w = take_place(p);
+	int r = match_with(p, text, len, w->data);
+
+	atomic_flag_clear_explicit(&w->busy, memory_order_release);
+	return r;
 }
 
 void
@@ -109,7 +150,8 @@ pattern_free(struct pattern *p)
 	if (p == NULL)
 		return;
 	pcre2_match_context_free(p->context);
-	pcre2_match_data_free(p->data);
+	for (unsigned i = 0; i < WORKPLACES; i++)
+		pcre2_match_data_free(p->places[i].data);
 	pcre2_code_free(p->code);
 	free(p);
 }

@@ -9,7 +9,7 @@
 /* `*` any run of bytes, `?` any one character of UTF-8. Linear in practice, no recursion. */
 bool pattern_glob(const char *glob, size_t glob_len, const char *text, size_t len);
 
-struct pattern; /* one compiled regular expression; belongs to one thread at a time */
+struct pattern; /* one compiled regular expression; any number of threads may match it */
 
 /*
  * Compiles PCRE2 syntax, unanchored, UTF-8. Returns the pattern, or NULL with

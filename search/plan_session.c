@@ -106,12 +106,18 @@ static void
 pos_bounds(const struct plan_session *s, const struct query_atom *a, unsigned op,
 	   uint64_t *lo, uint64_t *hi)
 {
-	int c = a->lo_open ? 1 : session_order(s, a->text, a->len);
+	int c;
 	bool below = op == QUERY_LT || op == QUERY_LE;
 	bool above = op == QUERY_GT || op == QUERY_GE;
 
 	*lo = 1;
 	*hi = INT64_MAX;
+	/* A name that it may have: nothing is known of its place yet. */
+	if ((!a->lo_open && session_is(s, a->text, a->len) == PLAN_MAYBE) ||
+	    (a->range && !a->hi_open &&
+	     session_is(s, a->hi_text, a->hi_len) == PLAN_MAYBE))
+		return;
+	c = a->lo_open ? 1 : session_order(s, a->text, a->len);
 	if (!below) {
 		if (c < 0 || (c > 0 && !a->range && !above))
 			*hi = 0;

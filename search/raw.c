@@ -109,6 +109,19 @@ frame_in_reach(const struct raw_session *s, const struct raw_frame *f)
 	       f->first_seq + f->scopes > s->iter.lo;
 }
 
+/* Is that frame behind what the slice has of its last segment? */
+static bool
+behind_slice(const struct raw_session *s, const struct raw_frame *f)
+{
+	const struct source_slice *slice = &s->iter.slice;
+
+	if (s->iter.reverse)
+		return slice->from_inside && s->at_segment == s->first_segment &&
+		       f->offset < slice->from;
+	return slice->to_inside && s->at_segment == s->last_segment &&
+	       f->offset >= slice->to;
+}
+
 /* 1 = s->items are the records of the next frame, 0 = no frame is left in the segment. */
 static int
 next_frame(struct raw_session *s, struct tape_error *err)
@@ -124,6 +137,10 @@ next_frame(struct raw_session *s, struct tape_error *err)
 		f = &g->frames[s->at_frame];
 		if (!s->iter.reverse)
 			s->at_frame++;
+		if (behind_slice(s, f)) {
+			s->at_frame = s->iter.reverse ? 0 : g->frame_count;
+			return 0;
+		}
 		if (!frame_in_reach(s, f))
 			continue;
 		r = raw_frame_read(s, s->at_segment, f, &s->view, &s->frame, &s->payload,
@@ -166,19 +183,31 @@ next_item(struct raw_session *s, struct source_record *out)
 	return 0;
 }
 
+void
+raw_tell_skipped(struct tape_reader *reader, const char *dir, uint64_t count)
+{
+	if (count != 0)
+		reader_report(reader, TAPE_NOTE_MET, dir, 0, 0,
+			      "%llu records of kinds this version does not know were "
+			      "skipped",
+			      (unsigned long long)count);
+}
+
 /* Behind the last record of a walk. A session is told of once a reader. */
 static void
 tell_skipped(struct raw_session *s)
 {
+	const struct source_slice *slice = &s->iter.slice;
+	/* What stands beside scopes was counted with the slice that a segment begins in. */
+	size_t first = s->first_segment + slice->from_inside;
 	uint64_t count = s->skipped;
 
-	for (size_t i = 0; i < s->segment_count; i++)
+	for (size_t i = first; i < s->segment_count && i <= s->last_segment; i++)
 		count += s->segments[i].skipped;
-	if (count != 0)
-		reader_report(s->base.reader, TAPE_NOTE_MET, s->dir->path, 0, 0,
-			      "%llu records of kinds this version does not know were "
-			      "skipped",
-			      (unsigned long long)count);
+	if (slice->skipped != NULL)
+		*slice->skipped += count;
+	else
+		raw_tell_skipped(s->base.reader, s->dir->path, count);
 }
 
 static int
@@ -198,8 +227,8 @@ raw_next(struct source *source, struct source_record *out, struct tape_error *er
 			return r;
 		s->in_frame = r == 1;
 		while (!s->in_frame) {
-			if (s->iter.reverse ? s->at_segment == 0
-					    : s->at_segment + 1 >= s->segment_count) {
+			if (s->iter.reverse ? s->at_segment <= s->first_segment
+					    : s->at_segment >= s->last_segment) {
 				tell_skipped(s);
 				return 0;
 			}
@@ -214,22 +243,80 @@ raw_next(struct source *source, struct source_record *out, struct tape_error *er
 	}
 }
 
+/* Where a walk begins and ends: segments by their numbers. */
+static void
+choose_segments(struct raw_session *s)
+{
+	const struct source_slice *slice = &s->iter.slice;
+
+	s->first_segment = 0;
+	s->last_segment = s->segment_count - 1;
+	while (slice->from_inside && s->first_segment < s->last_segment &&
+	       s->segments[s->first_segment].number < slice->from_log)
+		s->first_segment++;
+	while (slice->to_inside && s->last_segment > s->first_segment &&
+	       s->segments[s->last_segment].number > slice->to_log)
+		s->last_segment--;
+}
+
+/* A slice that begins within a segment: the next border to another is judged as by the whole walk. */
+static int
+load_before(struct raw_session *s, struct tape_error *err)
+{
+	bool inside =
+		s->iter.reverse ? s->iter.slice.to_inside : s->iter.slice.from_inside;
+	size_t i = s->at_segment;
+	int r = 0;
+
+	while (inside && r == 0 && !s->iter.reverse && i > 0 &&
+	       s->segments[i].next_seq == 0 && segment_in_reach(s, i - 1))
+		r = raw_segment_load(s, --i, err);
+	while (inside && r == 0 && s->iter.reverse && i + 1 < s->segment_count &&
+	       s->segments[i].first_seq == UINT64_MAX && segment_in_reach(s, i + 1))
+		r = raw_segment_load(s, ++i, err);
+	return r;
+}
+
+/* The frame of the segment at hand that a slice which begins within it begins with. */
+static size_t
+frame_from(const struct raw_session *s, uint64_t offset)
+{
+	const struct raw_segment *g = &s->segments[s->at_segment];
+	size_t lo = 0, hi = g->frame_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (g->frames[mid].offset < offset)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 static int
 raw_begin(struct source *source, const struct source_iter *iter, struct tape_error *err)
 {
 	struct raw_session *s = (struct raw_session *)source;
+	const struct source_slice *slice = &iter->slice;
 	int r;
 
 	s->iter = *iter;
 	s->view.backward = iter->reverse;
 	s->skipped = 0;
 	s->in_frame = false;
-	s->at_segment = iter->reverse ? s->segment_count - 1 : 0;
+	choose_segments(s);
+	s->at_segment = iter->reverse ? s->last_segment : s->first_segment;
 	s->at_frame = 0;
 	r = enter_segment(s, err);
-	if (r == 0)
+	if (r == 1 && iter->reverse && slice->to_inside)
+		s->at_frame = frame_from(s, slice->to);
+	else if (r == 1 && slice->from_inside)
+		s->at_frame = iter->reverse ? s->at_frame : frame_from(s, slice->from);
+	else if (r == 0)
 		s->at_frame = iter->reverse ? 0 : s->segments[s->at_segment].frame_count;
-	return r < 0 ? r : 0;
+	return r < 0 ? r : load_before(s, err);
 }
 
 /* ---- the other operations ---- */
@@ -295,6 +382,7 @@ static const struct source_ops raw_ops = {
 	.begin = raw_begin,
 	.next = raw_next,
 	.lookup = raw_lookup,
+	.recall = raw_recall,
 	.blob = raw_blob,
 	.excused = raw_facts_excused,
 	.file = raw_file,
@@ -403,6 +491,7 @@ raw_open(struct tape_reader *reader, struct tapedir_session *dir, const uint64_t
 	s->dir = dir;
 	s->rest = *rest;
 	s->view.segment = UINT32_MAX;
+	s->cache_most = reader->raw_cache != 0 ? reader->raw_cache : RAW_CACHE_BYTES;
 	facts_init(&s->about, dir->id);
 	r = open_segments(s, sizes, err);
 	if (r != 0) {

@@ -109,6 +109,7 @@ struct raw_session {
 	size_t frames_held;  /* over all segments */
 
 	struct source_iter iter;
+	size_t first_segment, last_segment; /* of the walk */
 	size_t at_segment, at_frame, at_item;
 	bool in_frame;
 	struct raw_view view;
@@ -119,6 +120,7 @@ struct raw_session {
 
 	struct raw_cached *cache;
 	size_t cache_bytes, cache_hand; /* the slot that goes next */
+	size_t cache_most;
 
 	bool mark_known;
 	uint32_t mark_segment; /* everything before this place was on disk */
@@ -133,6 +135,9 @@ struct raw_session {
 int raw_open(struct tape_reader *reader, struct tapedir_session *dir,
 	     const uint64_t *sizes, const struct raw_rest *rest, struct source **out,
 	     struct tape_error *err);
+
+/* So many records of a session were of unknown kinds: what a walk tells at its end. */
+void raw_tell_skipped(struct tape_reader *reader, const char *dir, uint64_t count);
 
 /* ---- raw_segment.c ---- */
 int raw_segment_open(struct raw_session *s, size_t index, struct tape_error *err);
@@ -164,6 +169,8 @@ int raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h
 bool raw_frame_record(struct raw_session *s, size_t segment, const struct frame *header,
 		      const uint8_t *payload, const struct raw_item *item,
 		      struct source_record *out);
+int raw_recall(struct source *source, const struct source_key *key,
+	       struct source_record *out, struct tape_error *err);
 int raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	       struct tape_error *err);
 void raw_cache_drop_segment(struct raw_session *s, size_t segment);

@@ -356,7 +356,7 @@ cache_slot(struct raw_session *s, size_t bytes)
 
 	cache_drop(s, slot);
 	for (size_t i = (slot + 1) % RAW_CACHE_SLOTS;
-	     s->cache_bytes != 0 && s->cache_bytes + bytes > RAW_CACHE_BYTES;
+	     s->cache_bytes != 0 && s->cache_bytes + bytes > s->cache_most;
 	     i = (i + 1) % RAW_CACHE_SLOTS)
 		cache_drop(s, i);
 	s->cache_hand = (slot + 1) % RAW_CACHE_SLOTS;
@@ -476,6 +476,19 @@ raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	h.payload_bytes = frame->payload;
 	h.base_time = c->base_time;
 	return raw_frame_record(s, segment, &h, c->payload, &item, out);
+}
+
+/* What is recalled stays while its target is looked up: its segment is that of the walk. */
+int
+raw_recall(struct source *source, const struct source_key *key, struct source_record *out,
+	   struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	size_t segment = raw_find_segment(s, key->seq);
+
+	if (segment != s->segment_count)
+		s->at_segment = segment;
+	return raw_lookup(source, key->seq, out, err);
 }
 
 void

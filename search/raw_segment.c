@@ -21,6 +21,7 @@
 #define FORM_BYTES_MAX (96u << 20)
 /* Forms of a segment that are used and not defined: each of so many is told once. */
 #define UNDEFINED_MAX 1024u
+#define UNDEFINED_PLACE ((uint64_t)INT64_MAX) /* beyond all offsets */
 
 static void
 report(struct raw_session *s, const struct raw_segment *g, int kind, uint64_t offset,
@@ -233,8 +234,10 @@ raw_segment_use_form(struct raw_session *s, struct raw_segment *g, uint32_t numb
 		return NULL;
 	if (f != NULL)
 		f->complained = true;
-	reader_report(
-		s->base.reader, TAPE_DAMAGE_MET, g->path, offset, 0,
+	/* Once a form, wherever a walk or a slice of one meets it first. */
+	reader_report_once(
+		s->base.reader, TAPE_DAMAGE_MET, g->path, UNDEFINED_PLACE - number,
+		offset, 0,
 		"damaged: scopes of form %u, which is not defined before them; they "
 		"are not shown",
 		number);

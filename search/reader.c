@@ -15,6 +15,9 @@
 /* A tape with more damaged places than this may hear of one twice. */
 #define TOLD_MAX (1u << 20)
 
+static void tell(struct tape_reader *reader, struct tape_report *report, uint64_t place,
+		 const char *format, va_list ap) __attribute__((format(printf, 4, 0)));
+
 /* True if the slot was free: the place is new. */
 static bool
 told_insert(uint64_t *slots, size_t cap, uint64_t key)
@@ -63,29 +66,53 @@ first_time(struct tape_reader *reader, const char *file, uint64_t offset, int ki
 	return true;
 }
 
+static void
+tell(struct tape_reader *reader, struct tape_report *report, uint64_t place,
+     const char *format, va_list ap)
+{
+	char message[512];
+
+	reader->met += report->kind == TAPE_DAMAGE_MET;
+	if (!first_time(reader, report->file, place, report->kind))
+		return;
+	if (report->kind == TAPE_DAMAGE_MET)
+		reader->damage++;
+	if (reader->on_report == NULL && reader->collect == NULL)
+		return;
+	vsnprintf(message, sizeof message, format, ap);
+	report->message = message;
+	if (reader->collect != NULL)
+		reader->collect(reader->collect_user, report, place);
+	else
+		reader->on_report(reader->user, report);
+}
+
 void
 reader_report(struct tape_reader *reader, int kind, const char *file, uint64_t offset,
 	      uint64_t bytes, const char *format, ...)
 {
-	char message[512];
-	struct tape_report report = { .kind = kind,
-				      .file = file,
-				      .offset = offset,
-				      .bytes = bytes,
-				      .message = message };
+	struct tape_report report = {
+		.kind = kind, .file = file, .offset = offset, .bytes = bytes
+	};
 	va_list ap;
 
-	reader->met += kind == TAPE_DAMAGE_MET;
-	if (!first_time(reader, file, offset, kind))
-		return;
-	if (kind == TAPE_DAMAGE_MET)
-		reader->damage++;
-	if (reader->on_report == NULL)
-		return;
 	va_start(ap, format);
-	vsnprintf(message, sizeof message, format, ap);
+	tell(reader, &report, offset, format, ap);
 	va_end(ap);
-	reader->on_report(reader->user, &report);
+}
+
+void
+reader_report_once(struct tape_reader *reader, int kind, const char *file, uint64_t place,
+		   uint64_t offset, uint64_t bytes, const char *format, ...)
+{
+	struct tape_report report = {
+		.kind = kind, .file = file, .offset = offset, .bytes = bytes
+	};
+	va_list ap;
+
+	va_start(ap, format);
+	tell(reader, &report, place, format, ap);
+	va_end(ap);
 }
 
 bool

@@ -20,12 +20,20 @@ struct tape_reader {
 	bool untrusted; /* no file of it is taken for what its owner says */
 	struct tape_read_stats stats;
 	struct generations *generations; /* the newest that were looked at, or NULL */
+	/* Of a thread that works for another reader: what it has to tell goes there. */
+	void (*collect)(void *user, const struct tape_report *report, uint64_t place);
+	void *collect_user;
+	size_t raw_cache, packed_cache; /* bytes, 0 = as a reader that is alone */
 };
 
 /* Tells it unless that place was told before. `kind` is an enum tape_report_kind. */
 void reader_report(struct tape_reader *reader, int kind, const char *file,
 		   uint64_t offset, uint64_t bytes, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
+/* The same for what counts as told at `place` rather than at its offset. */
+void reader_report_once(struct tape_reader *reader, int kind, const char *file,
+			uint64_t place, uint64_t offset, uint64_t bytes,
+			const char *format, ...) __attribute__((format(printf, 7, 8)));
 
 /*
  * A file or directory of the tape could not be opened or read. True: it was

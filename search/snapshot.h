@@ -49,6 +49,8 @@ struct generations {
 	unsigned open_count;
 	uint64_t read_bytes; /* of packs so far */
 	bool list_lost;	     /* the live list could not be read: it looks empty */
+	/* What was read once of each is another's (generations_share); caches and files are its own. */
+	bool shared;
 };
 
 /* A session of a snapshot. A compactor may shorten `dir.logs` before it opens it. */
@@ -101,6 +103,13 @@ int snapshot_open(struct snapshot *s, size_t index, struct source **out,
 int generations_get(struct tape_reader *reader, struct generations **out,
 		    struct tape_error *err);
 void generations_release(struct generations *g); /* NULL is fine */
+/*
+ * The same for another thread and its reader, which has a part of its own of all
+ * that changes while it is read. Released before g is. NULL: no memory, or its
+ * files are gone or cannot be opened once more.
+ */
+struct generations *generations_share(const struct generations *g,
+				      struct tape_reader *reader);
 /* True if the tape has another live list than g says. */
 bool generations_changed(const struct generations *g);
 /* Opens a generation's scope pack (tables only) if it is not yet. */

@@ -65,8 +65,31 @@ enum source_part {
 	PART_TARGET = 2, /* target and content */
 };
 
+/*
+ * One of the slices that a walk over a session is cut into (slices.h): together
+ * they meet what the whole meets, in the same order, and tell the same of it.
+ */
+struct source_slice {
+	bool part;	 /* false: it is all of the walk */
+	uint64_t lo, hi; /* seqs of the whole walk */
+	/* Raw segments by number: from an offset on, up to another. Never at an end of a segment. */
+	bool from_inside, to_inside;
+	uint32_t from_log, to_log;
+	uint64_t from, to;
+	/* Raised by records of unknown kinds instead of telling of them. */
+	uint64_t *skipped;
+};
+
+/* Enough of a record to have it again, from any source of the same session and snapshot. */
+struct source_key {
+	uint64_t seq, row;
+	uint32_t form;
+	uint8_t kind;
+};
+
 struct source_iter {
 	uint64_t lo, hi; /* seqs, both included */
+	struct source_slice slice;
 	bool reverse;
 	bool bookmarks; /* nobody wants others: parts without any may be hopped over */
 	bool lean; /* time, target and content of records may be missing: source_time, source_target */
@@ -111,6 +134,12 @@ struct source_ops {
 	 */
 	int (*lookup)(struct source *source, uint64_t seq, struct source_record *out,
 		      struct tape_error *err);
+	/*
+	 * The record of a key, of a source that nobody walks over. Borrowed until
+	 * the next; lookups leave it as it is. 1, 0 = not there.
+	 */
+	int (*recall)(struct source *source, const struct source_key *key,
+		      struct source_record *out, struct tape_error *err);
 	/* Fills what is missing of those parts; what cannot be read is reported and stays 0. NULL: nothing ever is. */
 	void (*fill)(struct source *source, struct source_record *rec, unsigned parts);
 	/*

@@ -100,6 +100,25 @@ spliced_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	return 0;
 }
 
+static int
+spliced_recall(struct source *source, const struct source_key *key,
+	       struct source_record *out, struct tape_error *err)
+{
+	struct spliced *s = (struct spliced *)source;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct spliced_part *part = &s->parts[i];
+		int r;
+
+		if (key->seq < part->first || key->seq > part->last)
+			continue;
+		r = part->source->ops->recall(part->source, key, out, err);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
 /* What follows is asked of who gave a record; the last part answers for the whole. */
 
 static struct source *
@@ -146,6 +165,7 @@ static const struct source_ops spliced_ops = {
 	.begin = spliced_begin,
 	.next = spliced_next,
 	.lookup = spliced_lookup,
+	.recall = spliced_recall,
 	.blob = spliced_blob,
 	.excused = spliced_excused,
 	.file = spliced_file,

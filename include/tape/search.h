@@ -4,8 +4,10 @@
  * order, look at their variables, read blobs.
  *
  * Any number of readers may work on a tape while it is being recorded. A
- * reader, and every query, cursor, scope and blob that came from it, belongs to
- * one thread at a time. Nothing here writes to the tape.
+ * reader, and every cursor, scope and blob that came from it, belongs to one
+ * thread at a time; a query may be used by several. Where a cursor may use
+ * several threads (tape_find_options.jobs), they are its own affair: only
+ * tape_make_fn is called on them. Nothing here writes to the tape.
  */
 #ifndef TAPE_SEARCH_H
 #define TAPE_SEARCH_H
@@ -136,8 +138,12 @@ struct tape_find_options {
 	struct tape_pos after; /* only positions after this; zero = from the start */
 	struct tape_pos upto;  /* only positions up to and with this; zero = no bound */
 	/*
-	 * Threads that may be used, 0 or 1 = the caller's own alone. Answers and
-	 * reports are the same with any number; this version uses one.
+	 * Threads that may walk ahead of the caller, at most 256; 0 or 1 = none.
+	 * Answers and reports are the same with any number, in the same order,
+	 * and reports are made on the caller's own thread. Threads start once a
+	 * walk has taken some milliseconds and much is left of it, so that a
+	 * point costs the same as without. They end with the walk, or with the
+	 * cursor.
 	 */
 	uint32_t jobs;
 };
@@ -154,6 +160,31 @@ TAPE_API int tape_cursor_next(struct tape_cursor *cursor, const struct tape_scop
 /* Counts the rest without laying out values. Returns 0 or an error. */
 TAPE_API int tape_cursor_count(struct tape_cursor *cursor, uint64_t *count,
 			       struct tape_error *err) TAPE_MUST_CHECK;
+/* What is made of a scope: bytes, borrowed until the next call with the same `thread`. */
+struct tape_made {
+	const void *data;
+	size_t len;
+};
+/*
+ * Makes something of a scope, for instance a line of text. It is called on any
+ * of `jobs` threads, at the same time with several values of `thread` (0 to
+ * jobs - 1), never with one twice. It may look at the scope, open its blobs, and
+ * use what belongs to that value of `thread`; a scope may be made twice. 0, or
+ * what ends the walk.
+ */
+typedef int tape_make_fn(void *user, uint32_t thread, const struct tape_scope *scope,
+			 struct tape_made *made);
+/* Takes what was made, in tape order, on the thread that called tape_cursor_each. 0, or what ends the walk. */
+typedef int tape_take_fn(void *user, const struct tape_pos *pos, const void *data,
+			 size_t len);
+/*
+ * The rest of the scopes, each made into something and taken. 0: the end. What
+ * a function returned other than 0: that, behind that scope (*err is as it was).
+ * Negative otherwise: as tape_cursor_next.
+ */
+TAPE_API int tape_cursor_each(struct tape_cursor *cursor, tape_make_fn *make,
+			      tape_take_fn *take, void *user,
+			      struct tape_error *err) TAPE_MUST_CHECK;
 TAPE_API void tape_cursor_close(struct tape_cursor *cursor);
 
 /* A scope. Strings are NUL-terminated and borrowed from it; "" where unknown. */

@@ -65,7 +65,8 @@ class Identity:
 
     def ask(self, tape, query, *more, bytes_only=False):
         form = [] if bytes_only else ['-o', 'jsonl']
-        args = [self.tool('tape-find'), tape, *([query] if query else []), *form, *more]
+        sliced = self.o.sliced and '-j' in more and more[more.index('-j') + 1] != '1'
+        args = [self.o.sliced if sliced else self.tool('tape-find'), tape, *([query] if query else []), *form, *more]
         done = subprocess.run(args, capture_output=True, check=False)
         if done.returncode not in (0, 1, 3):
             self.fail(' '.join(args[2:]), 'exit %d: %s' % (done.returncode, done.stderr.decode()))
@@ -126,6 +127,8 @@ class Identity:
         """All that may be made of a raw tape that nobody writes to."""
         self.learn(raw)
         want = self.answers(raw)
+        for jobs in (2, 7):
+            self.same(want, raw, 'raw, with -j%d' % jobs, jobs=jobs)
         tape = raw + '.compacted'
         shutil.copytree(raw, tape)
         self.compact(tape)
@@ -138,7 +141,7 @@ class Identity:
             self.fail(tape, 'compacting twice made something new')
         self.compact(tape, '--full')
         self.same(want, tape, 'compacted with --full')
-        for jobs in (1, 2):
+        for jobs in (1, 2, 7):
             self.same(want, tape, 'with -j%d' % jobs, jobs=jobs)
         self.without_index(want, tape)
         kept = raw + '.kept'
@@ -184,8 +187,9 @@ class Identity:
             os.makedirs(os.path.join(tape, 'sessions'), exist_ok=True)
             os.rename(os.path.join(aside, name), os.path.join(tape, 'sessions', name))
         self.same(want, tape, 'half compacted')
+        self.same(want, tape, 'half compacted, with -j3', jobs=3)
         self.compact(tape)
-        self.same(want, tape, 'in two generations')
+        self.same(want, tape, 'in two generations', jobs=2)
         self.compact(tape, '--full')
         self.same(want, tape, 'with two generations merged')
         shutil.rmtree(tape)
@@ -204,6 +208,7 @@ class Identity:
         recorder.stdin.write(lines(100, 55).encode())
         recorder.stdin.flush()
         self.same(want, tape, 'while more is recorded', bound=bound)
+        self.same(want, tape, 'while more is recorded, with -j3', bound=bound, jobs=3)
         recorder.stdin.close()
         recorder.stdout.read()
         if recorder.wait() != 0:
@@ -242,6 +247,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('--tools', required=True)
     p.add_argument('--chemostat')
+    p.add_argument('--sliced', help='a tape-find that cuts small tapes into slices, for -j2 and more')
     p.add_argument('--golden', nargs='*')
     p.add_argument('--lines', type=int, default=600)
     p.add_argument('--runs', type=int, default=3)
