@@ -67,21 +67,42 @@ remove_raw(struct compaction *c)
 	}
 }
 
+struct range {
+	struct compaction *c;
+	const char *dir;
+	uint32_t first, count;
+	bool blob;
+};
+
+static int
+remove_in_range(void *user, const char *name)
+{
+	const struct range *range = user;
+	struct compaction *c = range->c;
+	char path[512];
+	struct os_stat st;
+	uint32_t number;
+	bool blob;
+
+	if (!path_parse_segment(name, &number, &blob) || blob != range->blob ||
+	    number < range->first || number - range->first >= range->count)
+		return 0;
+	(void)snprintf(path, sizeof path, "%s/%s", range->dir, name);
+	if (os_stat(c->reader->dir.fd, path, &st) == 0 && st.regular &&
+	    os_unlink(c->reader->dir.fd, path) == 0)
+		c->result->removed_bytes += st.size;
+	return 0;
+}
+
+/* What is there of it: nobody counts to what a MANIFEST says. */
 static void
 remove_range(struct compaction *c, const char *dir, uint32_t first, uint32_t count,
 	     bool blob)
 {
-	char name[PATH_SEGMENT_TEXT], path[512];
+	struct range range = { c, dir, first, count, blob };
 
-	for (uint32_t i = first; i < first + count; i++) {
-		struct os_stat st;
-
-		path_segment(i, blob, name);
-		(void)snprintf(path, sizeof path, "%s/%s", dir, name);
-		if (os_stat(c->reader->dir.fd, path, &st) == 0 && st.regular &&
-		    os_unlink(c->reader->dir.fd, path) == 0)
-			c->result->removed_bytes += st.size;
-	}
+	if (count != 0)
+		(void)os_list(c->reader->dir.fd, dir, remove_in_range, &range);
 }
 
 static void
@@ -94,18 +115,22 @@ remove_session(struct compaction *c, const char *dir)
 	(void)os_rmdir(c->reader->dir.fd, dir);
 }
 
-/* Does a generation that was live when the run began have the session's manifest? */
+/* Does a generation that is live now have the session's manifest? Those that were merged do not count. */
 static bool
-has_manifest(const struct compaction *c, const struct snapshot_session *s)
+has_manifest(const struct compaction *c, size_t index)
 {
+	const struct snapshot_session *s = &c->snapshot->sessions[index];
 	const struct generations *g = c->snapshot->generations;
-	bool has = false;
 
 	for (size_t i = 0; i < s->generation_count; i++)
-		has |= g->items[s->generations[i]]
-			       .scopes.sessions[s->entries[i]]
-			       .manifest != 0;
-	return has;
+		if (s->generations[i] < c->keep &&
+		    g->items[s->generations[i]].scopes.sessions[s->entries[i]].manifest !=
+			    0)
+			return true;
+	for (size_t i = 0; i < c->part_count; i++)
+		if (c->parts[i].index == index)
+			return c->parts[i].has_manifest;
+	return false;
 }
 
 /* What earlier generations replace and an earlier run did not get to. */
@@ -126,7 +151,7 @@ remove_replaced(struct compaction *c)
 				     true);
 			complete |= in->complete;
 		}
-		if (complete && has_manifest(c, s))
+		if (complete && has_manifest(c, i))
 			remove_session(c, s->dir.path);
 		else if (complete) /* it goes if there never was a manifest */
 			(void)os_rmdir(c->reader->dir.fd, s->dir.path);

@@ -230,8 +230,8 @@ attempts(struct compaction *c)
 		refused = c->refused_count;
 		merge_none = c->merge_none;
 		r = attempt(c);
-		if (r == TAPE_ERR_DAMAGED && c->refused_count == refused &&
-		    may_leave_generations(c)) {
+		if ((r == TAPE_ERR_DAMAGED || r == TAPE_ERR_LIMIT) &&
+		    c->refused_count == refused && may_leave_generations(c)) {
 			why = *c->err;
 			c->merge_none = true;
 			compaction_event(c, PATH_GEN, 0, "stay as they are: %s",

@@ -29,7 +29,8 @@ struct part {
 	uint64_t lo;  /* first seq of what is taken */
 	bool raw;     /* raw segments are taken: `input` says which */
 	bool complete;
-	bool kept_manifest; /* the generation has its manifest, or there is none */
+	bool kept_manifest; /* the new generation has its manifest, or there is none */
+	bool has_manifest;  /* the new generation has one */
 	struct generation_input input;
 	uint32_t
 		session; /* its number in the pack; UINT32_MAX = there is nothing of it */
@@ -42,8 +43,8 @@ struct compaction {
 	struct tape_error *err;
 
 	struct snapshot *snapshot;
-	struct part *parts; /* in tape order */
-	size_t part_count;
+	struct part *parts;	      /* in tape order */
+	size_t part_count, raw_count; /* of which raw segments are taken */
 	size_t keep;	 /* so many generations stay; those behind them are merged */
 	bool locked;	 /* compact.lock is ours; false: locks are refused */
 	bool merge_none; /* a generation turned out damaged: all of them stay */

@@ -241,7 +241,8 @@ find_manifest(struct packing *p, struct part *part, struct pack_bytes *raw)
 
 	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, s->dir.path);
 	part->kept_manifest = true;
-	if (s->dir.path[0] != '\0')
+	/* That of a session that goes on is still written. */
+	if (part->complete && s->dir.path[0] != '\0')
 		r = read_manifest_file(p, path, raw);
 	if (r == -ENOMEM)
 		return compaction_no_memory(c);
@@ -260,14 +261,14 @@ find_manifest(struct packing *p, struct part *part, struct pack_bytes *raw)
 	return r < 0 ? r : 0;
 }
 
-/* manifest.jsonl of a session that is over, as a section. */
+/* manifest.jsonl of a session that is over, or was said to be, as a section. */
 static int
 keep_manifest(struct packing *p, struct part *part)
 {
 	struct pack_bytes raw = { 0 }, made = { 0 };
 	int r;
 
-	if (!part->complete || part->session == UINT32_MAX)
+	if (part->session == UINT32_MAX)
 		return 0;
 	r = find_manifest(p, part, &raw);
 	if (r == 0 && raw.len != 0) {
@@ -278,6 +279,7 @@ keep_manifest(struct packing *p, struct part *part)
 			r = pack_writer_add(p->writer, &made,
 					    &p->sessions[part->session].manifest,
 					    p->c->err);
+		part->has_manifest = r == 0;
 	}
 	pack_bytes_release(&made);
 	pack_bytes_release(&raw);
@@ -296,9 +298,43 @@ leave_out_kept(struct packing *p, const struct snapshot_session *s)
 		if (s->generations[i] >= p->c->keep)
 			continue;
 		kept = &g->items[s->generations[i]].scopes.sessions[s->entries[i]];
+		if (kept->first_seq == 0)
+			continue; /* it was not opened */
 		p->session->segments -= kept->segments;
 		p->session->bytes -= kept->bytes;
 	}
+}
+
+/*
+ * What links lead to may be in generations that stay. Those that have none of
+ * its scopes have nothing but notes, which stay there.
+ */
+static int
+open_session(struct packing *p, size_t index)
+{
+	struct compaction *c = p->c;
+	struct snapshot_session *s = &c->snapshot->sessions[index], all = *s;
+	const struct generations *g = c->snapshot->generations;
+	uint32_t *lists = malloc((2 * s->generation_count + 1) * sizeof *lists);
+	int r;
+
+	if (lists == NULL)
+		return compaction_no_memory(c);
+	s->generations = lists;
+	s->entries = lists + all.generation_count;
+	s->generation_count = 0;
+	for (size_t i = 0; i < all.generation_count; i++) {
+		uint32_t in = all.generations[i], entry = all.entries[i];
+
+		if (in < c->keep && g->items[in].scopes.sessions[entry].first_seq == 0)
+			continue;
+		s->generations[s->generation_count] = in;
+		s->entries[s->generation_count++] = entry;
+	}
+	r = snapshot_open(c->snapshot, index, &p->source, c->err);
+	*s = all;
+	free(lists);
+	return r;
 }
 
 static int
@@ -313,7 +349,7 @@ one_session(struct packing *p, struct part *part)
 	p->excused = false;
 	memcpy(p->session->id, s->id, sizeof s->id);
 	p->session->excused_from = UINT64_MAX;
-	r = snapshot_open(p->c->snapshot, part->index, &p->source, p->c->err);
+	r = open_session(p, part->index);
 	if (r <= 0)
 		return r;
 	p->source->drop_plan = forget_form;

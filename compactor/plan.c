@@ -9,10 +9,13 @@
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/le.h"
+#include "format/limits.h"
 #include "format/path.h"
 #include "format/segment.h"
 
 #define SMALL_GENERATIONS 8u
+/* So many sessions may be taken at once, and so many inputs inherited: a MANIFEST has both. */
+#define MOST_INPUTS (LIMIT_INPUTS / 2)
 
 /* ---- freezing ---- */
 
@@ -233,6 +236,12 @@ consider(struct compaction *c, size_t index)
 		r = merged_from(c, s, &merged);
 	if (r != 0)
 		return r;
+	if (logs != 0 && c->raw_count == MOST_INPUTS) {
+		c->result->left_raw++; /* the next run takes it */
+		logs = 0;
+		part->complete = false;
+	}
+	c->raw_count += logs != 0;
 	part->index = index;
 	part->raw = logs != 0;
 	memcpy(part->input.session, s->id, sizeof s->id);
@@ -252,6 +261,21 @@ consider(struct compaction *c, size_t index)
 
 /* ---- generations ---- */
 
+/* No more than a MANIFEST has room for. */
+static size_t
+within_limits(const struct compaction *c, size_t keep)
+{
+	const struct generations *g = c->snapshot->generations;
+	size_t inputs = 0;
+
+	for (size_t i = g->count; i-- > keep;) {
+		inputs += g->items[i].manifest.input_count;
+		if (inputs > MOST_INPUTS)
+			return i + 1;
+	}
+	return keep;
+}
+
 /*
  * Later generations may take contents from earlier ones, so those merged are
  * the last. Half of the places are freed at once, and more where the one
@@ -268,13 +292,13 @@ choose_keep(const struct compaction *c, bool any_raw)
 	if (c->merge_none)
 		return count;
 	if ((c->options.flags & TAPE_COMPACT_FULL) != 0)
-		return count + any_raw > 1 ? 0 : count;
+		return count + any_raw > 1 ? within_limits(c, 0) : count;
 	if (count + any_raw <= SMALL_GENERATIONS)
 		return count;
 	while (keep > 0 && (keep > SMALL_GENERATIONS / 2 ||
 			    live->generations[keep - 1].scopes <= merged))
 		merged += live->generations[--keep].scopes;
-	return keep;
+	return within_limits(c, keep);
 }
 
 /* Readers show what they can; a new list on top of one that was not read would forget all of it. */
@@ -390,6 +414,7 @@ plan_make(struct compaction *c)
 	/* One generation alone is what it was; what is not compacted must not go. */
 	if (!any && c->snapshot->generations->count - c->keep <= 1) {
 		c->part_count = 0;
+		c->keep = c->snapshot->generations->count;
 		c->frozen.count = 0;
 		c->bytes_in = 0;
 	}
@@ -403,7 +428,7 @@ plan_release(struct compaction *c)
 	c->snapshot = NULL;
 	free(c->parts);
 	c->parts = NULL;
-	c->part_count = 0;
+	c->part_count = c->raw_count = 0;
 	free(c->compared);
 	c->compared = NULL;
 	c->compared_count = 0;

@@ -7,6 +7,7 @@
 
 #include "compactor/compaction.h"
 #include "format/error.h"
+#include "format/generation_text.h"
 #include "format/hash.h"
 #include "format/path.h"
 
@@ -175,6 +176,37 @@ write_file(struct compaction *c, int dir, const char *name, const char *text, si
 	return r == 0 ? 0 : error_io(c->err, r, name, "cannot write the file");
 }
 
+/* What a reader will make of the file, written again, has to be what it was written from. */
+static int
+read_back(struct compaction *c, int dir, const char *name, const char *text, size_t len)
+{
+	struct generation_manifest m = { 0 };
+	struct live_list live = { 0 };
+	bool manifest = dir == c->work_fd;
+	char *there = NULL, *again = NULL;
+	size_t there_len = 0, again_len = 0;
+	int r = text_load(dir, name, &there, &there_len, NULL, c->err);
+
+	if (r == 0 && manifest) {
+		r = generation_manifest_parse(there, there_len, name, &m, c->err);
+		if (r == 0)
+			r = generation_manifest_write(&m, &again, &again_len, c->err);
+	} else if (r == 0) {
+		r = live_list_parse(there, there_len, name, &live, c->err);
+		if (r == 0)
+			r = live_list_write(&live, &again, &again_len, c->err);
+	}
+	if (r == 0 && (there_len != len || memcmp(there, text, len) != 0 ||
+		       again_len != len || memcmp(again, text, len) != 0))
+		r = error_set(c->err, TAPE_ERR_DAMAGED, name, 0,
+			      "the file does not read back as it was written");
+	generation_manifest_release(&m);
+	live_list_release(&live);
+	free(there);
+	free(again);
+	return r;
+}
+
 static int
 write_manifest(struct compaction *c, struct tape_hash *hash)
 {
@@ -193,6 +225,8 @@ write_manifest(struct compaction *c, struct tape_hash *hash)
 		return r;
 	*hash = hash_bytes(text, len);
 	r = write_file(c, c->work_fd, "MANIFEST", text, len);
+	if (r == 0)
+		r = read_back(c, c->work_fd, "MANIFEST", text, len);
 	free(text);
 	if (r != 0)
 		return r;
@@ -311,6 +345,8 @@ link_live(struct compaction *c, const char *text, size_t len, uint64_t number)
 		       (unsigned)os_getpid(), random[0], random[1], random[2], random[3]);
 	(void)snprintf(path, sizeof path, PATH_LIVE "/%llu", (unsigned long long)number);
 	r = write_file(c, dir, temporary, text, len);
+	if (r == 0)
+		r = read_back(c, dir, temporary, text, len);
 	if (r != 0) {
 		(void)os_unlink(dir, temporary);
 		return r;

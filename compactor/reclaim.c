@@ -19,8 +19,6 @@
 
 #define REMOVERS 16u
 #define REMOVED_AT_ONCE 4096u
-/* In one live list; the others have their turn when these are gone. */
-#define MOST_UNREFERENCED 500000u
 #define DEFAULT_GRACE (INT64_C(24) * 3600 * 1000000000)
 
 struct loose {
@@ -382,7 +380,7 @@ remember(struct reclaiming *x)
 	size_t n = 0;
 	bool fresh = false;
 
-	for (size_t i = 0; list != NULL && i < x->count && n < MOST_UNREFERENCED; i++) {
+	for (size_t i = 0; list != NULL && i < x->count && n < LIMIT_UNREFERENCED; i++) {
 		struct loose *one = &x->items[i];
 
 		if (one->referenced || one->gone)

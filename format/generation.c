@@ -359,7 +359,7 @@ generation_manifest_read(int tape_dir, const char *name, struct generation_manif
 		return error_set(err, TAPE_ERR_DAMAGED, name, 0,
 				 "this is no name of a generation");
 	(void)snprintf(path, sizeof path, PATH_GEN "/%s/MANIFEST", name);
-	r = text_load(tape_dir, path, &text, &len, err);
+	r = text_load(tape_dir, path, &text, &len, NULL, err);
 	if (r != 0)
 		return r;
 	hash = hash_bytes(text, len);

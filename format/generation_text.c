@@ -7,10 +7,10 @@
 
 #include "format/error.h"
 #include "format/hash.h"
+#include "format/limits.h"
 #include "format/os.h"
 #include "format/path.h"
 
-#define TEXT_MAX (64u << 20)
 #define CHECK_LINE 45u /* {"check":"<32 hex>"} and a newline */
 
 /* ---- writing ---- */
@@ -51,6 +51,12 @@ text_finish(struct pack_bytes *text, struct json_line *line, char **out, size_t 
 	if (!text_add_line(text, line))
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
 				 "no memory for the list of a generation");
+	if (text->len > LIMIT_LIST)
+		return error_set(
+			err, TAPE_ERR_LIMIT, NULL, 0,
+			"the list of a generation would have %zu bytes, more than "
+			"any reader takes",
+			text->len);
 	*out = (char *)text->data;
 	*len = text->len;
 	memset(text, 0, sizeof *text);
@@ -105,7 +111,8 @@ text_parse(const char *text, size_t len, const char *file, manifest_line_fn *fn,
 }
 
 int
-text_load(int dir, const char *path, char **text, size_t *len, struct tape_error *err)
+text_load(int dir, const char *path, char **text, size_t *len, uint32_t *owner,
+	  struct tape_error *err)
 {
 	struct os_stat st;
 	int64_t got = 0;
@@ -120,7 +127,7 @@ text_load(int dir, const char *path, char **text, size_t *len, struct tape_error
 		os_close(&fd);
 		return error_io(err, r, path, "cannot open the file");
 	}
-	if (st.size > TEXT_MAX) {
+	if (st.size > LIMIT_LIST) {
 		os_close(&fd);
 		return error_set(err, TAPE_ERR_DAMAGED, path, 0,
 				 "the file is too long to be what it should be");
@@ -136,6 +143,8 @@ text_load(int dir, const char *path, char **text, size_t *len, struct tape_error
 		return error_io(err, (int)got, path, "cannot read the file");
 	}
 	data[got] = '\0';
+	if (owner != NULL)
+		*owner = st.uid;
 	*text = data;
 	*len = (size_t)got;
 	return 0;

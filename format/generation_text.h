@@ -10,15 +10,15 @@
 
 /* Ends the line and appends it; false = no memory. */
 bool text_add_line(struct pack_bytes *text, struct json_line *line);
-/* The check line, and the bytes handed out. */
+/* The check line, and the bytes handed out. TAPE_ERR_LIMIT: no reader would take so much. */
 int text_finish(struct pack_bytes *text, struct json_line *line, char **out, size_t *len,
 		struct tape_error *err);
 void text_hex(struct json_line *line, const char *key, const void *data, size_t len);
 /* Verifies the check line and calls fn for each line before it. */
 int text_parse(const char *text, size_t len, const char *file, manifest_line_fn *fn,
 	       void *user, struct tape_error *err);
-/* A whole file of at most 64 MiB, malloc'd. TAPE_ERR_NOT_FOUND. */
-int text_load(int dir, const char *path, char **text, size_t *len,
+/* A whole file of at most LIMIT_LIST bytes, malloc'd; whose it is (NULL: not asked). TAPE_ERR_NOT_FOUND. */
+int text_load(int dir, const char *path, char **text, size_t *len, uint32_t *owner,
 	      struct tape_error *err);
 
 /* Members of a line; each sets *bad where it is missing or does not read. */

@@ -279,7 +279,7 @@ read_number(int tape_dir, uint64_t number, struct live_list *out, struct tape_er
 		return 0;
 	if (r != 0)
 		return error_io(err, r, path, "cannot look at the live list");
-	r = text_load(tape_dir, path, &text, &len, err);
+	r = text_load(tape_dir, path, &text, &len, NULL, err);
 	if (r == TAPE_ERR_NOT_FOUND)
 		return 0;
 	if (r == 0)

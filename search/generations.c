@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/error.h"
+#include "format/generation_text.h"
 #include "format/hash.h"
 #include "format/index.h"
 #include "format/os.h"
@@ -17,7 +18,6 @@
 
 /* Descriptors of packs that a reader keeps open. */
 #define OPEN_MAX_PACKS 128u
-#define MANIFEST_BYTES_MAX (256u << 20)
 #define SCOPES_NAME "scopes.pack"
 
 /* ---- files ---- */
@@ -130,43 +130,6 @@ file_source(struct pack_file *f, struct block_source *out, struct tape_error *er
 /* ---- one generation ---- */
 
 static int
-read_all(struct generations *g, const char *path, char **text, size_t *len,
-	 uint32_t *owner, struct tape_error *err)
-{
-	struct os_stat st;
-	char *buf = NULL;
-	int64_t got = 0;
-	int fd = -1;
-	int r = os_open_read(g->reader->dir.fd, path, &fd);
-
-	if (r == 0)
-		r = os_fstat(fd, &st);
-	if (r == 0 && st.size > MANIFEST_BYTES_MAX)
-		r = error_set(err, TAPE_ERR_LIMIT, path, 0, "it is too large");
-	else if (r < 0)
-		r = error_io(err, r, path, "cannot open it");
-	if (r == 0) {
-		buf = malloc((size_t)st.size + 1);
-		if (buf == NULL)
-			r = error_set(err, TAPE_ERR_NOMEM, path, 0, "no memory for it");
-	}
-	if (r == 0) {
-		got = os_pread(fd, buf, (size_t)st.size, 0);
-		if (got < 0)
-			r = error_io(err, (int)got, path, "cannot read it");
-	}
-	os_close(&fd);
-	if (r != 0) {
-		free(buf);
-		return r;
-	}
-	*text = buf;
-	*len = (size_t)got;
-	*owner = st.uid;
-	return 0;
-}
-
-static int
 read_manifest(struct generations *g, struct generation *item,
 	      const struct tape_hash *expected, struct tape_error *err)
 {
@@ -176,7 +139,7 @@ read_manifest(struct generations *g, struct generation *item,
 	int r;
 
 	(void)snprintf(path, sizeof path, "%s/MANIFEST", item->path);
-	r = read_all(g, path, &text, &len, &item->owner, err);
+	r = text_load(g->reader->dir.fd, path, &text, &len, &item->owner, err);
 	if (r != 0)
 		return r;
 	hash = hash_bytes(text, len);

@@ -504,6 +504,7 @@ manifest_failed(struct build *b, const char *path, int negative_errno,
 	return error_io(err, negative_errno, path, "cannot read the manifest");
 }
 
+/* 1 = there is none. */
 static int
 read_manifest(struct build *b, const struct tapedir_session *dir, struct tape_error *err)
 {
@@ -525,6 +526,8 @@ read_manifest(struct build *b, const struct tapedir_session *dir, struct tape_er
 			r = -why.code;
 	}
 	os_close(&fd);
+	if (r == -ENOENT)
+		return 1;
 	if (r < 0)
 		return manifest_failed(b, path, r, err);
 	if (status == TAPE_ERR_NOMEM)
@@ -532,7 +535,7 @@ read_manifest(struct build *b, const struct tapedir_session *dir, struct tape_er
 	return 0;
 }
 
-/* The same from a generation, where the directory of the session is gone. */
+/* The same from a generation, where the session's directory is gone, or what was in it. */
 static int
 packed_manifest(struct build *b, struct snapshot *snapshot, size_t index,
 		struct tape_error *err)
@@ -650,9 +653,9 @@ one_session(struct build *b, struct snapshot *snapshot, size_t index,
 			return r;
 	}
 	/* Of a directory that may not be looked into it is told once. */
-	if (dir->error == 0)
-		r = dir->path[0] != '\0' ? read_manifest(b, dir, err)
-					 : packed_manifest(b, snapshot, index, err);
+	r = dir->error != 0 ? 0 : dir->path[0] != '\0' ? read_manifest(b, dir, err) : 1;
+	if (r == 1)
+		r = packed_manifest(b, snapshot, index, err);
 	if (r == 0)
 		add_session(b);
 	return r;
