@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "format/le.h"
-#include "librecord/capture.h"
+#include "librecord/hooks.h"
 #include "librecord/report.h"
 
 /* ---- the manifest ---- */
@@ -119,29 +119,6 @@ text_item(struct thread_state *ts, const char *name, const char *text, struct it
 	item->store = TAPE_INLINE;
 }
 
-/*
- * The path with "_bookmark" below it; shortened where labels are nested as deep
- * as may be. NULL: there are too many paths. Under another label it would be an
- * ordinary scope, which rules may change and nobody finds as a bookmark.
- */
-static struct context *
-bookmark_context(struct tape *t, struct context *path, const char *name)
-{
-	struct context *c;
-
-	while (path->depth >= LIMIT_LABELS)
-		path = path->parent;
-	c = context_child(t, path, "_bookmark", 9);
-	if (strcmp(c->label, "_bookmark") == 0)
-		return c;
-	recorder_error(
-		t,
-		"bookmark \"%.60s\" is not recorded: there are too many label paths "
-		"for one more",
-		name);
-	return NULL;
-}
-
 static struct tape_pos
 record(struct thread_state *ts, const char *name, const char *target)
 {
@@ -149,13 +126,17 @@ record(struct thread_state *ts, const char *name, const char *target)
 	const struct sticky *sticky = ts->level->sticky;
 	struct tape *t = ts->tape;
 	struct tape_pos pos = { .seq = 0 };
-	struct context *context = bookmark_context(t, ts->level->context, name);
+	struct context *context = context_system(t, ts->level->context, "_bookmark");
 	struct adding a = { .ts = ts };
 	struct item items[2];
 
-	if (!context)
+	if (!context) {
+		recorder_error(t,
+			       "bookmark \"%.60s\" is not recorded: there are too many "
+			       "label paths for one more",
+			       name);
 		return pos;
-
+	}
 	text_item(ts, "name", name, &items[0]);
 	if (target)
 		text_item(ts, "target", target, &items[1]);
@@ -168,6 +149,7 @@ record(struct thread_state *ts, const char *name, const char *target)
 	else if (a.layout)
 		(void)session_commit_last(t, ts->stage, add, &a, &pos);
 	ts->level->sticky = sticky;
+	hooks_deliver(t);
 	return pos;
 }
 

@@ -53,10 +53,20 @@ struct sticky {
 	size_t len, bytes_cap;
 };
 
+/* Variables that are left out of scopes, with the values they had. */
+struct tare {
+	struct sticky values;
+	bool until_changed;
+};
+
 struct level {
 	struct context *context;
-	const struct sticky *sticky; /* never NULL */
-	struct sticky *own;	     /* memory for TAPE_WITH at this level, kept */
+	const struct sticky *sticky; /* what scopes get; never NULL */
+	const struct sticky *with;   /* and with what is tared; never NULL */
+	const struct tare *tare;     /* NULL: nothing is */
+	/* Memory for TAPE_WITH and tape_tare at this level, kept; NULL: not needed yet. */
+	struct sticky *own, *left;
+	struct tare *own_tare;
 };
 
 /* Where a value comes from. */
@@ -259,8 +269,31 @@ capture_thread(struct tape *t)
 	return ts && ts->tape == t ? ts : capture_thread_find(t);
 }
 
+/* ---- tare.c ---- */
+
+/*
+ * Is a variable left out at this level, unless the program names it in TAPE? The
+ * question is about sticky variables, and for whatever else is found without being
+ * named, as the members of a struct or all that is in scope.
+ */
+bool tare_hides(const struct level *level, const struct item *item);
+/* Sets what scopes of the level get: of `with` what is not tared. 0 or -1: no memory, as it was. */
+int tare_apply(struct thread_state *ts, struct level *level, const struct sticky *with);
+void tare_release(struct level *level);
+void sticky_free(struct sticky *s);
+/* *s = those of `from` that are wanted; `user` is wanted's. 0 or -1: no memory. */
+int sticky_pick(struct thread_state *ts, struct sticky *s, const struct sticky *from,
+		bool (*wanted)(const struct item *item, const void *user),
+		const void *user);
+
 /* Memory for so many levels; 0 or -1. The innermost may move. */
 int levels_reserve(struct thread_state *ts, uint32_t count);
+/*
+ * The path with a label of the library itself below it, shortened where labels are
+ * nested as deep as may be. NULL: there are too many paths. Under another label it
+ * would be an ordinary scope, which rules may change and nobody finds as what it is.
+ */
+struct context *context_system(struct tape *t, struct context *path, const char *label);
 /* context_child of the thread's path by a label it may have used lately; not "". */
 struct context *context_enter(struct thread_state *ts, const char *name);
 /* The path `parent`, `label`. Never NULL: at a limit it is a shorter path. */

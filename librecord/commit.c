@@ -291,7 +291,6 @@ session_commit_last(struct tape *t, struct stage *stage, int (*add)(void *user),
 		pos->seq = t->next_seq - 1;
 	}
 	session_unlock(t);
-	hooks_deliver(t);
 	return r < 0 ? -1 : 0;
 }
 

@@ -137,6 +137,17 @@ context_text(const struct context *context, char *text, size_t cap)
 	return n;
 }
 
+struct context *
+context_system(struct tape *t, struct context *path, const char *label)
+{
+	struct context *c;
+
+	while (path->depth >= LIMIT_LABELS)
+		path = path->parent;
+	c = context_child(t, path, label, strlen(label));
+	return strcmp(c->label, label) == 0 ? c : NULL;
+}
+
 /* Labels are short: a call of strcmp would cost more than the comparison. */
 static inline bool
 same_label(const struct context *c, const char *name)
@@ -201,14 +212,18 @@ level_push(struct thread_state *ts, struct tape_guard *guard, struct context *co
 	   const struct sticky *sticky)
 {
 	struct level *level;
+	const struct level *outer;
 
 	if (ts->level_count == ts->level_cap && !level_room(ts))
 		return NULL;
+	outer = ts->level;
 	guard->to = ts->tape;
 	guard->token = guard_token(ts->tape, ts->level_count);
 	level = &ts->levels[ts->level_count++];
 	level->context = context;
 	level->sticky = sticky;
+	level->with = outer->with;
+	level->tare = outer->tare;
 	ts->level = level;
 	return level;
 }
@@ -376,6 +391,31 @@ sticky_fill(struct thread_state *ts, struct sticky *s, const struct item *items,
 	return s->count && s->shape == 0 ? -1 : 0;
 }
 
+int
+sticky_pick(struct thread_state *ts, struct sticky *s, const struct sticky *from,
+	    bool (*wanted)(const struct item *item, const void *user), const void *user)
+{
+	s->count = 0;
+	s->len = 0;
+	if (sticky_reserve(s, from->count, from->len) < 0)
+		return -1;
+	for (size_t i = 0; i < from->count; i++)
+		if (wanted(&from->items[i], user))
+			sticky_add(s, &from->items[i]);
+	s->shape = forms_shape(ts, s->items, s->count);
+	return s->count && s->shape == 0 ? -1 : 0;
+}
+
+void
+sticky_free(struct sticky *s)
+{
+	if (!s)
+		return;
+	free(s->items);
+	free(s->bytes);
+	free(s);
+}
+
 struct tape_guard
 tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kinds,
 	       const struct tape_word *words)
@@ -389,8 +429,8 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 
 	if (!plan)
 		return guard;
-	outer = ts->level->sticky;
-	level = level_push(ts, &guard, ts->level->context, outer);
+	outer = ts->level->with;
+	level = level_push(ts, &guard, ts->level->context, ts->level->sticky);
 	if (!level)
 		return guard;
 	report_hold(); /* as in find_layout() */
@@ -398,8 +438,9 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	plan_items(ts, plan, kinds, words, items);
 	if (!level->own)
 		level->own = calloc(1, sizeof(*level->own));
-	if (level->own && sticky_fill(ts, level->own, items, plan->count, outer) == 0)
-		level->sticky = level->own;
+	if (level->own && sticky_fill(ts, level->own, items, plan->count, outer) == 0 &&
+	    tare_apply(ts, level, level->own) == 0)
+		level->with = level->own;
 	else
 		recorder_error(t, "%s:%u: no memory for sticky variables", plan->file,
 			       plan->line);
@@ -509,6 +550,7 @@ tape_inherit_push(struct tape *t, struct tape_ctx ctx)
 	struct tape_guard guard = { 0 };
 	struct thread_state *ts = capture_thread(t);
 	struct context *c = NULL;
+	struct level *level;
 	const struct sticky *sticky = &no_sticky;
 	uint32_t id = (uint32_t)ctx.id[0];
 
@@ -523,6 +565,10 @@ tape_inherit_push(struct tape *t, struct tape_ctx ctx)
 			sticky = t->forms->snapshot_by_id[ctx.id[1] - 1];
 		pthread_mutex_unlock(&t->table_lock);
 	}
-	(void)level_push(ts, &guard, c, sticky);
+	level = level_push(ts, &guard, c, sticky);
+	if (level) {
+		level->with = sticky;
+		level->tare = NULL;
+	}
 	return guard;
 }

@@ -229,7 +229,7 @@ int64_t session_now(const struct tape *t);
 int session_commit_stage(struct tape *t, struct stage *stage);
 /*
  * The same, with one more record as the last, which `add` puts into the stage:
- * *pos is where it is, all zero if it is not on the tape.
+ * *pos is where it is, all zero if it is not on the tape. hooks_deliver() is due.
  */
 int session_commit_last(struct tape *t, struct stage *stage, int (*add)(void *user),
 			void *user, struct tape_pos *pos);

@@ -43,13 +43,8 @@ static void
 state_free(struct thread_state *ts)
 {
 	for (uint32_t i = 0; i < ts->level_cap; i++) {
-		struct sticky *own = ts->levels[i].own;
-
-		if (own) {
-			free(own->items);
-			free(own->bytes);
-			free(own);
-		}
+		sticky_free(ts->levels[i].own);
+		tare_release(&ts->levels[i]);
 	}
 	free(ts->levels);
 	scratch_release(&ts->scratch);
@@ -147,7 +142,9 @@ state_new(struct tape *t)
 	ts->tape = t;
 	ts->level_count = 1;
 	ts->level = &ts->levels[0];
-	*ts->level = (struct level){ .context = &t->forms->root, .sticky = &no_sticky };
+	*ts->level = (struct level){ .context = &t->forms->root,
+				     .sticky = &no_sticky,
+				     .with = &no_sticky };
 	ts->commit_len = UINT64_MAX;
 	ts->commit_ns = INT64_MAX;
 	ts->commit_scopes = UINT32_MAX;

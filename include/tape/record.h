@@ -207,6 +207,18 @@ TAPE_API int tape_settings(struct tape *t, const char *label_path, tape_setting_
 			   void *user);
 TAPE_API int tape_settings_of(const char *dir, const char *config, const char *label_path,
 			      tape_setting_fn *each, void *user, struct tape_error *err);
+/*
+ * Tare: the sticky variables that this thread has now (TAPE_WITH) are left out of its
+ * scopes, until the block ends in which it is called (the innermost TAPE_LABEL,
+ * TAPE_WITH or TAPE_INHERIT that is open; none: until the thread ends) or until
+ * tape_untare is called there. What is left out from now on is written once, as a scope with the label
+ * _tare under the thread's path (tape-find run.tape _tare); queries for variables
+ * find other scopes without it. until_changed: a variable that a later TAPE_WITH
+ * gives another value is recorded again; 0: the name stays out, whatever its value.
+ * What is named in TAPE is always recorded. Calling it again takes in what came since.
+ */
+TAPE_API void tape_tare(struct tape *t, int until_changed);
+TAPE_API void tape_untare(struct tape *t);
 /* The session, and the seq of the last committed scope (0 = none yet). */
 TAPE_API struct tape_pos tape_position(const struct tape *t);
 
@@ -399,6 +411,8 @@ TAPE_STUB_(void, tape_commit_soon, (struct tape *tape_t_), )
 TAPE_STUB_(const char *, tape_error, (const struct tape *tape_t_), "")
 TAPE_STUB_(uint64_t, tape_lost, (const struct tape *tape_t_), 0)
 TAPE_STUB_(void, tape_note, (struct tape *tape_t_, const char *tape_key_, const char *tape_value_), )
+TAPE_STUB_(void, tape_tare, (struct tape *tape_t_, int tape_until_changed_), )
+TAPE_STUB_(void, tape_untare, (struct tape *tape_t_), )
 static inline __attribute__((__unused__)) struct tape_pos
 tape_position(const struct tape *tape_t_)
 {

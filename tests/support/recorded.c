@@ -287,6 +287,8 @@ read_tape(int number, bool show)
 	struct tape_reader *reader = NULL;
 	struct tape_query *query = NULL;
 	struct tape_cursor *cursor = NULL;
+	const struct tape_find_options everything = { .size = sizeof everything,
+						      .flags = TAPE_FIND_ALL };
 	const struct tape_scope *scope;
 	unsigned count = 0;
 	int r;
@@ -296,7 +298,7 @@ read_tape(int number, bool show)
 	add("%s", "");
 	ck_assert_msg(tape_reader_open(dirs[number], NULL, &reader, &err) == 0 &&
 			      tape_query_compile("", &query, &err) == 0 &&
-			      tape_find(reader, query, NULL, &cursor, &err) == 0,
+			      tape_find(reader, query, &everything, &cursor, &err) == 0,
 		      "%s", err.message);
 	while ((r = tape_cursor_next(cursor, &scope, &err)) == 1) {
 		if (show)

@@ -23,7 +23,7 @@ struct tape *recorded_open_beside(int number);
 void recorded_teardown(void);
 
 /*
- * Commits, and gives every scope of the tape in order, a line each:
+ * Commits, and gives every scope of the tape in order, those of the library too, a line each:
  *	outer/inner name=3 name[unit]=1.5 text='abc'
  * i64 3, u64 3u, f64 1.5, f32 1.5f, bool true, c16 (1.0,2.0), c8 (1.0,2.0)f, null,
  * absent:too-large, bytes x'00ff', arrays f8[2,3](1 2 3 4 5 6), Fortran order
