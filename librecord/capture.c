@@ -417,9 +417,10 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 {
 	struct plan *plan = plan_find(ts, site, kinds, words);
 	struct cached_layout *c = cache_slot(ts, site);
-	struct item items[MAX_ARGUMENTS];
+	struct spread args = { kinds, words };
+	struct item some[MAX_ARGUMENTS], *items;
 	struct context *ctx;
-	const struct layout *l;
+	const struct layout *l = NULL;
 	struct place place;
 	uint32_t version;
 
@@ -431,9 +432,18 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	version = atomic_load_explicit(&ts->tape->rules_version, memory_order_acquire);
 	ctx = label_context(ts, plan, label);
 	ts->inline_max = context_policy(ts->tape, ctx)->inline_max;
-	plan_items(ts, plan, kinds, words, items);
-	place = (struct place){ plan, plan->file, plan->func, plan->line };
-	l = layout_find(ts, &place, ctx, items, plan->count, kinds, words);
+	items = spread_items(ts, plan, some);
+	if (items && (!plan->spread || spread_args(ts, plan, &args))) {
+		plan_items(ts, plan, args.kinds, args.words, items);
+		place = (struct place){ plan, plan->file, plan->func, plan->line };
+		l = layout_find(ts, &place, ctx, items, plan->count, args.kinds,
+				args.words);
+	} else {
+		recorder_lost(ts->tape, 1);
+		plan_complain(plan, SAID_SPREAD, true,
+			      "TAPE_OF was given another description than before, or "
+			      "there is no memory: the scope is lost");
+	}
 	*c = (struct cached_layout){ __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE),
 				     ts->level->context,
 				     ts->level->sticky->shape,
@@ -477,27 +487,44 @@ capture_items(struct thread_state *ts, const struct layout *layout,
 			      layout);
 }
 
+static bool
+spread_values(struct thread_state *ts, const struct plan *plan, struct values *v,
+	      struct item items[MAX_ARGUMENTS])
+{
+	struct spread args = { v->kinds, v->words };
+
+	v->items = spread_items(ts, plan, items);
+	if (!v->items || !spread_args(ts, plan, &args))
+		return false;
+	v->kinds = args.kinds;
+	v->words = args.words;
+	return true;
+}
+
 /* A scope with wide values, or whose types or names show only now. */
 static __attribute__((noinline)) enum outcome
 write_checked(struct thread_state *ts, const struct tape_site *site,
 	      const struct layout *l, struct values *v)
 {
+	struct values spread = *v;
 	struct item items[MAX_ARGUMENTS];
 	enum outcome outcome = OUTCOME_OTHER;
+	bool same = true;
 
-	v->items = items;
+	spread.items = items;
 	ts->inline_max = l->policy->inline_max;
-	if (l->dynamic) {
+	if (l->dynamic || l->spread) {
 		struct plan *plan = __atomic_load_n((void **)(uintptr_t)&site->plans,
 						    __ATOMIC_ACQUIRE);
 
 		while (plan->tape != ts->tape)
 			plan = plan->next;
-		if (!names_hold(l, v, plan))
-			return OUTCOME_OTHER;
+		same = !l->spread || spread_values(ts, plan, &spread, items);
+		same = same && (!l->dynamic || names_hold(l, &spread, plan));
 	}
-	if (load_checked(ts, l, v))
-		outcome = l->hooked ? write_hooked(ts, l, v) : write_scope(ts, l, v);
+	if (same && load_checked(ts, l, &spread))
+		outcome = l->hooked ? write_hooked(ts, l, &spread)
+				    : write_scope(ts, l, &spread);
 	scratch_reset(&ts->scratch);
 	return outcome;
 }

@@ -15,6 +15,7 @@
 #include "librecord/intern.h"
 #include "librecord/recorder.h"
 #include "librecord/rules.h"
+#include "search/name.h"
 
 #define MAX_ARGUMENTS 32u
 
@@ -113,6 +114,7 @@ struct layout {
 	bool dedup;    /* of the policy, as are these: */
 	bool gated;    /* a query decides what is kept */
 	bool hooked;   /* hooks see each scope, or decide by its values */
+	bool spread;   /* some argument is TAPE_OF */
 	bool commits;  /* some scopes of it commit the stage */
 	uint32_t gate; /* of gated ones: a number from 0 */
 	/* Of a plain one, else NULL: its fixed-width values by offset, then its texts in canonical order. */
@@ -124,7 +126,8 @@ struct layout {
 };
 
 struct plan_var {
-	const char *name; /* "" if it is dynamic */
+	const struct tape_partial *of; /* a member of this */
+	const char *name;	       /* "" if it is dynamic */
 	const char *unit;
 	uint32_t name_len, unit_len;
 	uint8_t dynamic;
@@ -136,7 +139,9 @@ struct plan {
 	struct tape *tape;
 	char *file, *func; /* copies: the site's library may be unloaded */
 	uint32_t line, count;
-	atomic_uint said; /* enum plan_said: said once per site */
+	uint32_t argument_count; /* less than count where one is several variables */
+	bool spread;		 /* some argument is TAPE_OF */
+	atomic_uint said;	 /* enum plan_said: said once per site */
 	struct plan_var vars[];
 };
 enum plan_said {
@@ -148,6 +153,7 @@ enum plan_said {
 	SAID_UTF8 = 64,
 	SAID_EXPRESSION = 128,
 	SAID_RECORD = 256,
+	SAID_SPREAD = 1024,
 };
 
 struct cached_layout {
@@ -334,19 +340,8 @@ void policy_gave_up(struct tape *t, const struct gave_up *gave_up);
 
 /* ---- names.c ---- */
 
-/* Cuts at LIMIT_NAME and a character's border, replaces what is not UTF-8; `cut`, `replaced` may be NULL. Returns the length; out is NUL-terminated. */
-size_t name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
-		  bool *replaced);
 /* A file or function name: cut in front where it is too long, UTF-8. Returns the length. */
 size_t site_clean(const char *text, char out[LIMIT_SITE_TEXT + 1]);
-/*
- * The name of a variable from the text of its expression: blanks outside quotes
- * go; &x, *x, (cast)x and (x) are x; p->a is p.a. False if it is none of these:
- * then out is the text.
- */
-bool name_from_text(const char *text, size_t len, char out[LIMIT_NAME + 1]);
-/* The next piece up to a comma outside parentheses and quotes; false at the end. */
-bool name_next_piece(const char **rest, const char **piece, size_t *len);
 bool text_is_utf8(const void *text, size_t len);
 /* Replaces each byte that is not UTF-8. */
 void text_clean(char *text, size_t len);
@@ -380,8 +375,25 @@ struct plan *plan_find(struct thread_state *ts, struct tape_site *site,
 		       const unsigned char *kinds, const struct tape_word *words);
 /* Loads all arguments; names come from the plan or, if dynamic, from the call (kept in scratch). */
 void plan_items(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
-		const struct tape_word *words, struct item items[MAX_ARGUMENTS]);
+		const struct tape_word *words, struct item *items);
 void plan_complain(struct plan *plan, unsigned bit, bool error, const char *what);
+
+/* ---- spread.c: TAPE_OF ---- */
+
+struct spread {
+	const unsigned char *kinds;
+	const struct tape_word *words;
+};
+/* The structure that an argument is, or NULL. */
+const struct tape_of *spread_of(unsigned kind, struct tape_word word);
+/* How many variables the arguments are; false: one is described in a way that is not known. */
+bool spread_count(const unsigned char *kinds, const struct tape_word *words,
+		  uint32_t count, uint32_t *total);
+/* The arguments of a call, one for each variable of the plan, in scratch memory. False: no memory, or another structure. */
+bool spread_args(struct thread_state *ts, const struct plan *plan, struct spread *args);
+/* Room for the items of a plan: `items`, or scratch memory (NULL: none). */
+struct item *spread_items(struct thread_state *ts, const struct plan *plan,
+			  struct item items[MAX_ARGUMENTS]);
 
 /* ---- forms.c ---- */
 

@@ -422,7 +422,8 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 {
 	struct tape_guard guard = { 0 };
 	struct thread_state *ts = capture_thread(t);
-	struct item items[MAX_ARGUMENTS];
+	struct item some[MAX_ARGUMENTS], *items;
+	struct spread args = { kinds, words };
 	struct plan *plan = ts ? plan_find(ts, site, kinds, words) : NULL;
 	const struct sticky *outer;
 	struct level *level;
@@ -435,10 +436,15 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 		return guard;
 	report_hold(); /* as in find_layout() */
 	ts->inline_max = context_policy(t, level->context)->inline_max;
-	plan_items(ts, plan, kinds, words, items);
+	items = spread_items(ts, plan, some);
+	if (items && plan->spread && !spread_args(ts, plan, &args))
+		items = NULL;
+	if (items)
+		plan_items(ts, plan, args.kinds, args.words, items);
 	if (!level->own)
 		level->own = calloc(1, sizeof(*level->own));
-	if (level->own && sticky_fill(ts, level->own, items, plan->count, outer) == 0 &&
+	if (items && level->own &&
+	    sticky_fill(ts, level->own, items, plan->count, outer) == 0 &&
 	    tare_apply(ts, level, level->own) == 0)
 		level->with = level->own;
 	else

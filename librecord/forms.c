@@ -238,7 +238,8 @@ kind_varies(unsigned kind, struct tape_word word)
 
 static struct slot
 slot_make(const struct form *form, uint32_t var_index, const struct parts *parts,
-	  size_t count, const unsigned char *kinds, const struct tape_word *words)
+	  size_t count, const struct plan *plan, const unsigned char *kinds,
+	  const struct tape_word *words)
 {
 	const struct form_var *var = &form->vars[var_index];
 	size_t source = parts->source[var->capture_index];
@@ -257,7 +258,8 @@ slot_make(const struct form *form, uint32_t var_index, const struct parts *parts
 	slot.source = (uint16_t)source;
 	if (!kinds) {
 		slot.from = FROM_ITEM;
-	} else if (kind_varies(kinds[source], words[source])) {
+	} else if ((plan && plan->vars[source].of) ||
+		   kind_varies(kinds[source], words[source])) {
 		slot.from = FROM_ITEM;
 		slot.checked = true;
 	} else {
@@ -294,7 +296,7 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	for (unsigned group = 0; group < 4; group++)
 		for (uint32_t i = 0; i < form->var_count; i++) {
 			struct slot slot = slot_make(form, form->canonical[i], parts,
-						     count, kinds, words);
+						     count, plan, kinds, words);
 
 			if (slot_group(&slot) != group)
 				continue;
@@ -316,6 +318,7 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->fixed_count = counts[0] + counts[1] + counts[2];
 	l->wide_count = counts[3];
 	l->argument_count = (uint32_t)count;
+	l->spread = plan && plan->spread;
 	for (size_t i = 0; plan && i < count; i++)
 		l->dynamic |= plan->vars[i].dynamic != 0;
 	/* Whatever has more to do goes the longer way. */

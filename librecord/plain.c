@@ -52,7 +52,7 @@ void
 plain_make(struct layout *l, const unsigned char *kinds, struct plain_step *steps)
 {
 	uint32_t all = l->fixed_count + l->wide_count;
-	bool plain = kinds && !l->dynamic && !l->gated;
+	bool plain = kinds && !l->dynamic && !l->gated && !l->spread;
 
 	l->steps = steps;
 	for (uint32_t i = 0; plain && i < l->fixed_count; i++)

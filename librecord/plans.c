@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plans: the names of a site's variables, once per recorder. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "librecord/capture.h"
+#include "search/partial.h"
 
 void
 plan_complain(struct plan *plan, unsigned bit, bool error, const char *what)
@@ -32,6 +34,7 @@ plans_after_fork(void)
 struct told {
 	const char *name, *unit, *text;
 	uint8_t dynamic;
+	const char *member; /* of a structure: its name, before which the name stands */
 };
 
 static struct told
@@ -97,6 +100,20 @@ name_of_text(struct plan *plan, const char *text, size_t len, char out[LIMIT_NAM
 	return strlen(out);
 }
 
+/* Prefix, dot, member. */
+static size_t
+member_name(struct plan *plan, const struct told *told, char out[LIMIT_NAME + 1])
+{
+	size_t cap = strlen(told->name) + strlen(told->member) + 2, n;
+	char *text = malloc(cap);
+
+	if (text)
+		snprintf(text, cap, "%s.%s", told->name, told->member);
+	n = clean(plan, text ? text : told->member, out);
+	free(text);
+	return n;
+}
+
 static int
 plan_var_init(struct plan *plan, struct plan_var *var, const struct told *told,
 	      const char *piece, size_t piece_len)
@@ -105,7 +122,11 @@ plan_var_init(struct plan *plan, struct plan_var *var, const struct told *told,
 	size_t n = 0;
 
 	var->dynamic = told->dynamic;
-	if (told->name && *told->name)
+	if (told->member && told->name && *told->name)
+		n = member_name(plan, told, name);
+	else if (told->member)
+		n = clean(plan, told->member, name);
+	else if (told->name && *told->name)
 		n = clean(plan, told->name, name);
 	else if (told->text)
 		n = name_of_text(plan, told->text, strlen(told->text), name);
@@ -133,18 +154,58 @@ plan_free(struct plan *plan)
 	free(plan);
 }
 
+static void
+rounds(const struct plan *plan, unsigned kind)
+{
+	if ((kind == tape_kind_ld || kind == tape_kind_cld) &&
+	    said_first(&plan->tape->forms->said, SAID_LONG_DOUBLE))
+		recorder_warn(plan->tape,
+			      "%s:%u: long double values are rounded to double",
+			      plan->file, plan->line);
+}
+
+/* The variables of one argument, from vars[*at] on. */
+static int
+plan_argument(struct plan *plan, uint32_t *at, unsigned kind, struct tape_word word,
+	      const char *piece, size_t len)
+{
+	const struct tape_of *of = spread_of(kind, word);
+	struct told told = told_by(kind, word);
+	char name[LIMIT_NAME + 1];
+	const char *rest;
+
+	if (!of)
+		return plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len);
+	plan->spread = true;
+	rest = of->partial->members;
+	for (uint32_t i = 0; i < of->partial->count; i++) {
+		rounds(plan, of->partial->list()[i].kind[0]);
+		(void)partial_member_name(&rest, name);
+		told.member = name;
+		plan->vars[*at].of = of->partial;
+		if (plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static struct plan *
 plan_new(struct tape *t, const struct tape_site *site, const unsigned char *kinds,
 	 const struct tape_word *words)
 {
-	uint32_t count = site->count < MAX_ARGUMENTS ? site->count : MAX_ARGUMENTS;
-	struct plan *plan = calloc(1, sizeof(*plan) + count * sizeof(plan->vars[0]));
+	uint32_t arguments = site->count < MAX_ARGUMENTS ? site->count : MAX_ARGUMENTS;
+	uint32_t count, at = 0;
+	struct plan *plan;
 	const char *rest = site->names, *piece = "";
 	char text[LIMIT_SITE_TEXT + 1];
 	size_t len = 0;
 
+	if (!spread_count(kinds, words, arguments, &count))
+		return NULL;
+	plan = calloc(1, sizeof(*plan) + count * sizeof(plan->vars[0]));
 	if (!plan)
 		return NULL;
+	plan->argument_count = arguments;
 	plan->tape = t;
 	plan->line = site->line;
 	plan->count = count;
@@ -154,20 +215,14 @@ plan_new(struct tape *t, const struct tape_site *site, const unsigned char *kind
 		goto fail;
 	if (site->flags & TAPE_SITE_HAS_LABEL)
 		(void)name_next_piece(&rest, &piece, &len);
-	for (uint32_t i = 0; i < count; i++) {
-		struct told told = told_by(kinds[i], words[i]);
-
+	for (uint32_t i = 0; i < arguments; i++) {
 		if (!name_next_piece(&rest, &piece, &len)) {
 			piece = "?";
 			len = 1;
 		}
-		if (plan_var_init(plan, &plan->vars[i], &told, piece, len) < 0)
+		if (plan_argument(plan, &at, kinds[i], words[i], piece, len) < 0)
 			goto fail;
-		if ((kinds[i] == tape_kind_ld || kinds[i] == tape_kind_cld) &&
-		    said_first(&t->forms->said, SAID_LONG_DOUBLE))
-			recorder_warn(t,
-				      "%s:%u: long double values are rounded to double",
-				      plan->file, plan->line);
+		rounds(plan, kinds[i]);
 	}
 	return plan;
 fail:
@@ -214,7 +269,11 @@ plan_find(struct thread_state *ts, struct tape_site *site, const unsigned char *
 	}
 	pthread_mutex_unlock(&plans_lock);
 	if (!plan)
-		recorder_error(t, "no memory for the site %s:%u", site->file, site->line);
+		recorder_error(
+			t,
+			"no memory for the site %s:%u, or TAPE_DESCRIBE is of another "
+			"version of the library",
+			site->file, site->line);
 	return plan;
 }
 
@@ -246,7 +305,7 @@ item_name(struct thread_state *ts, struct plan *plan, const struct plan_var *var
 
 void
 plan_items(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
-	   const struct tape_word *words, struct item items[MAX_ARGUMENTS])
+	   const struct tape_word *words, struct item *items)
 {
 	for (uint32_t i = 0; i < plan->count; i++) {
 		struct told told = { 0 };

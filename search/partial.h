@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "format/form.h"
+#include "format/limits.h"
+#include "tape/record.h"
 #include "tape/search.h"
 
 #define PARTIAL_TEXT_MAX (1u << 20)
@@ -84,6 +86,24 @@ int partials_get(const struct tape_partials *partials, const char *name, size_t 
 /* Adds "{ ... }" under a name; one of that name is replaced. */
 int partials_put(struct tape_partials **partials, const char *name, const char *text,
 		 struct tape_error *err);
+
+/* partial_member.c: what a member of a described structure is. */
+struct partial_shape {
+	unsigned char
+		kind; /* enum tape_kind: a scalar, text (a pointer), or an array of dtype */
+	bool text;    /* an array of char */
+	uint8_t dtype, ndim;
+	size_t size; /* of the whole, or of the scalar */
+	uint64_t dims[TAPE_MAX_DIMS];
+};
+/* Is it a description that this version knows? */
+bool partial_known(const struct tape_partial *partial);
+/* False: it is none that makes sense. */
+bool partial_member_shape(const struct tape_member *member, struct partial_shape *out);
+/* The name of the next member, from *rest that begins as partial->members. */
+size_t partial_member_name(const char **rest, char name[LIMIT_NAME + 1]);
+/* Is it, or a structure that it stands in, among those of TAPE_OPTIONAL? */
+bool partial_member_optional(const struct tape_partial *partial, const char *name);
 
 /* Lines and columns for whoever reads files. */
 void partial_place(const char *text, size_t at, unsigned *line, unsigned *column);

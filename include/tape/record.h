@@ -110,6 +110,7 @@ struct tape_setting {
 typedef void tape_setting_fn(void *user, const struct tape_setting *setting);
 
 struct tape_build;
+struct tape_of;
 struct tape_stream;
 struct tape_site;
 struct tape_word;
@@ -337,6 +338,7 @@ enum tape_kind {
 	tape_kind_named = 17, /* lo: struct tape_named * */
 	tape_kind_dense = 18, /* lo: struct tape_dense * */
 	tape_kind_ref = 19,   /* lo: struct tape_ref * */
+	tape_kind_of = 20,    /* lo: struct tape_of *: several variables */
 	tape_kind_array = 32, /* 32 + enum tape_dtype: lo: its address, hi: bytes */
 };
 
@@ -521,7 +523,7 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 
 /* Another name; may be made at run time. AS and UNIT go round each other and all forms. */
 #define TAPE_AS(name, x)                                                                 \
-	tape_as_((name), __builtin_constant_p(name) ? 0u : 1u, TAPE_NAMED_(#x, x))
+	TAPE_AS_FN_(x)((name), __builtin_constant_p(name) ? 0u : 1u, TAPE_NAMED_(#x, x))
 #define TAPE_UNIT(x, unit)                                                               \
 	tape_unit_((unit), __builtin_constant_p(unit) ? 0u : 2u, TAPE_NAMED_(#x, x))
 /* An array behind a pointer: T * or T (*)[], then 1 to 8 extents; last index fastest. */
@@ -542,5 +544,7 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 #include "tape/hook.h"
 
 #include "tape/record_impl.h"
+
+#include "tape/partial.h"
 
 #endif

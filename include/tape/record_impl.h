@@ -307,20 +307,24 @@ enum tape_probe_ { TAPE_PROBE_ };
 			short: pre##i64, int: pre##i64, long: pre##i64,                     \
 			long long: pre##ll, unsigned char: pre##u64,                       \
 			unsigned short: pre##u64,                                           \
-			unsigned: _Generic((x), enum tape_probe_: pre##u64, default: pre##i64), \
+			unsigned: _Generic((x), enum tape_probe_: pre##u64, default: pre##enum), \
 			unsigned long: pre##u64, unsigned long long: pre##ull,              \
 			float: pre##f32, double: pre##f64, long double: pre##ld,            \
 			float _Complex: pre##c8, double _Complex: pre##c16,                 \
 			long double _Complex: pre##cld, char *: pre##str,                   \
 			const char *: pre##str, struct tape_named *: pre##named,           \
-			struct tape_dense *: pre##dense, struct tape_ref *: pre##ref,       \
+			struct tape_dense *: pre##dense, struct tape_of *: pre##of,         \
+			struct tape_ref *: pre##ref,                                       \
 			const struct tape_ref *: pre##ref, default: pre##bad))
 
 #define TAPE_KIND_(x) TAPE_PICK_KIND_(tape_kind_, x)
 #define TAPE_WORD_(x) TAPE_PICK_KIND_(tape_word_, x)(sizeof(__typeof__(x)), x)
+/* What is filled, not recorded (partial.h), is named too, and has another type. */
 #define TAPE_NAMED_(text, x)                                                             \
-	TAPE_PICK_KIND_(tape_named_, x)                                                  \
-	(&(struct tape_named){ 0, 0, text, { 0, 0 }, 0, 0 }, sizeof(__typeof__(x)), x)
+	_Generic((__typeof__(x) *)0, TAPE_OUT_ARMS_(tape_named_), default                \
+		 : TAPE_PICK_KIND_(tape_named_, x))(                                     \
+		&(struct tape_named){ 0, 0, text, { 0, 0 }, 0, 0 },                      \
+		sizeof(__typeof__(x)), x)
 
 #define TAPE_BAD_(what, fix) __attribute__((__error__("tape: " what ": " fix)))
 #define TAPE_FIX_ "say *p, TAPE_ARRAY(p, n), TAPE_BYTES(p, n), or record the members"
@@ -336,6 +340,7 @@ unsigned tape_bad_rank(int tape_dummy_)
 enum {
 	tape_kind_bad = tape_kind_none,
 	tape_kind_str = tape_kind_text,
+	tape_kind_enum = tape_kind_i64,
 	tape_kind_ll = tape_kind_i64,
 	tape_kind_ull = tape_kind_u64
 };
@@ -363,6 +368,7 @@ enum {
 
 TAPE_TYPE_(bool, _Bool, tape_w_.lo = tape_v_)
 TAPE_TYPE_(i64, int64_t, tape_w_.lo = (uint64_t)tape_v_)
+TAPE_TYPE_(enum, int64_t, tape_w_.lo = (uint64_t)tape_v_)
 TAPE_TYPE_(u64, uint64_t, tape_w_.lo = tape_v_)
 TAPE_TYPE_(ll, long long, tape_w_.lo = (uint64_t)tape_v_)
 TAPE_TYPE_(ull, unsigned long long, tape_w_.lo = tape_v_)
@@ -377,6 +383,7 @@ TAPE_TYPE_(cld, long double _Complex, double _Complex tape_d_ = (double _Complex
 TAPE_TYPE_(text, const char *, TAPE_ADDRESS_)
 TAPE_TYPE_(str, const char *, TAPE_ADDRESS_; tape_w_.hi = UINT64_MAX)
 TAPE_TYPE_(dense, const struct tape_dense *, TAPE_ADDRESS_)
+TAPE_TYPE_(of, const struct tape_of *, TAPE_ADDRESS_)
 TAPE_TYPE_(ref, const struct tape_ref *, TAPE_ADDRESS_)
 TAPE_ARRAY_TYPE_(b1, TAPE_B1)
 TAPE_ARRAY_TYPE_(i1, TAPE_I1)
@@ -571,6 +578,7 @@ TAPE_AS_(ref_, ref, at_(tape_v_, 0))
 TAPE_AS_(const_ref_, ref, at_(tape_v_, 0))
 TAPE_AS_(tape_named, named, at_(&tape_v_, 0))
 TAPE_AS_(tape_dense, dense, at_(&tape_v_, 0))
+TAPE_AS_(tape_of, of, at_(&tape_v_, 0))
 #undef TAPE_AS_
 #undef TAPE_ELEMENT_
 #undef TAPE_INTEGER_
@@ -707,8 +715,9 @@ tape_named_of_(const char *, const tape_named &tape_v_)
 {
 	return tape_v_;
 }
+template <class T> struct is_out_; /* partial.h */
 template <class T>
-tape_named
+typename if_<!is_out_<T>::value, tape_named>::type
 tape_named_of_(const char *tape_text_, const T &tape_v_)
 {
 	return tape_named{ 0, 0, tape_text_, as_<T>::word(tape_v_), as_<T>::kind, 0 };
@@ -770,6 +779,7 @@ tape_unit_(const char *tape_name_, unsigned tape_dynamic_, tape_named tape_v_)
 	return tape_v_;
 }
 
+#define TAPE_AS_FN_(x) tape_as_
 #define TAPE_OPTIONS(...) (tape_cpp_::tape_address_(tape_options{ __VA_ARGS__ }))
 
 #else
