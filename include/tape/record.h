@@ -545,6 +545,6 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 
 #include "tape/record_impl.h"
 
-#include "tape/partial.h"
+#include "tape/partial_impl.h"
 
 #endif

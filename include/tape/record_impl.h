@@ -319,7 +319,7 @@ enum tape_probe_ { TAPE_PROBE_ };
 
 #define TAPE_KIND_(x) TAPE_PICK_KIND_(tape_kind_, x)
 #define TAPE_WORD_(x) TAPE_PICK_KIND_(tape_word_, x)(sizeof(__typeof__(x)), x)
-/* What is filled, not recorded (partial.h), is named too, and has another type. */
+/* What is filled, not recorded (partial_impl.h), is named too, and has another type. */
 #define TAPE_NAMED_(text, x)                                                             \
 	_Generic((__typeof__(x) *)0, TAPE_OUT_ARMS_(tape_named_), default                \
 		 : TAPE_PICK_KIND_(tape_named_, x))(                                     \
@@ -715,7 +715,7 @@ tape_named_of_(const char *, const tape_named &tape_v_)
 {
 	return tape_v_;
 }
-template <class T> struct is_out_; /* partial.h */
+template <class T> struct is_out_; /* partial_impl.h */
 template <class T>
 typename if_<!is_out_<T>::value, tape_named>::type
 tape_named_of_(const char *tape_text_, const T &tape_v_)

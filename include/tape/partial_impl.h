@@ -3,8 +3,8 @@
  * How structures that exist already are described, and what a scope is bound to:
  * part of record.h, never included by itself. docs/partials.md explains it.
  */
-#ifndef TAPE_PARTIAL_H
-#define TAPE_PARTIAL_H
+#ifndef TAPE_PARTIAL_IMPL_H
+#define TAPE_PARTIAL_IMPL_H
 
 #ifdef __cplusplus
 extern "C" {
