@@ -254,32 +254,50 @@ scopepack_block_release(struct scopepack_block *b)
 
 /* ---- columns ---- */
 
+/* Which column of which block, and how it is read. */
+struct place {
+	const struct scopepack *p;
+	struct pack_codec *codec;
+	const struct scopepack_block *b;
+	uint16_t kind;
+	uint32_t part, bytes, count;
+	uint64_t offset, *read_bytes;
+	unsigned width;
+};
+
+/* All values (to NULL), or that of one row appended to *to. */
 static int
-column_read(const struct scopepack *p, struct pack_codec *codec,
-	    const struct scopepack_block *b, uint16_t kind, uint32_t part,
-	    uint64_t offset, uint32_t bytes, uint32_t count, unsigned width,
-	    struct column_memory *m, struct column *out, uint64_t *read_bytes,
-	    struct tape_error *err)
+column_read(const struct place *at, struct column_memory *m, struct column *out,
+	    uint32_t row, struct pack_bytes *to, struct tape_error *err)
 {
+	const struct scopepack *p = at->p;
 	struct pack_bytes *raw = &m->scratch[2];
+	const uint8_t *data;
+	size_t len = at->bytes & ~BLOCK_INLINE;
+	uint64_t offset = p->blocks[at->b->number].header;
 	struct pack_section section;
 	int r;
 
-	if (bytes & BLOCK_INLINE) {
-		r = column_decode(b->raw.data + offset, bytes & ~BLOCK_INLINE, count,
-				  width, PACK_SECTION_MAX, m, out, err);
-		offset = p->blocks[b->number].header;
-	} else {
-		r = pack_section_read(&p->pack, codec, offset, bytes, kind, &section, raw,
-				      read_bytes, err);
-		if (r == 0 && (section.number != b->number || section.part != part))
+	if ((at->bytes & BLOCK_INLINE) == 0) {
+		offset = at->offset;
+		r = pack_section_read(&p->pack, at->codec, offset, at->bytes, at->kind,
+				      &section, raw, at->read_bytes, err);
+		if (r == 0 &&
+		    (section.number != at->b->number || section.part != at->part))
 			return error_set(err, TAPE_ERR_DAMAGED, p->pack.file, offset,
 					 "a column stands where another one must");
 		if (r != 0)
 			return r;
-		r = column_decode(raw->data, raw->len, count, width, PACK_SECTION_MAX, m,
-				  out, err);
+		len = raw->len;
 	}
+	if ((at->bytes & BLOCK_INLINE) != 0)
+		data = at->b->raw.data + at->offset;
+	else
+		data = raw->data;
+	r = to == NULL ? column_decode(data, len, at->count, at->width, PACK_SECTION_MAX,
+				       m, out, err)
+		       : column_value(data, len, at->count, at->width, PACK_SECTION_MAX,
+				      row, m, to, err);
 	if (r != 0 && err != NULL) {
 		struct tape_error why = *err;
 
@@ -312,26 +330,101 @@ row_sound(const struct scopepack *p, enum row_column which, const uint8_t *at)
 	}
 }
 
+static struct place
+rows_place(const struct scopepack *p, struct pack_codec *codec,
+	   const struct scopepack_block *b, uint32_t group, enum row_column which,
+	   uint64_t *read_bytes)
+{
+	const struct block_rows *g = &b->rows[group];
+
+	return (struct place){ .p = p,
+			       .codec = codec,
+			       .b = b,
+			       .kind = SCOPES_ROWS,
+			       .part = group << 24 | which,
+			       .bytes = g->bytes[which],
+			       .count = g->count,
+			       .offset = g->offset[which],
+			       .read_bytes = read_bytes,
+			       .width = row_widths[which] };
+}
+
+static struct place
+forms_place(const struct scopepack *p, struct pack_codec *codec,
+	    const struct scopepack_block *b, uint32_t group, uint64_t *read_bytes)
+{
+	const struct block_group *g = &b->groups[group];
+
+	return (struct place){ .p = p,
+			       .codec = codec,
+			       .b = b,
+			       .kind = SCOPES_CONTENT,
+			       .part = group << 24,
+			       .bytes = g->forms_bytes,
+			       .count = g->count,
+			       .offset = g->forms_offset,
+			       .read_bytes = read_bytes,
+			       .width = 4 };
+}
+
+static struct place
+chunk_place(const struct scopepack *p, struct pack_codec *codec,
+	    const struct scopepack_block *b, uint32_t group,
+	    const struct block_chunk *chunk, uint64_t *read_bytes)
+{
+	return (struct place){ .p = p,
+			       .codec = codec,
+			       .b = b,
+			       .kind = SCOPES_CONTENT,
+			       .part = group << 24 | (chunk->column + 1),
+			       .bytes = chunk->bytes,
+			       .count = chunk->count,
+			       .offset = chunk->offset,
+			       .read_bytes = read_bytes,
+			       .width = scopepack_width(p->columns[chunk->column].type) };
+}
+
+static int
+unsound(const struct scopepack *p, const struct scopepack_block *b, const char *what,
+	struct tape_error *err)
+{
+	return error_set(err, TAPE_ERR_DAMAGED, p->pack.file, p->blocks[b->number].start,
+			 "%s", what);
+}
+
+static const char bad_row[] = "a column of scopes has a number that cannot be";
+static const char bad_form[] = "a content has a form that is not there";
+
 int
 scopepack_rows_read(const struct scopepack *p, struct pack_codec *codec,
 		    const struct scopepack_block *b, uint32_t group,
 		    enum row_column which, struct column_memory *m, struct column *out,
 		    uint64_t *read_bytes, struct tape_error *err)
 {
-	const struct block_rows *g = &b->rows[group];
-	int r = column_read(p, codec, b, SCOPES_ROWS, group << 24 | which,
-			    g->offset[which], g->bytes[which], g->count,
-			    row_widths[which], m, out, read_bytes, err);
+	struct place at = rows_place(p, codec, b, group, which, read_bytes);
+	int r = column_read(&at, m, out, 0, NULL, err);
 
 	if (r != 0 || which == ROWS_TIME || which == ROWS_TARGET)
 		return r;
 	for (uint32_t i = 0; i < out->count; i++)
 		if (!row_sound(p, which, out->values + (size_t)i * row_widths[which]))
-			return error_set(
-				err, TAPE_ERR_DAMAGED, p->pack.file,
-				p->blocks[b->number].start,
-				"a column of scopes has a number that cannot be");
+			return unsound(p, b, bad_row, err);
 	return 0;
+}
+
+int
+scopepack_rows_value(const struct scopepack *p, struct pack_codec *codec,
+		     const struct scopepack_block *b, uint32_t group,
+		     enum row_column which, uint32_t row, struct column_memory *m,
+		     struct pack_bytes *to, uint64_t *read_bytes, struct tape_error *err)
+{
+	struct place at = rows_place(p, codec, b, group, which, read_bytes);
+	size_t from = to->len;
+	int r = column_read(&at, m, NULL, row, to, err);
+
+	return r == 0 && !row_sound(p, which, to->data + from)
+		       ? unsound(p, b, bad_row, err)
+		       : r;
 }
 
 int
@@ -340,16 +433,28 @@ scopepack_group_forms(const struct scopepack *p, struct pack_codec *codec,
 		      struct column_memory *m, struct column *out, uint64_t *read_bytes,
 		      struct tape_error *err)
 {
-	const struct block_group *g = &b->groups[group];
-	int r = column_read(p, codec, b, SCOPES_CONTENT, group << 24, g->forms_offset,
-			    g->forms_bytes, g->count, 4, m, out, read_bytes, err);
+	struct place at = forms_place(p, codec, b, group, read_bytes);
+	int r = column_read(&at, m, out, 0, NULL, err);
 
 	for (uint32_t i = 0; r == 0 && i < out->count; i++)
 		if (!row_sound(p, ROWS_FORM, out->values + 4 * (size_t)i))
-			return error_set(err, TAPE_ERR_DAMAGED, p->pack.file,
-					 p->blocks[b->number].start,
-					 "a content has a form that is not there");
+			return unsound(p, b, bad_form, err);
 	return r;
+}
+
+int
+scopepack_form_value(const struct scopepack *p, struct pack_codec *codec,
+		     const struct scopepack_block *b, uint32_t group, uint32_t row,
+		     struct column_memory *m, struct pack_bytes *to, uint64_t *read_bytes,
+		     struct tape_error *err)
+{
+	struct place at = forms_place(p, codec, b, group, read_bytes);
+	size_t from = to->len;
+	int r = column_read(&at, m, NULL, row, to, err);
+
+	return r == 0 && !row_sound(p, ROWS_FORM, to->data + from)
+		       ? unsound(p, b, bad_form, err)
+		       : r;
 }
 
 int
@@ -358,10 +463,21 @@ scopepack_chunk_read(const struct scopepack *p, struct pack_codec *codec,
 		     const struct block_chunk *chunk, struct column_memory *m,
 		     struct column *out, uint64_t *read_bytes, struct tape_error *err)
 {
-	return column_read(p, codec, b, SCOPES_CONTENT, group << 24 | (chunk->column + 1),
-			   chunk->offset, chunk->bytes, chunk->count,
-			   scopepack_width(p->columns[chunk->column].type), m, out,
-			   read_bytes, err);
+	struct place at = chunk_place(p, codec, b, group, chunk, read_bytes);
+
+	return column_read(&at, m, out, 0, NULL, err);
+}
+
+int
+scopepack_chunk_value(const struct scopepack *p, struct pack_codec *codec,
+		      const struct scopepack_block *b, uint32_t group,
+		      const struct block_chunk *chunk, uint32_t row,
+		      struct column_memory *m, struct pack_bytes *to,
+		      uint64_t *read_bytes, struct tape_error *err)
+{
+	struct place at = chunk_place(p, codec, b, group, chunk, read_bytes);
+
+	return column_read(&at, m, NULL, row, to, err);
 }
 
 const struct block_chunk *

@@ -52,5 +52,12 @@ void column_memory_release(struct column_memory *m);
 int column_decode(const uint8_t *data, size_t len, uint32_t count, unsigned width,
 		  size_t limit, struct column_memory *m, struct column *out,
 		  struct tape_error *err);
+/*
+ * The value of one row alone, appended to *to: of most codecs nothing else is laid
+ * out. What is wrong elsewhere in the chunk may go unseen. Status as above.
+ */
+int column_value(const uint8_t *data, size_t len, uint32_t count, unsigned width,
+		 size_t limit, uint32_t row, struct column_memory *m,
+		 struct pack_bytes *to, struct tape_error *err);
 
 #endif

@@ -412,6 +412,20 @@ column_memory_release(struct column_memory *m)
 		pack_bytes_release(&m->scratch[i]);
 }
 
+static int
+why(int r, struct tape_error *err)
+{
+	if (r == TAPE_ERR_NOMEM)
+		return error_set(err, r, NULL, 0, "no memory for a column");
+	if (r == TAPE_ERR_TOO_NEW)
+		return error_set(err, r, NULL, 0,
+				 "a column has a codec that this program does not know: "
+				 "use a newer version of tape");
+	if (r != 0)
+		return error_set(err, r, NULL, 0, "a column is damaged");
+	return 0;
+}
+
 int
 column_decode(const uint8_t *data, size_t len, uint32_t count, unsigned width,
 	      size_t limit, struct column_memory *m, struct column *out,
@@ -430,14 +444,251 @@ column_decode(const uint8_t *data, size_t len, uint32_t count, unsigned width,
 			    : fixed(&in, count, width, 0, m->values.data);
 		made.values = m->values.data;
 	}
-	if (r == TAPE_ERR_NOMEM)
-		return error_set(err, r, NULL, 0, "no memory for a column");
-	if (r == TAPE_ERR_TOO_NEW)
-		return error_set(err, r, NULL, 0,
-				 "a column has a codec that this program does not know: "
-				 "use a newer version of tape");
-	if (r != 0)
-		return error_set(err, r, NULL, 0, "a column is damaged");
-	*out = made;
+	if (r == 0)
+		*out = made;
+	return why(r, err);
+}
+
+/* ---- one value ---- */
+
+static int fixed_one(const struct input *in, uint32_t count, unsigned width, int depth,
+		     uint32_t row, uint8_t *out);
+
+static int
+run_one(const struct input *in, uint32_t count, unsigned width, int depth, uint32_t row,
+	uint8_t *out)
+{
+	struct input rest = { in->data + 4, in->len - 4 }, lengths = { 0 },
+		     values = { 0 };
+	uint32_t runs, i = 0, end = 0;
+	uint8_t *n;
+	int r;
+
+	if (in->len < 4)
+		return TAPE_ERR_DAMAGED;
+	runs = get_le32(in->data);
+	if (runs == 0 || runs > count || nested(&rest, &lengths) != 0 ||
+	    nested(&rest, &values) != 0 || rest.len != 0)
+		return TAPE_ERR_DAMAGED;
+	n = malloc((size_t)runs * 4 + 16);
+	if (n == NULL)
+		return TAPE_ERR_NOMEM;
+	r = fixed(&lengths, runs, 4, depth + 1, n);
+	for (; r == 0 && i < runs; i++) {
+		uint32_t len = get_le32(n + 4 * (size_t)i);
+
+		if (len == 0 || len > count - end)
+			r = TAPE_ERR_DAMAGED;
+		end += len;
+		if (row < end)
+			break;
+	}
+	free(n);
+	if (r == 0 && i == runs)
+		r = TAPE_ERR_DAMAGED;
+	return r == 0 ? fixed_one(&values, runs, width, depth + 1, i, out) : r;
+}
+
+static int
+delta_one(const struct input *in, uint32_t count, unsigned width, uint32_t row,
+	  uint8_t *out)
+{
+	const uint8_t *p = in->data, *end = in->data + in->len;
+	uint64_t v;
+
+	if ((width != 4 && width != 8) || in->len < width)
+		return TAPE_ERR_DAMAGED;
+	v = get_value(p, width);
+	p += width;
+	for (uint32_t first = 1; first <= row; first += DELTA_FRAME) {
+		uint32_t n = count - first < DELTA_FRAME ? count - first : DELTA_FRAME;
+		uint32_t used = row - first + 1 < n ? row - first + 1 : n;
+		unsigned bits;
+		size_t bytes;
+
+		if ((size_t)(end - p) < width + 1u)
+			return TAPE_ERR_DAMAGED;
+		v += used * get_value(p, width);
+		bits = p[width];
+		p += width + 1;
+		bytes = packed_bytes(n, bits);
+		if (bits > 64 || (size_t)(end - p) < bytes)
+			return TAPE_ERR_DAMAGED;
+		for (uint32_t i = 0; i < used && bits != 0; i++)
+			v += bits_at(p, (size_t)(end - p), (size_t)i * bits, bits);
+		p += bytes;
+	}
+	put_value(out, width, v);
 	return 0;
+}
+
+static int
+dictionary_one(const struct input *in, uint32_t count, unsigned width, uint32_t row,
+	       uint8_t *out)
+{
+	const uint8_t *values = in->data + 4, *packed;
+	uint64_t which;
+	unsigned bits;
+	size_t len;
+	uint32_t n;
+
+	if (in->len < 4)
+		return TAPE_ERR_DAMAGED;
+	n = get_le32(in->data);
+	if (n < 2 || n > DICTIONARY_MAX || (in->len - 4) / width < n)
+		return TAPE_ERR_DAMAGED;
+	packed = values + (size_t)n * width;
+	len = in->len - 4 - (size_t)n * width;
+	bits = bits_for(n - 1);
+	if (len != packed_bytes(count, bits))
+		return TAPE_ERR_DAMAGED;
+	which = bits_at(packed, len, (size_t)row * bits, bits);
+	if (which >= n)
+		return TAPE_ERR_DAMAGED;
+	memcpy(out, values + which * width, width);
+	return 0;
+}
+
+/* Byte planes: what was taken from the value before is put back by adding up a plane. */
+static int
+shuffle_one(const struct input *in, unsigned codec, uint32_t count, unsigned width,
+	    uint32_t row, uint8_t *out)
+{
+	uint64_t sum = 0;
+
+	if (in->len != (size_t)count * width ||
+	    (codec == COLUMN_DELTA_SHUFFLE && (width == 1 || width > 8)))
+		return TAPE_ERR_DAMAGED;
+	for (unsigned b = 0; b < width; b++) {
+		const uint8_t *plane = in->data + (size_t)b * count;
+		uint32_t all = 0;
+		uint8_t each = 0;
+
+		out[b] = plane[row];
+		if (codec == COLUMN_XOR_SHUFFLE) {
+			for (uint32_t i = 0; i <= row; i++)
+				each ^= plane[i];
+			out[b] = each;
+		} else if (codec == COLUMN_DELTA_SHUFFLE) {
+			for (uint32_t i = 0; i <= row; i++)
+				all += plane[i];
+			sum += (uint64_t)all << 8 * b;
+		}
+	}
+	if (codec == COLUMN_DELTA_SHUFFLE)
+		put_value(out, width, sum);
+	return 0;
+}
+
+static int
+fixed_one(const struct input *in, uint32_t count, unsigned width, int depth, uint32_t row,
+	  uint8_t *out)
+{
+	struct input data;
+	int codec = header(in, count, width, &data);
+
+	if (codec < 0 || depth > CHUNK_DEPTH || width == 0)
+		return TAPE_ERR_DAMAGED;
+	switch (codec) {
+	case COLUMN_PLAIN:
+		if (data.len != (size_t)count * width)
+			return TAPE_ERR_DAMAGED;
+		memcpy(out, data.data + (size_t)row * width, width);
+		return 0;
+	case COLUMN_CONSTANT:
+		return get_constant(&data, 1, width, out);
+	case COLUMN_RUN:
+		return run_one(&data, count, width, depth, row, out);
+	case COLUMN_DELTA:
+		return delta_one(&data, count, width, row, out);
+	case COLUMN_DICTIONARY:
+		return dictionary_one(&data, count, width, row, out);
+	case COLUMN_SHUFFLE:
+	case COLUMN_XOR_SHUFFLE:
+	case COLUMN_DELTA_SHUFFLE:
+		return shuffle_one(&data, (unsigned)codec, count, width, row, out);
+	default:
+		return TAPE_ERR_TOO_NEW;
+	}
+}
+
+/* Of a text chunk; its ends are laid out. */
+static int
+text_one(const struct input *data, uint32_t count, size_t limit, uint32_t row,
+	 struct pack_bytes *room, struct pack_bytes *to)
+{
+	uint32_t *ends = ends_room(room, count), from;
+	const uint8_t *bytes;
+	int r = ends == NULL ? TAPE_ERR_NOMEM
+			     : get_text(data, count, limit, ends, &bytes);
+
+	if (r != 0)
+		return r;
+	from = row == 0 ? 0 : ends[row - 1];
+	return pack_bytes_add(to, bytes + from, ends[row] - from);
+}
+
+static int
+text_dictionary_one(const struct input *data, uint32_t count, size_t limit, uint32_t row,
+		    struct pack_bytes *room, struct pack_bytes *to)
+{
+	struct input rest = *data, entries, indexes, inner;
+	uint8_t which[4];
+	uint32_t n;
+	int r;
+
+	if (nested(&rest, &entries) != 0 || nested(&rest, &indexes) != 0 ||
+	    rest.len != 0 || entries.len < CHUNK_HEADER)
+		return TAPE_ERR_DAMAGED;
+	n = get_le32(entries.data + 4);
+	if (n == 0 || n > count || header(&entries, n, 0, &inner) != COLUMN_TEXT)
+		return TAPE_ERR_DAMAGED;
+	r = fixed_one(&indexes, count, 4, 1, row, which);
+	if (r == 0 && get_le32(which) >= n)
+		r = TAPE_ERR_DAMAGED;
+	return r == 0 ? text_one(&inner, n, limit, get_le32(which), room, to) : r;
+}
+
+static int
+entry_one(const struct input *in, uint32_t count, size_t limit, uint32_t row,
+	  struct column_memory *m, struct pack_bytes *to)
+{
+	struct input data;
+	int codec = header(in, count, 0, &data);
+
+	if (codec < 0)
+		return codec;
+	if (limit > UINT32_MAX)
+		limit = UINT32_MAX;
+	switch (codec) {
+	case COLUMN_CONSTANT:
+		return pack_bytes_add(to, data.data, data.len);
+	case COLUMN_TEXT:
+		return text_one(&data, count, limit, row, &m->scratch[0], to);
+	case COLUMN_TEXT_DICTIONARY:
+		return text_dictionary_one(&data, count, limit, row, &m->scratch[0], to);
+	default:
+		return TAPE_ERR_TOO_NEW;
+	}
+}
+
+int
+column_value(const uint8_t *data, size_t len, uint32_t count, unsigned width,
+	     size_t limit, uint32_t row, struct column_memory *m, struct pack_bytes *to,
+	     struct tape_error *err)
+{
+	struct input in = { data, len };
+	uint8_t value[16];
+	int r;
+
+	if (row >= count || width > sizeof value)
+		return why(TAPE_ERR_DAMAGED, err);
+	if (width == 0) {
+		r = entry_one(&in, count, limit, row, m, to);
+	} else {
+		r = fixed_one(&in, count, width, 0, row, value);
+		if (r == 0)
+			r = pack_bytes_add(to, value, width);
+	}
+	return why(r, err);
 }

@@ -61,7 +61,7 @@ void index_pair_key(uint8_t kind, const struct index_pair *pair, uint8_t *out);
 
 /* ---- index_repeats.c ---- */
 
-#define INDEX_REPEATS_MAX 4096u /* in a section */
+#define INDEX_REPEATS_MAX 1024u /* in a section */
 #define INDEX_REPEAT_KEY 13u
 
 struct index_repeat {

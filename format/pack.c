@@ -62,10 +62,8 @@ pack_codec_new(void)
 
 	if (codec == NULL)
 		return NULL;
-	codec->out = ZSTD_createCCtx();
 	codec->in = ZSTD_createDCtx();
-	codec->guess = ZSTD_createCCtx();
-	if (codec->out == NULL || codec->guess == NULL || codec->in == NULL ||
+	if (codec->in == NULL ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(codec->in, ZSTD_d_windowLogMax,
 						PACK_WINDOW_LOG))) {
 		pack_codec_free(codec);
@@ -87,13 +85,22 @@ pack_codec_free(struct pack_codec *codec)
 	free(codec);
 }
 
+/* Made when first needed: who reads needs none. */
+static bool
+compressor(ZSTD_CCtx **c)
+{
+	if (*c == NULL)
+		*c = ZSTD_createCCtx();
+	return *c != NULL;
+}
+
 size_t
 pack_codec_guess(struct pack_codec *codec, const void *data, size_t len)
 {
 	size_t room = ZSTD_compressBound(len), got;
 
 	codec->trial.len = 0;
-	if (pack_bytes_reserve(&codec->trial, room) != 0)
+	if (!compressor(&codec->guess) || pack_bytes_reserve(&codec->trial, room) != 0)
 		return len;
 	got = ZSTD_compressCCtx(codec->guess, codec->trial.data, room, data, len, 1);
 	return ZSTD_isError(got) ? len : got;
@@ -114,7 +121,8 @@ compress(struct pack_codec *codec, int level, const void *raw, size_t raw_len,
 {
 	size_t room = ZSTD_compressBound(raw_len), got;
 
-	if (pack_bytes_reserve(out, PACK_SECTION_HEADER + room) != 0)
+	if (!compressor(&codec->out) ||
+	    pack_bytes_reserve(out, PACK_SECTION_HEADER + room) != 0)
 		return TAPE_ERR_NOMEM;
 	if (level != codec->level) {
 		(void)ZSTD_CCtx_reset(codec->out, ZSTD_reset_parameters);

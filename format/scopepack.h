@@ -251,6 +251,24 @@ int scopepack_chunk_read(const struct scopepack *p, struct pack_codec *codec,
 			 const struct block_chunk *chunk, struct column_memory *m,
 			 struct column *out, uint64_t *read_bytes,
 			 struct tape_error *err);
+/*
+ * The same for one row alone (of a chunk: its row-th value), appended to *to: of
+ * most codecs nothing else is laid out.
+ */
+int scopepack_rows_value(const struct scopepack *p, struct pack_codec *codec,
+			 const struct scopepack_block *b, uint32_t group,
+			 enum row_column which, uint32_t row, struct column_memory *m,
+			 struct pack_bytes *to, uint64_t *read_bytes,
+			 struct tape_error *err);
+int scopepack_form_value(const struct scopepack *p, struct pack_codec *codec,
+			 const struct scopepack_block *b, uint32_t group, uint32_t row,
+			 struct column_memory *m, struct pack_bytes *to,
+			 uint64_t *read_bytes, struct tape_error *err);
+int scopepack_chunk_value(const struct scopepack *p, struct pack_codec *codec,
+			  const struct scopepack_block *b, uint32_t group,
+			  const struct block_chunk *chunk, uint32_t row,
+			  struct column_memory *m, struct pack_bytes *to,
+			  uint64_t *read_bytes, struct tape_error *err);
 /* NULL: the group has no such column. */
 const struct block_chunk *block_group_chunk(const struct block_group *g, uint32_t column);
 /* A whole block, back as it was encoded; row->target is the seq again. All zero is empty, memory is reused. */

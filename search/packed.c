@@ -49,36 +49,31 @@ packed_failed(struct packed *p, uint32_t block, int r, const struct tape_error *
 
 /* ---- records ---- */
 
-static uint64_t
-cell(const struct column *c, uint32_t row)
-{
-	return get_le64(c->values + 8 * (size_t)row);
-}
-
 static int
 read_part(struct packed *p, struct source_record *rec, unsigned part,
 	  struct tape_error *err)
 {
 	uint32_t block = (uint32_t)(rec->row >> 32), row = (uint32_t)rec->row;
 	uint32_t group = row / GROUP_ROWS, at = row % GROUP_ROWS;
-	const struct column *c = NULL;
+	struct packed_cache *cache = p->of->cache;
+	uint64_t v = 0;
 	int r = 0;
 
 	if (part == PART_TIME) {
-		r = packed_cache_rows(p->of->cache, block, group, ROWS_TIME, &c, err);
+		r = packed_cache_row(cache, block, group, ROWS_TIME, at, &v, err);
 		if (r == 0)
-			rec->time = (int64_t)cell(c, at);
+			rec->time = (int64_t)v;
 	}
 	if (part == PART_TARGET) {
-		r = packed_cache_rows(p->of->cache, block, group, ROWS_CONTENT, &c, err);
+		r = packed_cache_row(cache, block, group, ROWS_CONTENT, at, &v, err);
 		if (r == 0)
-			rec->content = cell(c, at);
+			rec->content = v;
 		if (r == 0 &&
 		    (rec->kind == SOURCE_LINK || rec->kind == SOURCE_PROJECTION)) {
-			r = packed_cache_rows(p->of->cache, block, group, ROWS_TARGET, &c,
-					      err);
+			r = packed_cache_row(cache, block, group, ROWS_TARGET, at, &v,
+					     err);
 			if (r == 0)
-				rec->target = rec->seq - cell(c, at);
+				rec->target = rec->seq - v;
 		}
 	}
 	return r;

@@ -30,19 +30,6 @@ struct packed_rows {
 	size_t count, cap;
 };
 
-/* Columns of a group that were looked at, as long as the cache dropped nothing. */
-struct packed_window {
-	const struct packed_cache *cache; /* NULL = unused */
-	uint64_t dropped;
-	uint32_t block, group;
-	const struct column *forms;
-	struct packed_chunk *chunks; /* by column id */
-	uint32_t chunk_count;
-	uint32_t *seen; /* column ids that are set in chunks */
-	uint32_t seen_count;
-};
-#define PACKED_WINDOWS 32u
-
 struct packed {
 	struct source base; /* first */
 	struct generations *set;
@@ -63,7 +50,6 @@ struct packed {
 	size_t place_cap;
 	size_t at; /* in rows */
 
-	struct packed_window windows[PACKED_WINDOWS];
 	struct pack_bytes body, value;	      /* laid out for the one who asked last */
 	uint8_t *blob;			      /* long value of the last ops->value */
 	const struct form *subset, *superset; /* found to be that */

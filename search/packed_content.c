@@ -48,9 +48,7 @@ static int
 find_spot(struct packed *p, uint64_t ref, struct spot *out, struct tape_error *err)
 {
 	uint64_t ordinal = CONTENT_ORDINAL(ref);
-	const struct column *forms = NULL;
 	uint32_t in_block;
-	int r;
 
 	out->of = generation_of(p, ref);
 	if (out->of == NULL || ordinal >= out->of->scopes.contents)
@@ -61,10 +59,8 @@ find_spot(struct packed *p, uint64_t ref, struct spot *out, struct tape_error *e
 	in_block = (uint32_t)(ordinal - out->of->scopes.blocks[out->block].first_content);
 	out->group = in_block / GROUP_ROWS;
 	out->row = in_block % GROUP_ROWS;
-	r = packed_cache_forms(out->of->cache, out->block, out->group, &forms, err);
-	if (r == 0)
-		out->form = get_le32(forms->values + 4 * (size_t)out->row);
-	return r;
+	return packed_cache_form(out->of->cache, out->block, out->group, out->row,
+				 &out->form, err);
 }
 
 /* The form by which a record's content is shown: stores are those of who recorded it. */
@@ -115,26 +111,12 @@ add_value(struct packed *p, const struct spot *spot, uint32_t var, struct pack_b
 {
 	const struct scopepack *s = &spot->of->scopes;
 	const struct form *form = &s->forms[spot->form];
-	unsigned width = scopepack_width(form->vars[var].type);
-	struct packed_chunk chunk;
-	uint32_t at, from;
-	int r;
 
 	(void)p;
 	if (form->vars[var].type == TAPE_NULL)
 		return 0;
-	r = packed_cache_chunk(spot->of->cache, spot->block, spot->group,
-			       s->form_columns[spot->form][var], &chunk, err);
-	if (r != 0)
-		return r;
-	at = chunk.ranks == NULL ? spot->row : chunk.ranks[spot->row];
-	if (at >= chunk.values->count)
-		return error_set(err, TAPE_ERR_DAMAGED, s->pack.file, 0,
-				 "damaged: a column is shorter than its group");
-	if (width != 0)
-		return add(to, chunk.values->values + (size_t)at * width, width, err);
-	from = at == 0 ? 0 : chunk.values->ends[at - 1];
-	return add(to, chunk.values->values + from, chunk.values->ends[at] - from, err);
+	return packed_cache_value(spot->of->cache, spot->block, spot->group,
+				  s->form_columns[spot->form][var], spot->row, to, err);
 }
 
 /* ---- long values ---- */

@@ -538,6 +538,50 @@ packed_filter_places(struct packed_filter *f, struct generations *set,
 	return g->places.state == 1 ? &g->places : NULL;
 }
 
+/* Has any of its generations projections? Those have a hash of their own, and so has a link to one. */
+static bool
+projected(const struct packed_filter *f)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < f->set->count; i++)
+		any |= f->set->items[i].manifest.projections != 0;
+	return any;
+}
+
+static bool
+bits_any(const uint64_t *bits, uint32_t from, uint32_t to)
+{
+	bool any = false;
+
+	for (uint32_t word = from / 64; word * 64 < to && !any; word++) {
+		uint64_t some = bits[word];
+
+		if (word == from / 64)
+			some &= UINT64_MAX << (from % 64);
+		if (to - word * 64 < 64)
+			some &= ((uint64_t)1 << (to - word * 64)) - 1;
+		any = some != 0;
+	}
+	return any;
+}
+
+/* The few rows that have what a hash names; false = that is not known. */
+static bool
+rows_of_point(struct packed_filter *f, struct of_generation *g, uint32_t generation,
+	      uint32_t block, uint32_t group, uint32_t from, uint32_t to, uint64_t *out)
+{
+	uint64_t rows[FILTER_WORDS];
+
+	if (g->places.state != 1 ||
+	    !filter_places_rows(&g->places, f->set->items[generation].cache,
+				block * BLOCK_GROUPS + group, rows))
+		return false;
+	for (uint32_t word = from / 64; word * 64 < to; word++)
+		out[word] &= rows[word];
+	return true;
+}
+
 /* Clears the bits of rows whose content does not match. */
 static bool
 rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
@@ -548,18 +592,20 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 	const struct column *refs = NULL, *kinds = NULL;
 	struct of_generation *g = &f->of[generation];
 	uint8_t kind[GROUP_ROWS];
-	const struct filter_places *places = g->places.state == 1 ? &g->places : NULL;
-	bool any = false, linked = false;
+	bool any = false, linked = projected(f);
 
-	/* A projection has a hash of its own, and so has a link to one. */
-	for (size_t i = 0; i < f->set->count; i++)
-		linked |= f->set->items[i].manifest.projections != 0;
+	if (rows_of_point(f, g, generation, block, group, from, to, out)) {
+		if (f->query->root == f->point)
+			return bits_any(out, from, to);
+	} else if (none_may(f, g, generation, rows)) {
+		return false;
+	}
 	if (f->by_hash && linked && rows->links) {
 		if (packed_cache_rows(cache, block, group, ROWS_KIND, &kinds, NULL) != 0)
 			return true;
 		memcpy(kind, kinds->values, kinds->count);
 	}
-	if (none_may(f, g, generation, rows))
+	if (!bits_any(out, from, to))
 		return false;
 	if (packed_cache_rows(cache, block, group, ROWS_CONTENT, &refs, NULL) != 0)
 		return true;
@@ -570,10 +616,6 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 		if ((out[i / 64] >> (i % 64) & 1) == 0)
 			continue;
 		ref = get_le64(refs->values + 8 * (size_t)i);
-		if (places != NULL && !filter_places_among(places, ref)) {
-			out[i / 64] &= ~((uint64_t)1 << (i % 64));
-			continue;
-		}
 		if (ref_may(f, g, generation, ref) ||
 		    (kinds != NULL &&
 		     (kind[i] == ROW_PROJECTION || (linked && kind[i] == ROW_LINK))))
@@ -589,14 +631,13 @@ rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 }
 
 static bool
-rows_by_time(struct packed_filter *f, uint32_t generation, uint32_t block, uint32_t group,
-	     uint32_t from, uint32_t to, uint64_t *out)
+rows_by_time(const struct packed_filter *f, struct packed_cache *cache, uint32_t block,
+	     uint32_t group, uint32_t from, uint32_t to, uint64_t *out)
 {
 	const struct column *c = NULL;
 	bool any = false;
 
-	if (packed_cache_rows(f->set->items[generation].cache, block, group, ROWS_TIME,
-			      &c, NULL) != 0)
+	if (packed_cache_rows(cache, block, group, ROWS_TIME, &c, NULL) != 0)
 		return true;
 	for (uint32_t i = from; i < to; i++) {
 		int64_t time = (int64_t)get_le64(c->values + 8 * (size_t)i);
@@ -616,16 +657,17 @@ packed_filter_times(const struct packed_filter *f, int64_t from, int64_t to)
 }
 
 static enum filter_reason
-choose(struct packed_filter *f, uint32_t generation, uint32_t block, uint32_t group,
-       const struct block_rows *rows, uint32_t from, uint32_t to, uint64_t *out)
+choose(struct packed_filter *f, struct generations *set, uint32_t generation,
+       uint32_t block, uint32_t group, const struct block_rows *rows, uint32_t from,
+       uint32_t to, uint64_t *out)
 {
 	fill(out, UINT64_MAX);
 	if (!packed_filter_times(f, rows->min_time, rows->max_time))
 		return FILTER_TIME;
 	if ((rows->min_time < f->from || rows->max_time > f->to) &&
-	    !rows_by_time(f, generation, block, group, from, to, out))
+	    !rows_by_time(f, set->items[generation].cache, block, group, from, to, out))
 		return FILTER_TIME;
-	if (f->by_content && need(f, f->set, generation) != NULL &&
+	if (f->by_content && need(f, set, generation) != NULL &&
 	    !rows_by_content(f, generation, block, group, rows, from, to, out))
 		return FILTER_VALUE;
 	return FILTER_SOME;
@@ -638,13 +680,9 @@ packed_filter_rows(struct packed_filter *f, struct generations *set, uint32_t ge
 {
 	struct block_rows copy = *rows; /* of a header that may be dropped */
 	int64_t began = os_monotonic_ns();
-	enum filter_reason why;
+	enum filter_reason why =
+		choose(f, set, generation, block, group, &copy, from, to, out);
 
-	(void)need(f, set, generation);
-	why = f->set == set ? choose(f, generation, block, group, &copy, from, to, out)
-			    : FILTER_SOME;
-	if (f->set != set)
-		fill(out, UINT64_MAX);
 	set->reader->stats.filter_ns += os_monotonic_ns() - began;
 	return why;
 }

@@ -45,6 +45,7 @@ const struct filter_places *packed_filter_places(struct packed_filter *f,
 
 /* ---- packed_test.c ---- */
 
+struct packed_cache;
 struct packed_chunk;
 /* A column of a group by its least and greatest number: can one of its values pass? */
 bool filter_range_may(const struct query_node *node,
@@ -65,6 +66,10 @@ struct filter_places {
 	uint64_t *refs;	  /* to the contents, as the generation has them */
 	uint32_t *places; /* block * BLOCK_GROUPS + group, ascending */
 	size_t ref_count, place_count;
+	/* Rows with them of places that were looked through: place << 16 | row. */
+	uint64_t *rows;
+	size_t row_count, row_cap, scanned_count;
+	uint32_t scanned[64];
 };
 void filter_places_find(struct filter_places *places, struct generations *set,
 			uint32_t generation, const struct query_node *node,
@@ -72,7 +77,9 @@ void filter_places_find(struct filter_places *places, struct generations *set,
 void filter_places_release(struct filter_places *places);
 /* Is one of them from first to end - 1? */
 bool filter_places_has(const struct filter_places *places, uint32_t first, uint32_t end);
-bool filter_places_among(const struct filter_places *places, uint64_t ref);
+/* Sets the bits of rows of a place that have one of the contents, and no others. False: that is not known. */
+bool filter_places_rows(struct filter_places *places, struct packed_cache *cache,
+			uint32_t place, uint64_t out[FILTER_WORDS]);
 
 /* ---- packed_hits.c ---- */
 

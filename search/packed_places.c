@@ -106,13 +106,80 @@ take_place(void *user, uint64_t ref, uint32_t place)
 	return 0;
 }
 
+/* ---- which rows ---- */
+
 static bool
-column_has(const struct column *c, uint64_t ref)
+scanned(const struct filter_places *p, uint32_t place)
 {
-	for (uint32_t i = 0; i < c->count; i++)
-		if (get_le64(c->values + 8 * (size_t)i) == ref)
-			return true;
-	return false;
+	bool any = false;
+
+	for (size_t i = 0; i < p->scanned_count; i++)
+		any |= p->scanned[i] == place;
+	return any;
+}
+
+/* Rows of the place with any of the contents join p->rows. Non-zero: that is not known. */
+static int
+scan(struct filter_places *p, struct packed_cache *cache, uint32_t place)
+{
+	uint16_t rows[GROUP_ROWS];
+	uint32_t count = 0;
+
+	if (scanned(p, place))
+		return 0;
+	if (p->scanned_count == sizeof p->scanned / sizeof p->scanned[0])
+		p->scanned_count = p->row_count = 0;
+	if (packed_cache_scan(cache, place / BLOCK_GROUPS, place % BLOCK_GROUPS, p->refs,
+			      p->ref_count, rows, &count, NULL) != 0)
+		return 1;
+	if (p->row_cap < p->row_count + count) {
+		size_t cap = (p->row_count + count) * 2;
+		uint64_t *more = realloc(p->rows, cap * sizeof *more);
+
+		if (more == NULL)
+			return 1;
+		p->rows = more;
+		p->row_cap = cap;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		p->rows[p->row_count++] = (uint64_t)place << 16 | rows[i];
+	p->scanned[p->scanned_count++] = place;
+	return 0;
+}
+
+bool
+filter_places_rows(struct filter_places *p, struct packed_cache *cache, uint32_t place,
+		   uint64_t out[FILTER_WORDS])
+{
+	if (scan(p, cache, place) != 0)
+		return false;
+	memset(out, 0, FILTER_WORDS * sizeof *out);
+	for (size_t i = 0; i < p->row_count; i++)
+		if (p->rows[i] >> 16 == place)
+			out[p->rows[i] % 65536 / 64] |= (uint64_t)1 << (p->rows[i] % 64);
+	return true;
+}
+
+/* Is the content in the rows of a place that was scanned? */
+static bool
+is_there(struct finding *f, uint32_t place, uint64_t ref)
+{
+	struct packed_cache *cache = f->set->items[f->generation].cache;
+	struct filter_places *p = f->places;
+	bool any = false;
+
+	for (size_t i = 0; i < p->row_count && !any; i++) {
+		uint64_t is = 0;
+
+		if (p->rows[i] >> 16 != place)
+			continue;
+		any = p->ref_count == 1 ||
+		      packed_cache_row(cache, place / BLOCK_GROUPS, place % BLOCK_GROUPS,
+				       ROWS_CONTENT, (uint32_t)(p->rows[i] % 65536), &is,
+				       NULL) != 0 ||
+		      is == ref;
+	}
+	return any;
 }
 
 /* The first group of its block with rows of it; all that cannot be read. */
@@ -125,7 +192,7 @@ take_home(struct finding *f, uint64_t ordinal)
 
 	for (uint32_t g = 0; g < groups && r == 0; g++) {
 		const struct scopepack_block *b = NULL;
-		const struct column *refs = NULL;
+		uint32_t place = block * BLOCK_GROUPS + g;
 		bool unread;
 
 		if (packed_cache_block(of->cache, block, &b, NULL) != 0)
@@ -134,16 +201,17 @@ take_home(struct finding *f, uint64_t ordinal)
 		if (g >= groups || b->rows[g].min_content > ordinal ||
 		    b->rows[g].max_content < ordinal)
 			continue;
-		unread = packed_cache_rows(of->cache, block, g, ROWS_CONTENT, &refs,
-					   NULL) != 0;
-		if (!unread && !column_has(refs, ordinal))
+		unread = scan(f->places, of->cache, place) != 0;
+		if (!unread && !is_there(f, place, ordinal))
 			continue;
-		r = take_place(f, ordinal, block * BLOCK_GROUPS + g);
+		r = take_place(f, ordinal, place);
 		if (!unread)
 			break;
 	}
 	return r;
 }
+
+/* ---- all of it ---- */
 
 static int
 by_place(const void *a, const void *b)
@@ -220,6 +288,7 @@ filter_places_release(struct filter_places *places)
 {
 	free(places->refs);
 	free(places->places);
+	free(places->rows);
 }
 
 bool
@@ -236,14 +305,4 @@ filter_places_has(const struct filter_places *places, uint32_t first, uint32_t e
 			hi = mid;
 	}
 	return lo < places->place_count && places->places[lo] < end;
-}
-
-bool
-filter_places_among(const struct filter_places *places, uint64_t ref)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < places->ref_count; i++)
-		any |= places->refs[i] == ref;
-	return any;
 }

@@ -235,11 +235,14 @@ run_wanted(struct packed *p, uint32_t block, uint32_t context, bool *wanted,
 
 /* ---- collecting ---- */
 
+#define FIRST_ROWS 64u
+#define FEW_ROWS 2u /* are taken one by one */
+
 static int
 make_room(struct packed_rows *rows, size_t more, struct tape_error *err)
 {
 	struct packed_row *bigger;
-	size_t cap = rows->cap == 0 ? GROUP_ROWS : rows->cap;
+	size_t cap = rows->cap == 0 ? FIRST_ROWS : rows->cap;
 
 	while (cap < rows->count + more)
 		cap *= 2;
@@ -254,20 +257,103 @@ make_room(struct packed_rows *rows, size_t more, struct tape_error *err)
 	return 0;
 }
 
+/* How many of them may match: counted up to `most` + 1. */
+static uint32_t
+count_few(const uint64_t may[FILTER_WORDS], uint32_t from, uint32_t to, uint32_t most)
+{
+	uint32_t count = 0;
+
+	for (uint32_t word = from / 64; word * 64 < to && count <= most; word++) {
+		uint64_t bits = may[word];
+
+		if (word == from / 64)
+			bits &= UINT64_MAX << (from % 64);
+		if (to - word * 64 < 64)
+			bits &= ((uint64_t)1 << (to - word * 64)) - 1;
+		count += (uint32_t)__builtin_popcountll(bits);
+	}
+	return count;
+}
+
+/* The first row from `at` on that may match, or `to`. */
+static uint32_t
+next_row(const uint64_t may[FILTER_WORDS], uint32_t at, uint32_t to)
+{
+	while (at < to) {
+		uint64_t bits = may[at / 64] >> (at % 64);
+
+		if (bits != 0) {
+			at += (uint32_t)__builtin_ctzll(bits);
+			return at < to ? at : to;
+		}
+		at = (at / 64 + 1) * 64;
+	}
+	return to;
+}
+
+/* Row `at` of a piece, of which few are wanted. */
+static int
+read_row(struct packed *p, const struct piece *piece, uint32_t at, struct packed_row *out,
+	 struct tape_error *err)
+{
+	struct packed_cache *cache = p->of->cache;
+	uint64_t form = 0, kind = 0, seq = 0;
+	int r = packed_cache_row(cache, piece->block, piece->group, ROWS_FORM, at, &form,
+				 err);
+
+	if (r == 0)
+		r = packed_cache_row(cache, piece->block, piece->group, ROWS_KIND, at,
+				     &kind, err);
+	if (r == 0)
+		r = packed_cache_row(cache, piece->block, piece->group, ROWS_SEQ, at,
+				     &seq, err);
+	if (r == 0)
+		*out = (struct packed_row){
+			.seq = seq,
+			.form = (uint32_t)form,
+			.row = (piece->group * GROUP_ROWS + at) & 0xffffffu,
+			.kind = (uint8_t)kind,
+		};
+	return r;
+}
+
+static int
+take_few(struct packed *p, const struct piece *piece, const uint64_t may[FILTER_WORDS],
+	 struct tape_error *err)
+{
+	int r = 0;
+
+	for (uint32_t i = piece->from; r == 0; i++) {
+		struct packed_row row;
+		bool wanted = false;
+
+		i = next_row(may, i, piece->to);
+		if (i == piece->to)
+			break;
+		r = read_row(p, piece, i, &row, err);
+		if (r == 0)
+			r = form_wanted(p, row.form, &wanted, err);
+		if (r == 0 && wanted)
+			p->rows.items[p->rows.count++] = row;
+	}
+	return r;
+}
+
 static int
 take_piece(struct packed *p, const struct piece *piece, void *user,
 	   struct tape_error *err)
 {
 	const struct column *seqs = NULL, *forms = NULL, *kinds = NULL;
 	struct tape_read_stats *stats = &p->base.reader->stats;
-	uint32_t base = piece->group * GROUP_ROWS, known = 0;
+	uint32_t base = piece->group * GROUP_ROWS, known = 0, few;
 	uint64_t may[FILTER_WORDS];
 	bool wanted = false;
-	int r = make_room(&p->rows, piece->to - piece->from, err);
+	int r = 0;
 
 	(void)user;
+	memset(may, 0xff, sizeof may);
 	stats->groups++;
-	if (r == 0 && p->iter.filter != NULL) {
+	if (p->iter.filter != NULL) {
 		enum filter_reason why = packed_filter_rows(
 			p->iter.filter, p->set, p->generation, piece->block, piece->group,
 			piece->rows, piece->from, piece->to, may);
@@ -278,17 +364,23 @@ take_piece(struct packed *p, const struct piece *piece, void *user,
 			return 0;
 	}
 	stats->rows += piece->to - piece->from;
+	few = count_few(may, piece->from, piece->to, FEW_ROWS);
+	r = make_room(&p->rows, few <= FEW_ROWS ? few : piece->to - piece->from, err);
+	if (r == 0 && few <= FEW_ROWS)
+		return take_few(p, piece, may, err);
 	if (r == 0)
 		r = column(p, piece, ROWS_FORM, &forms, err);
 	if (r == 0)
 		r = column(p, piece, ROWS_KIND, &kinds, err);
 	if (r == 0)
 		r = column(p, piece, ROWS_SEQ, &seqs, err);
-	for (uint32_t i = piece->from; i < piece->to && r == 0; i++) {
-		uint32_t form = u32_at(forms, i);
+	for (uint32_t i = piece->from; r == 0; i++) {
+		uint32_t form;
 
-		if (p->iter.filter != NULL && (may[i / 64] >> (i % 64) & 1) == 0)
-			continue;
+		i = next_row(may, i, piece->to);
+		if (i == piece->to)
+			break;
+		form = u32_at(forms, i);
 		if (form != known) {
 			r = form_wanted(p, form, &wanted, err);
 			known = form;
@@ -437,25 +529,15 @@ struct search {
 static int
 take_row(struct packed *p, const struct piece *piece, void *user, struct tape_error *err)
 {
-	const struct column *seqs = NULL, *forms = NULL, *kinds = NULL;
 	struct search *s = user;
-	int r = column(p, piece, ROWS_SEQ, &seqs, err);
+	struct packed_row row;
+	int r = read_row(p, piece, piece->from, &row, err);
 
 	if (r != 0)
 		return r;
-	if (u64_at(seqs, piece->from) != s->seq)
+	if (row.seq != s->seq)
 		return 0;
-	r = column(p, piece, ROWS_FORM, &forms, err);
-	if (r == 0)
-		r = column(p, piece, ROWS_KIND, &kinds, err);
-	if (r != 0)
-		return r;
-	*s->out = (struct packed_row){
-		.seq = s->seq,
-		.form = u32_at(forms, piece->from),
-		.row = (piece->group * GROUP_ROWS + piece->from) & 0xffffffu,
-		.kind = kinds->values[piece->from],
-	};
+	*s->out = row;
 	if (packed_form(p, s->out->form) == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a form");
 	return 1;

@@ -36,6 +36,34 @@ teardown(void)
 	pack_codec_free(codec);
 }
 
+/* Values that are asked for alone are those of the whole. */
+static void
+one_by_one(const struct pack_bytes *made, const struct column *in)
+{
+	uint32_t step = in->count < 500 ? 1 : in->count / 300;
+	struct column_memory m = { 0 };
+	struct pack_bytes value = { 0 };
+
+	for (uint32_t i = 0; i < in->count; i += step) {
+		uint32_t from =
+			in->width == 0 && i != 0 ? in->ends[i - 1] : i * in->width;
+		uint32_t to = in->width == 0 ? in->ends[i] : from + in->width;
+
+		value.len = 0;
+		ck_assert_int_eq(column_value(made->data, made->len, in->count, in->width,
+					      SIZE_MAX, i, &m, &value, NULL),
+				 0);
+		ck_assert_uint_eq(value.len, to - from);
+		if (to != from)
+			ck_assert_mem_eq(value.data, in->values + from, to - from);
+	}
+	ck_assert_int_ne(column_value(made->data, made->len, in->count, in->width,
+				      SIZE_MAX, in->count, &m, &value, NULL),
+			 0);
+	column_memory_release(&m);
+	pack_bytes_release(&value);
+}
+
 /* Encodes, decodes, compares; the codec that was chosen. */
 static unsigned
 trip(const struct column *in)
@@ -61,6 +89,7 @@ trip(const struct column *in)
 		ck_assert_mem_eq(out.values, in->values, len);
 	for (uint32_t i = 0; in->width == 0 && i < in->count; i++)
 		ck_assert_uint_eq(out.ends[i], in->ends[i]);
+	one_by_one(&made, in);
 	ck_assert_int_ne(column_decode(made.data, made.len, in->count + 1, in->width,
 				       SIZE_MAX, &m, &out, NULL),
 			 0);
@@ -189,6 +218,7 @@ START_TEST(damaged_chunks_are_refused_or_give_as_many_values)
 	uint8_t values[300 * 8];
 	uint32_t ends[300];
 	struct column_memory m = { 0 };
+	struct pack_bytes one = { 0 };
 	struct column out;
 
 	for (int p = 0; p < PATTERNS * 2; p++) {
@@ -220,11 +250,15 @@ START_TEST(damaged_chunks_are_refused_or_give_as_many_values)
 			if (column_decode(made.data, made.len, 300, in.width, 1 << 20, &m,
 					  &out, NULL) == 0)
 				ck_assert_uint_eq(out.count, 300);
+			one.len = 0;
+			(void)column_value(made.data, made.len, 300, in.width, 1 << 20,
+					   (uint32_t)bit % 300, &m, &one, NULL);
 			made.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 		pack_bytes_release(&made);
 	}
 	column_memory_release(&m);
+	pack_bytes_release(&one);
 }
 END_TEST
 

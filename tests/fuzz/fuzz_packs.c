@@ -63,23 +63,38 @@ read_block(const struct scopepack *p, struct pack_codec *codec, uint32_t number)
 {
 	struct scopepack_block b = { .number = 0 };
 	struct column_memory m = { 0 };
+	struct pack_bytes one = { 0 };
 	struct column c;
 
 	if (scopepack_block_read(p, codec, number, &b, NULL, NULL) != 0)
 		goto out;
 	for (uint32_t g = 0; g < b.rows_groups; g++)
-		for (unsigned which = 0; which < ROWS_COLUMNS; which++)
+		for (unsigned which = 0; which < ROWS_COLUMNS; which++) {
+			one.len = 0;
 			(void)scopepack_rows_read(p, codec, &b, g, (enum row_column)which,
 						  &m, &c, NULL, NULL);
+			(void)scopepack_rows_value(p, codec, &b, g,
+						   (enum row_column)which, number, &m,
+						   &one, NULL, NULL);
+		}
 	for (uint32_t g = 0; g < b.group_count; g++) {
+		one.len = 0;
 		(void)scopepack_group_forms(p, codec, &b, g, &m, &c, NULL, NULL);
-		for (uint32_t k = 0; k < b.groups[g].chunk_count; k++)
-			(void)scopepack_chunk_read(p, codec, &b, g,
-						   &b.groups[g].chunks[k], &m, &c, NULL,
+		(void)scopepack_form_value(p, codec, &b, g, 0, &m, &one, NULL, NULL);
+		for (uint32_t k = 0; k < b.groups[g].chunk_count; k++) {
+			const struct block_chunk *chunk = &b.groups[g].chunks[k];
+
+			one.len = 0;
+			(void)scopepack_chunk_read(p, codec, &b, g, chunk, &m, &c, NULL,
 						   NULL);
+			(void)scopepack_chunk_value(p, codec, &b, g, chunk, k, &m, &one,
+						    NULL, NULL);
+			touch(one.data, one.len);
+		}
 	}
 out:
 	column_memory_release(&m);
+	pack_bytes_release(&one);
 	scopepack_block_release(&b);
 }
 
