@@ -298,10 +298,33 @@ tape_with(struct run *run, const char *name, const char *settings)
 	return t;
 }
 
+static int
+never(const struct tape_view *view, void *arg, void *user)
+{
+	(void)arg;
+	(void)user;
+	return tape_view_fail(view, "a hook ran that should not");
+}
+
+static void
+add_hooks(struct tape *t, int count)
+{
+	char text[32];
+	const char *const labels[] = { text, NULL };
+
+	for (int i = 0; i < count; i++) {
+		(void)snprintf(text, sizeof(text), "^absent.*%d$", i);
+		if (tape_hook(t, TAPE_HOOK_SELECT + i % 4, labels, never, NULL) < 1)
+			die(tape_error(t));
+	}
+}
+
 static int64_t
-time_tape(struct run *run, const char *name, const char *settings)
+time_hooked(struct run *run, const char *name, const char *settings, int hooks)
 {
 	struct tape *t = tape_with(run, name, settings);
+
+	add_hooks(t, hooks);
 	int64_t start = os_monotonic_ns();
 
 	for (size_t i = 0; i < run->count; i++)
@@ -312,6 +335,12 @@ time_tape(struct run *run, const char *name, const char *settings)
 	if (tape_close(t) < 0)
 		die("scopes were lost");
 	return took;
+}
+
+static int64_t
+time_tape(struct run *run, const char *name, const char *settings)
+{
+	return time_hooked(run, name, settings, 0);
 }
 
 /* Like the floor and SQLite's WAL in NORMAL mode, nothing waits for the disk. */
@@ -333,7 +362,7 @@ time_default(struct run *run)
 	return time_tape(run, "default", "");
 }
 
-/* 50 rules of all kinds, for labels that do not come. */
+/* 50 rules and 20 hooks of all kinds, for labels that do not come. */
 static int64_t
 time_rules(struct run *run)
 {
@@ -347,7 +376,7 @@ time_rules(struct run *run)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 				      "[rule r%zu]\nlabel = ^absent.*%zu$\n%s\n", i, i,
 				      kinds[i % (sizeof(kinds) / sizeof(kinds[0]))]);
-	return time_tape(run, "rules", text);
+	return time_hooked(run, "rules", text, 20);
 }
 
 /* All but one of a thousand are left out by count. */

@@ -22,7 +22,7 @@ END {
 	printf "%-44s %12s %-5s %12s %12s\n", "", "median", "", "least", "most"
 	show("the floor: copy, write(2)", "record.floor")
 	show("TAPE(), dedup off", "record.tape_dedup_off")
-	show("TAPE(), dedup off, 50 rules that do not match", "record.tape_rules")
+	show("TAPE(), dedup off, 50 rules, 20 hooks that do not match", "record.tape_rules")
 	show("TAPE(), dedup on", "record.tape_dedup_on")
 	show("fprintf of a JSON line", "record.fprintf_json")
 	show("SQLite WAL, JSON rows", "record.sqlite_wal")
@@ -67,7 +67,7 @@ END {
 	printf "%-44s %12s\n", "ratios", ""
 	mark("dedup off / floor", "record.tape_dedup_off", "record.floor", 3, 0)
 	mark("dedup on / floor", "record.tape_dedup_on", "record.floor", 5, 0)
-	mark("50 rules / none", "record.tape_rules", "record.tape_dedup_off", 1.05, 0)
+	mark("50 rules, 20 hooks / none", "record.tape_rules", "record.tape_dedup_off", 1.05, 0)
 	mark("fprintf / dedup off", "record.tape_dedup_off", "record.fprintf_json", 15, 1)
 	mark("fprintf / dedup on", "record.tape_dedup_on", "record.fprintf_json", 15, 1)
 	mark("SQLite / dedup off", "record.tape_dedup_off", "record.sqlite_wal", 20, 1)

@@ -532,6 +532,10 @@ layout_find(struct thread_state *ts, const struct place *place, struct context *
 	pthread_mutex_lock(&t->table_lock);
 	l = intern_find(&t->forms->layouts, key->data, key->len, &hash);
 	pthread_mutex_unlock(&t->table_lock);
-	return l ? l
-		 : layout_build(ts, place, ctx, policy, items, count, kinds, words, key);
+	if (!l)
+		l = layout_build(ts, place, ctx, policy, items, count, kinds, words, key);
+	/* Before a record of it is staged: a commit looks at those of such threads only. */
+	if (l && policy->hook_kinds & 1u << TAPE_HOOK_COMMIT)
+		atomic_store_explicit(&ts->stage->told, true, memory_order_relaxed);
+	return l;
 }

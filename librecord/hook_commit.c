@@ -126,21 +126,22 @@ hooks_count(struct tape *t, const struct part *parts)
 {
 	struct hook_event *event;
 	uint64_t all = 0, quiet = 0;
-	bool ok = true;
+	bool ok = true, told = false;
 
 	if (!any_commit_hook(t))
 		return NULL;
 	for (const struct part *part = parts; part; part = part->next) {
 		all += part->count;
 		quiet += part->quiet;
+		told |= part->told;
 	}
 	/* What commit hooks have recorded alone would call them for ever. */
-	if (all == quiet)
+	if (!told || all == quiet)
 		return NULL;
 	event = calloc(1, sizeof *event);
 	ok = event != NULL;
 	for (const struct part *part = parts; part && ok; part = part->next)
-		for (size_t at = FRAME_HEADER; at < part->len && ok;
+		for (size_t at = FRAME_HEADER; part->told && at < part->len && ok;
 		     at += get_le32(part->records + at))
 			if ((get_le32(part->records + at + 4) & 0xff) == RECORD_SCOPE)
 				ok = count_record(t, event, part, part->records + at);

@@ -168,6 +168,7 @@ part_take(struct part_pool *pool, struct stage *stage)
 	part->count = stage->count;
 	part->bookmarks = stage->bookmarks;
 	part->quiet = stage_quiet(stage);
+	part->told = atomic_load_explicit(&stage->told, memory_order_relaxed);
 	part->base_time = stage->base_time;
 	part->blob_len = stage->blob_len;
 	part->fixup_count = stage->fixup_count;

@@ -21,6 +21,7 @@ struct part {
 	struct tape_hash *hashes;
 	size_t hash_cap;
 	bool hashed; /* some hash is not all zero */
+	bool told;   /* commit hooks may be told of some record */
 	uint8_t *blobs;
 	size_t blob_len, blob_cap;
 	struct stage_fixup *fixups;

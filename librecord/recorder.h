@@ -88,6 +88,7 @@ struct stage {
 	size_t len, cap;    /* len counts the reserved FRAME_HEADER */
 	uint32_t count;	    /* records */
 	uint32_t bookmarks; /* of them */
+	atomic_bool told;   /* its thread has a layout that commit hooks are told of */
 	/* Of them, recorded by commit hooks, which such do not call again. */
 	uint32_t quiet,
 		quiet_from; /* from: 1 + count when the hook that runs began, or 0 */

@@ -92,6 +92,36 @@ ask_anew(struct tape *t)
 	__atomic_store_n(&t->head.asks, epoch, __ATOMIC_RELEASE);
 }
 
+static bool
+thins(const struct policy *policy)
+{
+	return policy->off || policy->every > 1;
+}
+
+/* So many paths are looked at when rules change; of more one is taken to be thinned. */
+#define PATHS_ASKED 64u
+
+/* Is there a path whose scopes are thinned? Those that come are looked at when they do. */
+static bool
+some_path_thins(struct tape *t)
+{
+	uint32_t count = t->forms ? 1 : 0;
+	bool any = false;
+
+	for (uint32_t i = 0; i < count && !any; i++) {
+		struct context *context = NULL;
+
+		pthread_mutex_lock(&t->table_lock);
+		count = t->forms->context_count;
+		if (i < count)
+			context = t->forms->context_by_id[i];
+		pthread_mutex_unlock(&t->table_lock);
+		any = count > PATHS_ASKED ||
+		      (context && thins(context_policy(t, context)));
+	}
+	return any;
+}
+
 void
 thin_rules_changed(struct tape *t, bool late)
 {
@@ -100,20 +130,15 @@ thin_rules_changed(struct tape *t, bool late)
 	/* Held to the end: of two that change rules the later one decides. */
 	pthread_mutex_lock(&t->rules->lock);
 	thinning = t->rules->thinning;
-	/* Labels that are open already were not looked at with this in mind. */
-	if (late && thinning)
-		atomic_store(&t->thinning->paths, true);
 	if (thinning)
 		ask_anew(t);
 	else
 		__atomic_store_n(&t->head.asks, 0u, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&t->rules->lock);
-}
-
-static bool
-thins(const struct policy *policy)
-{
-	return policy->off || policy->every > 1;
+	/* Labels that are open already were not looked at with this in mind. */
+	if (late && thinning && !atomic_load(&t->thinning->paths) && some_path_thins(t) &&
+	    !atomic_exchange(&t->thinning->paths, true))
+		ask_anew(t);
 }
 
 void
