@@ -15,8 +15,8 @@
 #define RAW_CACHE ((size_t)48 << 20)
 #define RAW_CACHE_LEAST ((size_t)8 << 20)
 /* Text of a chunk; and of those that are made and not taken, for each thread. */
-#define CHUNK_TEXT ((size_t)1 << 20)
-#define MADE_TEXT ((size_t)4 << 20)
+#define CHUNK_TEXT ((size_t)4 << 20)
+#define MADE_TEXT ((size_t)8 << 20)
 
 struct reader_tuning reader_tuning = { .alone_ns = 2000000,
 				       .least_units = 49152,
@@ -49,6 +49,7 @@ struct worker {
 	struct recall recall;
 	struct tape_scope scope;
 	struct chunk *chunk; /* what it fills, or makes */
+	uint64_t made_last;  /* number of that chunk */
 	bool no_memory;	     /* for what was to be told */
 };
 
@@ -61,9 +62,10 @@ struct ahead {
 	struct task *tasks; /* a ring, from head to tail */
 	size_t task_cap;
 	uint64_t head, tail;
-	bool preset;	/* the first task waits for a thread */
-	bool exhausted; /* no slice is left */
-	size_t made;	/* bytes of text that are made and not taken */
+	bool preset;	  /* the first task waits for a thread */
+	bool exhausted;	  /* no slice is left */
+	size_t made;	  /* bytes of text that are made and not taken */
+	uint64_t numbers; /* of chunks that something was made of */
 	struct worker *workers;
 	unsigned started;
 	/* The cursor's. */
@@ -89,6 +91,20 @@ collect(void *user, const struct tape_report *report, uint64_t place)
 		w->chunk = chunk_new();
 	if (w->chunk == NULL || chunk_add_report(w->chunk, report, place) != 0)
 		w->no_memory = true;
+}
+
+/*
+ * A thread comes from later slices back to what is to be made of earlier ones:
+ * what it told in one of them is told in the next too, and the cursor knows.
+ */
+static void
+tell_all(struct worker *w)
+{
+	struct tape_reader *reader = &w->reader;
+
+	if (reader->told_count != 0)
+		memset(reader->told, 0, reader->told_cap * sizeof *reader->told);
+	reader->told_count = 0;
 }
 
 static void
@@ -161,8 +177,10 @@ static void
 run_task(struct worker *w, struct task *t)
 {
 	struct ahead *a = w->a;
-	int r = walk_slice(w, t);
+	int r;
 
+	tell_all(w);
+	r = walk_slice(w, t);
 	/* What failed may do so again: nothing that is open is kept. */
 	if (r != 0)
 		walk_leave(&w->walk);
@@ -171,6 +189,7 @@ run_task(struct worker *w, struct task *t)
 	t->status = r;
 	t->done = true;
 	pthread_cond_broadcast(&a->ready);
+	pthread_cond_broadcast(&a->work);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -206,6 +225,7 @@ split(struct chunk *c, size_t count, struct chunk_report *rest, size_t rest_coun
 
 	if (n == NULL)
 		return NULL;
+	n->rest_of = c->number;
 	n->count = c->count - (uint32_t)count;
 	memcpy(n->scopes, c->scopes + count, n->count * sizeof *n->scopes);
 	for (size_t i = 0; i < rest_count; i++)
@@ -239,6 +259,7 @@ make_chunk(struct worker *w, struct chunk *c, struct chunk **next)
 	c->reports = NULL;
 	c->report_count = c->report_cap = 0;
 	w->chunk = c;
+	tell_all(w);
 	while (i < c->count && r == 0 && !atomic_load(&w->a->stop)) {
 		at = move_reports(w, c, i, reports, at, report_count);
 		c->at = (uint32_t)i;
@@ -265,7 +286,11 @@ make_chunk(struct worker *w, struct chunk *c, struct chunk **next)
 		recall_leave(&w->recall);
 }
 
-/* The first chunk of which nothing is made, if there is room for the text of it. */
+/*
+ * The first chunk of which nothing is made, if there is room for the text of it.
+ * Sources tell of some things when they first meet them: so a thread makes
+ * chunks in tape order, and none while others may come before it.
+ */
 static struct task *
 task_to_make(struct ahead *a)
 {
@@ -275,6 +300,8 @@ task_to_make(struct ahead *a)
 
 		if (t->found != NULL)
 			return first || a->made < MADE_TEXT * a->started ? t : NULL;
+		if (!t->done)
+			return NULL;
 	}
 	return NULL;
 }
@@ -295,8 +322,13 @@ run_make(struct worker *w, struct task *t)
 	struct chunk *c = t->found, *rest = NULL;
 
 	c->state = CHUNK_BUSY;
+	c->number = ++a->numbers;
 	t->found = next_found(c->next);
 	pthread_mutex_unlock(&a->lock);
+	/* Others may have been made since: it comes back to an earlier place. */
+	if (c->rest_of != 0 && c->rest_of != w->made_last)
+		recall_leave(&w->recall);
+	w->made_last = c->number;
 	make_chunk(w, c, &rest);
 	pthread_mutex_lock(&a->lock);
 	if (rest != NULL) {

@@ -28,6 +28,8 @@ enum chunk_state {
 struct chunk {
 	struct chunk *next;
 	enum chunk_state state;
+	/* What is left of another chunk: of the one with this number, from 1. */
+	uint64_t number, rest_of;
 	bool failed; /* what comes behind its scopes could not be had */
 	uint32_t count;
 	uint32_t
