@@ -118,6 +118,8 @@ whole_tape(struct out *out, const struct info *info, const struct tape_info *dat
 	number(out, "link_bytes_saved", data->link_bytes_saved);
 	if (data->thinned)
 		number(out, "thinned", data->thinned);
+	if (data->broken)
+		number(out, "broken", data->broken);
 	number(out, "generations", data->generations);
 	number(out, "raw_bytes", info_raw_bytes(data));
 	if (data->generations != 0) {
@@ -161,13 +163,16 @@ info_json(struct info *info, const struct tape_info *data)
 	}
 	for (size_t i = 0; i < data->thinned_count; i++) {
 		const struct tape_thinned_info *t = &data->thinned_list[i];
-		out_str(out, "{\"kind\":\"thinned\"");
+		out_str(out,
+			t->broken ? "{\"kind\":\"broken\"" : "{\"kind\":\"thinned\"");
 		session_id(out, "session", t->session);
 		text(out, "rule", t->rule);
 		text(out, "setting", t->setting);
 		key(out, "path");
 		json_str(out, t->path);
 		number(out, "scopes", t->scopes);
+		if (t->broken)
+			text(out, "why", t->why);
 		out_str(out, "}\n");
 	}
 	for (size_t i = 0; info->marks && i < info->marks->count; i++) {

@@ -124,6 +124,9 @@ summary(struct info *info, const struct tape_info *data)
 	out_char(out, '\n');
 	if (data->thinned)
 		out_printf(out, "  left out   %s by rules\n", grouped(data->thinned, a));
+	if (data->broken)
+		out_printf(out, "  broken     %s break what is required of them\n",
+			   grouped(data->broken, a));
 	if (data->projections)
 		out_printf(out, "  subsets    %s\n", grouped(data->projections, a));
 	if (data->bookmarks)
@@ -331,19 +334,25 @@ notes(struct info *info, const struct tape_info *data)
 	left_out(info, data->note_count);
 }
 
-/* What rules had left out, session by session. */
+/* What rules had left out, or found broken, session by session. */
 static void
-thinned(struct info *info, const struct tape_info *data)
+thinned(struct info *info, const struct tape_info *data, int broken)
 {
 	struct out *out = &info->cli.out;
 	char id[TAPE_SESSION_TEXT], scopes[32];
-	size_t n = rows_shown(info, data->thinned_count);
+	size_t count = 0, n, shown = 0;
 
+	for (size_t i = 0; i < data->thinned_count; i++)
+		count += data->thinned_list[i].broken == broken;
+	n = rows_shown(info, count);
 	if (n)
-		heading(info, "left out by rules");
-	for (size_t i = 0; i < n; i++) {
+		heading(info, broken ? "broken contracts" : "left out by rules");
+	for (size_t i = 0; i < data->thinned_count && shown < n; i++) {
 		const struct tape_thinned_info *t = &data->thinned_list[i];
 
+		if (t->broken != broken)
+			continue;
+		shown++;
 		tape_session_text(t->session, id);
 		out_printf(out, "  %s  %10s  ", id, grouped(t->scopes, scopes));
 		plain(out, *t->path ? t->path : "(none)");
@@ -351,9 +360,13 @@ thinned(struct info *info, const struct tape_info *data)
 		plain(out, t->rule);
 		out_str(out, ": ");
 		plain(out, t->setting);
-		out_str(out, ")\n");
+		out_str(out, broken ? "): " : ")\n");
+		if (broken) {
+			plain(out, t->why);
+			out_char(out, '\n');
+		}
 	}
-	left_out(info, data->thinned_count);
+	left_out(info, count);
 }
 
 void
@@ -370,7 +383,8 @@ info_text(struct info *info, const struct tape_info *data)
 	left_out(info, data->session_count);
 	labels(info, data);
 	variables(info, data);
-	thinned(info, data);
+	thinned(info, data, 0);
+	thinned(info, data, 1);
 	bookmarks(info);
 	notes(info, data);
 }

@@ -18,6 +18,11 @@ on_error(void *user, const char *message)
 {
 	struct record *record = user;
 
+	/* A scope that breaks a contract is recorded: the rest is read. */
+	if (strncmp(message, "contract: ", 10) == 0) {
+		cli_error(&record->cli, "%s", message);
+		return;
+	}
 	record->failed = true;
 	/* While it is opened open_tape says it, and with which exit code. */
 	if (record->tape)

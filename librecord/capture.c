@@ -8,6 +8,7 @@
 
 #include "format/le.h"
 #include "format/segment.h"
+#include "librecord/contract.h"
 #include "librecord/hooks.h"
 #include "librecord/plain.h"
 #include "librecord/report.h"
@@ -333,6 +334,8 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 	stage_unlock(stage);
 	if (unlikely(tail || l->gated))
 		report_tell(t);
+	if (unlikely(l->contract) && outcome == OUTCOME_DONE)
+		contract_check(ts, l, v);
 	after_scope(ts, l, outcome == OUTCOME_DONE, commit);
 	return outcome;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format/error.h"
+#include "librecord/contract.h"
 #include "librecord/hooks.h"
 #include "librecord/plain.h"
 
@@ -323,7 +324,8 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 		l->dynamic |= plan->vars[i].dynamic != 0;
 	/* Whatever has more to do goes the longer way. */
 	l->checked |= l->hooked;
-	plain_make(l, l->hooked ? NULL : kinds,
+	l->contract = (uint8_t)contract_of(policy, form);
+	plain_make(l, l->hooked || l->contract ? NULL : kinds,
 		   (struct plain_step *)(void *)(l->slots + form->var_count));
 	return l;
 }
@@ -446,6 +448,8 @@ layout_new(struct tape *t, const struct place *place, struct context *ctx,
 	/* Without memory the form stays, for whoever comes next. */
 	if (l && l->gated)
 		l->gate = t->forms->gate_count++;
+	if (l && l->contract)
+		l->contract_gate = t->forms->gate_count++;
 	return l;
 }
 
@@ -522,6 +526,7 @@ layout_find(struct thread_state *ts, const struct place *place, struct context *
 	struct layout *l = NULL;
 	uint64_t hash;
 
+	contract_prepare(t, policy);
 	key->len = 0;
 	layout_key(ts, place, ctx, policy, items, count, key);
 	if (key->failed) {

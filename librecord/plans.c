@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "librecord/capture.h"
+#include "librecord/contract.h"
 #include "search/partial.h"
 
 void
@@ -177,6 +177,7 @@ plan_argument(struct plan *plan, uint32_t *at, unsigned kind, struct tape_word w
 	if (!of)
 		return plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len);
 	plan->spread = true;
+	(void)contract_describe(plan->tape, of->partial, NULL);
 	rest = of->partial->members;
 	for (uint32_t i = 0; i < of->partial->count; i++) {
 		rounds(plan, of->partial->list()[i].kind[0]);

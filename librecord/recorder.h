@@ -270,6 +270,9 @@ int session_commit_all(struct tape *t);
 /* The first is printed (or goes to on_error); all are counted and go to the manifest. */
 void recorder_error(struct tape *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same for a broken contract, where nothing is lost: it leaves its place to the first error of another kind. */
+void recorder_broken(struct tape *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* To the manifest and the segment's notes, never to the terminal. */
 void recorder_warn(struct tape *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -20,6 +20,7 @@ struct report {
 	int manifest;
 	uint32_t error_lines, warning_lines;
 	struct report_notes waiting;
+	bool soft; /* the first error is one of recorder_broken; under error_lock */
 	atomic_bool untold; /* the first error waits until no lock is held */
 };
 
@@ -148,21 +149,23 @@ report_tell(struct tape *t)
 		tell(t);
 }
 
-void
-recorder_error(struct tape *t, const char *format, ...)
+static void error_tell(struct tape *t, bool soft, const char *format, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+
+/* What is soft gives way to the first that is not. */
+static void
+error_tell(struct tape *t, bool soft, const char *format, va_list ap)
 {
 	char message[sizeof t->first_error];
 	bool first;
-	va_list ap;
 
-	va_start(ap, format);
 	vsnprintf(message, sizeof message, format, ap);
-	va_end(ap);
-
 	pthread_mutex_lock(&t->error_lock);
-	first = t->first_error[0] == '\0';
-	if (first)
+	first = t->first_error[0] == '\0' || (t->report->soft && !soft);
+	if (first) {
 		memcpy(t->first_error, message, sizeof message);
+		t->report->soft = soft;
+	}
 	atomic_fetch_add(&t->errors, 1);
 	if (t->report->error_lines++ < MAX_LINES)
 		write_warning(t, message, true);
@@ -173,6 +176,26 @@ recorder_error(struct tape *t, const char *format, ...)
 		atomic_store(&t->report->untold, true);
 	else
 		tell(t);
+}
+
+void
+recorder_error(struct tape *t, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	error_tell(t, false, format, ap);
+	va_end(ap);
+}
+
+void
+recorder_broken(struct tape *t, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	error_tell(t, true, format, ap);
+	va_end(ap);
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "format/error.h"
 #include "librecord/conf.h"
+#include "search/partial.h"
 
 /* ---- values ---- */
 
@@ -69,6 +70,7 @@ static const struct key {
 	[RULE_BLOBS] = { "blobs", value_blobs, "immediate or at-commit" },
 	[RULE_INLINE_MAX] = { "inline_max", value_inline, "a size up to 1M, as 4K" },
 	[RULE_EMBED_MAX] = { "embed_max", value_embed, "a size up to 16M, as 64K" },
+	[RULE_REQUIRE] = { "require", NULL, "a partial, or off" },
 	[RULE_INCLUDE] = { "include", NULL, "a regular expression" },
 	[RULE_EXCLUDE] = { "exclude", NULL, "a regular expression" },
 };
@@ -127,6 +129,7 @@ rule_free(struct rule *rule)
 		return;
 	pattern_free(rule->label_match);
 	pattern_free(rule->name_match);
+	partial_free(atomic_load(&rule->partial));
 	free(rule->label);
 	free(rule->text);
 	free(rule);
@@ -160,6 +163,7 @@ rules_release(struct rules *rules)
 	free(rules->order);
 	free_values(&rules->policies, policy_free);
 	free_values(&rules->texts, free);
+	tape_partials_free(rules->partials);
 	pthread_mutex_destroy(&rules->lock);
 	*rules = (struct rules){ .count = 0 };
 }
@@ -238,6 +242,29 @@ rules_check_query(const char *text, struct tape_error *err)
 	return r;
 }
 
+/* Written out, it is parsed now; a name may come to be known later. */
+static int
+fill_require(struct rule *rule, const char *value, struct tape_error *err)
+{
+	struct partial *partial = NULL;
+	size_t at = 0, len = strlen(value);
+	int r = 0;
+
+	rule->number = strcmp(value, "off") == 0;
+	if (value[0] != '{')
+		return 0;
+	r = partial_parse(value, len, &at, &partial, err);
+	if (r == 0 && at != len)
+		r = error_set(err, TAPE_ERR_SYNTAX, "", at + 1,
+			      "expected nothing behind the \"}\"");
+	atomic_store(&rule->partial, partial);
+	if (r < 0 && err) {
+		err->file[0] = '\0';
+		err->offset = err->offset ? err->offset - 1 : 0;
+	}
+	return r;
+}
+
 static int
 rule_fill(struct rule *rule, const char *label, const char *value, bool *in_label,
 	  struct tape_error *err)
@@ -258,6 +285,8 @@ rule_fill(struct rule *rule, const char *label, const char *value, bool *in_labe
 	if (key->value && !key->value(value, &rule->number))
 		return error_set(err, TAPE_ERR_SYNTAX, "", 0, "%s = %.60s: expected %s",
 				 key->name, value, key->expects);
+	if (rule->key == RULE_REQUIRE)
+		return fill_require(rule, value, err);
 	if (rule->key == RULE_WHEN)
 		return rules_check_query(value, err);
 	return adds_up(rule->key) ? compile(value, &rule->name_match, err) : 0;
@@ -489,6 +518,7 @@ policy_take(struct policy *policy, const struct rule *rule)
 		policy->names[policy->name_count++] = rule;
 		break;
 	case RULE_WHEN:
+	case RULE_REQUIRE:
 	case RULE_KEYS:
 		break;
 	}
@@ -611,6 +641,52 @@ rules_keep(struct rules *rules, const struct policy *policy, const char *name, s
 	}
 	pthread_mutex_unlock(&rules->lock);
 	return keep;
+}
+
+/* ---- contracts ---- */
+
+const struct partial *
+rules_require(struct rules *rules, const struct rule *rule, struct tape_error *err)
+{
+	struct partial *partial = atomic_load(&rule->partial);
+
+	if (partial)
+		return partial;
+	pthread_mutex_lock(&rules->lock);
+	partial = atomic_load(&rule->partial);
+	if (!partial && partials_get(rules->partials, rule->text, strlen(rule->text),
+				     &partial, err) == 0)
+		atomic_store((_Atomic(struct partial *) *)(uintptr_t)&rule->partial,
+			     partial);
+	pthread_mutex_unlock(&rules->lock);
+	return partial;
+}
+
+int
+rules_describe(struct rules *rules, const struct tape_partial *described,
+	       struct tape_error *err)
+{
+	struct partial *known = NULL;
+	struct tape_error ignored;
+	char *text = NULL;
+	int r = 0;
+
+	if (!partial_known(described))
+		return error_set(err, TAPE_ERR_MISUSE, "", 0,
+				 "TAPE_DESCRIBE is of another version of the library");
+	pthread_mutex_lock(&rules->lock);
+	/* What stands in a file is there to say more than the types in memory. */
+	if (partials_get(rules->partials, described->name, strlen(described->name),
+			 &known, &ignored) != 0) {
+		text = partial_described(described);
+		r = text ? partials_put(&rules->partials, described->name, text, err)
+			 : error_set(err, TAPE_ERR_NOMEM, "", 0, "out of memory");
+		r = r < 0 ? r : 1;
+	}
+	pthread_mutex_unlock(&rules->lock);
+	partial_free(known);
+	free(text);
+	return r;
 }
 
 bool

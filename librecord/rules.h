@@ -22,6 +22,7 @@ enum rule_key {
 	RULE_BLOBS,
 	RULE_INLINE_MAX,
 	RULE_EMBED_MAX,
+	RULE_REQUIRE,
 	RULE_INCLUDE,
 	RULE_EXCLUDE,
 	RULE_KEYS
@@ -40,9 +41,10 @@ struct origin {
 };
 
 enum rule_said {
-	RULE_SAID_SLOW = 1,  /* an expression of it took too many steps */
-	RULE_SAID_QUERY = 2, /* its query cannot be asked */
-	RULE_NOT_ASKED = 4,  /* and is not asked any more */
+	RULE_SAID_SLOW = 1,    /* an expression of it took too many steps */
+	RULE_SAID_QUERY = 2,   /* its query cannot be asked */
+	RULE_NOT_ASKED = 4,    /* and is not asked any more */
+	RULE_SAID_UNKNOWN = 8, /* there is no partial of that name */
 };
 
 /* One setting under one condition. Never changed, and never freed before the recorder. */
@@ -51,11 +53,12 @@ struct rule {
 	bool label_slow, name_slow; /* the expression took too many steps: it is not tried
 				       again; under rules->lock */
 	uint32_t id;
-	char *label;		     /* NULL: everywhere */
-	struct pattern *label_match; /* used under rules->lock */
-	char *text;		     /* the value as it was written */
-	uint64_t number;	     /* 0 or 1, N, bytes */
-	struct pattern *name_match;  /* of include, exclude; under rules->lock */
+	char *label;			   /* NULL: everywhere */
+	struct pattern *label_match;	   /* used under rules->lock */
+	char *text;			   /* the value as it was written */
+	uint64_t number;		   /* 0 or 1, N, bytes */
+	struct pattern *name_match;	   /* of include, exclude; under rules->lock */
+	_Atomic(struct partial *) partial; /* of require, once it is known */
 	struct origin origin;
 	atomic_uint said; /* enum rule_said */
 };
@@ -113,9 +116,10 @@ struct rules {
 	uint32_t hook_count, hook_cap, hooks_made_count, hooks_made_cap;
 	atomic_uint hook_kinds; /* of those in `hooks`: bit 1 << kind */
 	struct intern policies, texts;
-	struct policy plain; /* without any rule */
-	const char *file;    /* that was read, or NULL */
-	bool thinning;	     /* some rule may drop whole scopes by count, or all */
+	struct policy plain;		/* without any rule */
+	struct tape_partials *partials; /* by name, for require; under lock */
+	const char *file;		/* that was read, or NULL */
+	bool thinning; /* some rule may drop whole scopes by count, or all */
 };
 
 int rules_init(struct rules *rules);
@@ -158,6 +162,12 @@ const struct policy *rules_policy(struct rules *rules, const char *const *labels
 /* Is a variable kept? `named`: the program names it in TAPE; only rules for labels may drop it. */
 bool rules_keep(struct rules *rules, const struct policy *policy, const char *name,
 		size_t len, bool named, struct gave_up *gave_up);
+/* The partial of a rule `require`, or NULL: there is none of that name, so far. */
+const struct partial *rules_require(struct rules *rules, const struct rule *rule,
+				    struct tape_error *err);
+/* A described structure, as a partial of its name. 1: it is new, 0: the name was known. */
+int rules_describe(struct rules *rules, const struct tape_partial *described,
+		   struct tape_error *err);
 /* Does some rule that may drop whole scopes match this label alone? */
 bool rules_thin_label(struct rules *rules, const char *label);
 

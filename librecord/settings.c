@@ -10,6 +10,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "librecord/hooks.h"
+#include "search/partial.h"
 
 /* A tape.conf larger than this is something else. */
 #define MAX_CONF ((size_t)1 << 20)
@@ -49,6 +50,9 @@ settings_read(int dir, const char *config, struct conf *conf, struct rules *rule
 	struct tape_error err = { 0 };
 
 	conf_defaults(conf);
+	if (dir >= 0 && partials_read_at(dir, PATH_PARTIALS, &rules->partials, &err) < 0)
+		wrong(user, &err);
+	memset(&err, 0, sizeof err);
 	if (read_file(config ? OS_CWD : dir, config ? config : PATH_CONF, conf, rules,
 		      &err) < 0)
 		wrong(user, &err);
@@ -156,6 +160,7 @@ list_labels(const struct policy *policy, tape_setting_fn *each, void *user)
 	list_rule(policy->by[RULE_INLINE_MAX], RULE_INLINE_MAX, text, each, user);
 	conf_size_text(policy->embed_max, text);
 	list_rule(policy->by[RULE_EMBED_MAX], RULE_EMBED_MAX, text, each, user);
+	list_rule(policy->by[RULE_REQUIRE], RULE_REQUIRE, "off", each, user);
 	for (size_t i = 0; i < policy->name_count; i++)
 		list_rule(policy->names[i], policy->names[i]->key, NULL, each, user);
 	for (size_t i = 0; i < policy->hook_count; i++)

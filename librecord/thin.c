@@ -22,6 +22,7 @@ struct sink {
 	struct sink *next;
 	const struct rule *rule;
 	const struct context *context; /* NULL: several */
+	const char *why;	       /* of require: how the first broke it */
 	uint64_t count, published;
 	int64_t when;
 	uint32_t number; /* from 1: what prints alike is told apart by it */
@@ -512,6 +513,37 @@ thin_passes(struct thread_state *ts, const struct layout *l, const uint8_t *body
 }
 
 bool
+thin_broken(struct thread_state *ts, const struct layout *l, const struct rule *rule,
+	    const char *why)
+{
+	struct thread_thin *thin = own(ts);
+	struct gate *gate;
+	const char *kept;
+
+	if (!thin || !reach(&thin->gates, &thin->gate_cap, l->contract_gate,
+			    sizeof(struct gate *)))
+		return false;
+	gate = thin->gates[l->contract_gate];
+	if (gate) {
+		skip_count(&gate->skip);
+		return false;
+	}
+	gate = calloc(1, sizeof *gate);
+	if (!gate || !skip_begin(ts, &gate->skip, rule, l->context)) {
+		free(gate);
+		return false;
+	}
+	thin->gates[l->contract_gate] = gate;
+	skip_count(&gate->skip);
+	kept = rules_text(ts->tape->rules, why);
+	pthread_mutex_lock(&ts->tape->table_lock);
+	if (!gate->skip.sink->why)
+		gate->skip.sink->why = kept;
+	pthread_mutex_unlock(&ts->tape->table_lock);
+	return true;
+}
+
+bool
 thin_commits(struct thread_state *ts, const struct policy *policy)
 {
 	struct thread_thin *thin = own(ts);
@@ -578,12 +610,15 @@ sink_tell(struct tape *t, const struct sink *sink, bool closing)
 	if (sink->context)
 		(void)context_text(sink->context, path, sizeof path);
 	json_line_begin(&line);
-	json_line_int(&line, "thinned", (int64_t)sink->count);
+	json_line_int(&line, sink->rule->key == RULE_REQUIRE ? "broken" : "thinned",
+		      (int64_t)sink->count);
 	json_line_text(&line, "rule", name);
 	json_line_text(&line, "setting", setting);
 	if (sink->context)
 		json_line_text(&line, "path", path);
 	json_line_int(&line, "sink", sink->number);
+	if (sink->why)
+		json_line_text(&line, "why", sink->why);
 	json_line_end(&line);
 	report_thinned(t, &line, closing);
 	json_line_release(&line);

@@ -26,6 +26,9 @@ void thin_prepare(struct thread_state *ts, const struct layout *layout);
 /* Does the query of the policy let this scope pass? What cannot be asked passes. */
 bool thin_passes(struct thread_state *ts, const struct layout *layout,
 		 const uint8_t *body, size_t len, int64_t time);
+/* A scope was recorded that breaks a rule `require`. True: the first of the thread and layout. */
+bool thin_broken(struct thread_state *ts, const struct layout *layout,
+		 const struct rule *rule, const char *why);
 /* A scope was recorded: is it one at which its thread commits? */
 bool thin_commits(struct thread_state *ts, const struct policy *policy);
 

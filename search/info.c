@@ -356,7 +356,10 @@ add_thinned(struct build *b, const struct manifest_member *m, size_t count)
 	const char *setting = member(m, count, "setting");
 	const char *path = member(m, count, "path");
 	const char *sink = member(m, count, "sink");
-	uint64_t scopes = strtoull(member(m, count, "thinned"), NULL, 10);
+	const char *broken = member(m, count, "broken");
+	const char *why = member(m, count, "why");
+	const char *number = broken != NULL ? broken : member(m, count, "thinned");
+	uint64_t scopes = strtoull(number, NULL, 10);
 	struct tape_thinned_info *t;
 	size_t at;
 	int64_t i;
@@ -383,10 +386,12 @@ add_thinned(struct build *b, const struct manifest_member *m, size_t count)
 		t->setting = text0(b, setting);
 		t->path = text0(b, path);
 		t->scopes = 0;
+		t->broken = broken != NULL;
+		t->why = text0(b, why == NULL ? "" : why);
 	}
 	t = &b->thinned_list[at];
 	if (scopes > t->scopes) {
-		b->info.thinned += scopes - t->scopes;
+		*(t->broken ? &b->info.broken : &b->info.thinned) += scopes - t->scopes;
 		t->scopes = scopes;
 	}
 }
@@ -394,7 +399,7 @@ add_thinned(struct build *b, const struct manifest_member *m, size_t count)
 static int
 thinned_line(void *user, const struct manifest_member *m, size_t count)
 {
-	if (member(m, count, "thinned") != NULL)
+	if (member(m, count, "thinned") != NULL || member(m, count, "broken") != NULL)
 		add_thinned(user, m, count);
 	return 0;
 }
@@ -483,7 +488,8 @@ manifest_line(void *user, const struct manifest_member *m, size_t count)
 		add_note(b, "note", key, strlen(key), value, strlen(value));
 	} else if ((key = member(m, count, "warning")) != NULL) {
 		add_note(b, "warning", "", 0, key, strlen(key));
-	} else if (member(m, count, "thinned") != NULL) {
+	} else if (member(m, count, "thinned") != NULL ||
+		   member(m, count, "broken") != NULL) {
 		add_thinned(b, m, count);
 	} else if (member(m, count, "closed") != NULL) {
 		key = member(m, count, "lost");

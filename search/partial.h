@@ -102,6 +102,8 @@ bool partial_known(const struct tape_partial *partial);
 bool partial_member_shape(const struct tape_member *member, struct partial_shape *out);
 /* The name of the next member, from *rest that begins as partial->members. */
 size_t partial_member_name(const char **rest, char name[LIMIT_NAME + 1]);
+/* The partial that a described structure is, as text to free(). NULL: no memory. */
+char *partial_described(const struct tape_partial *described);
 /* Is it, or a structure that it stands in, among those of TAPE_OPTIONAL? */
 bool partial_member_optional(const struct tape_partial *partial, const char *name);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Described structures: what the compiler said about their members. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "search/name.h"
@@ -71,4 +73,79 @@ partial_member_optional(const struct tape_partial *partial, const char *name)
 			return true;
 	}
 	return false;
+}
+
+static const char *
+scalar_type(unsigned kind)
+{
+	switch (kind) {
+	case tape_kind_bool:
+		return "bool";
+	case tape_kind_f64:
+	case tape_kind_ld:
+		return "float";
+	case tape_kind_f32:
+		return "f32";
+	case tape_kind_c16:
+	case tape_kind_cld:
+		return "complex";
+	case tape_kind_c8:
+		return "c8";
+	case tape_kind_text:
+		return "text";
+	default:
+		return "int";
+	}
+}
+
+#define DESCRIBED_FIELD (2 * LIMIT_NAME + TAPE_MAX_DIMS * 24 + 32)
+
+/* One field, of less than DESCRIBED_FIELD bytes. */
+static size_t
+described_field(char *to, const char *name, bool optional,
+		const struct tape_member *member)
+{
+	struct partial_shape shape;
+	const char *type;
+	size_t n = 0, cap = DESCRIBED_FIELD;
+
+	to[n++] = '"';
+	for (; *name != '\0'; name++) {
+		if (*name == '"' || *name == '\\')
+			to[n++] = '\\';
+		to[n++] = *name;
+	}
+	if (!partial_member_shape(member, &shape))
+		shape = (struct partial_shape){ .kind = tape_kind_none, .text = true };
+	type = shape.text	 ? "text"
+	       : shape.ndim != 0 ? tape_dtype_name(shape.dtype)
+				 : scalar_type(shape.kind);
+	n += (size_t)snprintf(to + n, cap - n, "\"%s: %s", optional ? "?" : "", type);
+	for (unsigned i = 0; !shape.text && i < shape.ndim; i++)
+		n += (size_t)snprintf(to + n, cap - n, "%s%llu", i == 0 ? "[" : ",",
+				      (unsigned long long)shape.dims[i]);
+	n += (size_t)snprintf(to + n, cap - n, "%s, ",
+			      !shape.text && shape.ndim != 0 ? "]" : "");
+	return n;
+}
+
+char *
+partial_described(const struct tape_partial *described)
+{
+	char *text = malloc(described->count * DESCRIBED_FIELD + 8), name[LIMIT_NAME + 1];
+	const char *rest = described->members;
+	size_t n = 0;
+
+	if (text == NULL)
+		return NULL;
+	text[n++] = '{';
+	for (uint32_t i = 0; i < described->count; i++) {
+		(void)partial_member_name(&rest, name);
+		n += described_field(text + n, name,
+				     partial_member_optional(described, name),
+				     &described->list()[i]);
+	}
+	text[n++] = '}';
+	text[n] = '\0';
+	return text;
 }

@@ -483,11 +483,145 @@ START_TEST(names_follow_from_expressions)
 }
 END_TEST
 
+/* ---- contracts ---- */
+
+static struct tape_info *info;
+
+/* How many scopes broke a contract; the first of it is in info->thinned_list. */
+static uint64_t
+broken(void)
+{
+	struct tape_error err;
+
+	tape_info_free(info);
+	info = NULL;
+	forget();
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(tape_reader_open(recorded_dir(), NULL, &reader, &err), 0);
+	ck_assert_int_eq(tape_info_read(reader, &info, &err), 0);
+	return info->broken;
+}
+
+static void
+end_contract(void)
+{
+	tape_info_free(info);
+	info = NULL;
+	teardown();
+}
+
+START_TEST(scopes_that_break_a_contract_are_recorded_counted_and_reported)
+{
+	double T = 300;
+	int step = 1;
+
+	ck_assert_int_eq(tape_set(t, "^md$", "require", "{T: float, step?: int}"), 0);
+	TAPE_LABEL(t, "run");
+	for (step = 0; step < 5; step++)
+		TAPE(t, "md", T, step);
+	ck_assert_uint_eq(recorded_errors(), 0);
+	for (int i = 0; i < 7; i++)
+		TAPE(t, "md", step);
+	TAPE(t, "other", step);
+	ck_assert_uint_eq(recorded_errors(), 1);
+	ck_assert_ptr_nonnull(strstr(recorded_error(),
+				     "a scope under run/md breaks require = {T: float"));
+	ck_assert_ptr_nonnull(strstr(recorded_error(), "T: is missing, expected float"));
+	ck_assert_uint_eq(recorded_count(), 13);
+	ck_assert_uint_eq(broken(), 7);
+	ck_assert_uint_eq(info->thinned, 0);
+	ck_assert_uint_eq(info->thinned_count, 1);
+	ck_assert_int_eq(info->thinned_list[0].broken, 1);
+	ck_assert_str_eq(info->thinned_list[0].path, "run/md");
+	ck_assert_str_eq(info->thinned_list[0].why, "T: is missing, expected float");
+	ck_assert_str_eq(info->thinned_list[0].rule, "tape_set(^md$)");
+}
+END_TEST
+
+START_TEST(a_described_structure_is_a_contract_by_its_name)
+{
+	struct params p = { 0.5, 3, "abc", 1, 2 };
+	double alpha = 1;
+
+	ck_assert_int_eq(tape_set(t, "a|b", "require", "params"), 0);
+	TAPE(t, "a", TAPE_OF(params, &p)); /* makes it known */
+	TAPE(t, "b", alpha);
+	ck_assert_uint_eq(recorded_errors(), 1);
+	ck_assert_ptr_nonnull(strstr(recorded_error(), "seed: is missing, expected int"));
+	ck_assert_uint_eq(broken(), 1);
+}
+END_TEST
+
+START_TEST(an_unknown_partial_is_said_once_and_may_come_later)
+{
+	double alpha = 1;
+
+	ck_assert_int_eq(tape_set(t, NULL, "require", "params"), 0);
+	for (int i = 0; i < 4; i++) {
+		TAPE(t, "b", alpha);
+		if (i == 1) {
+			ck_assert_uint_eq(recorded_errors(), 1);
+			ck_assert_ptr_nonnull(strstr(recorded_error(),
+						     "there is no partial \"params\""));
+			ck_assert_int_eq(tape_describe(t, &params), 0);
+		}
+	}
+	ck_assert_uint_eq(recorded_said("breaks require = params"), 1);
+	ck_assert_uint_eq(broken(), 2);
+}
+END_TEST
+
+START_TEST(extents_are_asked_of_each_scope)
+{
+	double x[4] = { 0 };
+
+	ck_assert_int_eq(tape_set(t, NULL, "require", "{x: f8[3]}"), 0);
+	for (int n = 0; n < 5; n++)
+		TAPE(t, "md", TAPE_ARRAY(x, n));
+	ck_assert_uint_eq(recorded_errors(), 1);
+	ck_assert_ptr_nonnull(strstr(recorded_error(), "x: is f8[0], expected f8[3]"));
+	ck_assert_uint_eq(broken(), 4);
+}
+END_TEST
+
+START_TEST(a_later_rule_takes_a_contract_away)
+{
+	int n = 1;
+
+	ck_assert_int_eq(tape_set(t, NULL, "require", "{T: float}"), 0);
+	ck_assert_int_eq(tape_set(t, "md", "require", "off"), 0);
+	TAPE(t, "md", n);
+	ck_assert_uint_eq(recorded_errors(), 0);
+	ck_assert_int_eq(tape_set(t, NULL, "require", "{T float}"), -1);
+	ck_assert_ptr_nonnull(strstr(recorded_error(), "expected \":\""));
+	ck_assert_uint_eq(broken(), 0);
+}
+END_TEST
+
+START_TEST(scopes_in_pieces_keep_contracts_too)
+{
+	struct tape_build *b;
+
+	ck_assert_int_eq(tape_set(t, NULL, "require", "{T: float}"), 0);
+	for (int i = 0; i < 3; i++) {
+		b = tape_build_begin(t, "md");
+		if (i == 1)
+			tape_build_i64(b, "T", TAPE_NUL, 3);
+		else
+			tape_build_f64(b, "T", TAPE_NUL, 3);
+		ck_assert_int_eq(tape_build_end(b), 0);
+	}
+	ck_assert_uint_eq(broken(), 1);
+	ck_assert_str_eq(info->thinned_list[0].why, "T: is i64, expected float");
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("partial");
 	TCase *record = tcase_create("record"), *bind = tcase_create("bind");
+	TCase *contract = tcase_create("contract");
 
 	tcase_add_checked_fixture(record, setup, teardown);
 	tcase_add_test(record, members_are_recorded_by_the_types_they_have);
@@ -507,6 +641,15 @@ main(void)
 	tcase_add_test(bind, a_failed_binding_touches_nothing_and_names_the_field);
 	tcase_add_test(bind, reasons_are_told);
 	tcase_add_test(bind, names_follow_from_expressions);
+	tcase_add_checked_fixture(contract, setup, end_contract);
+	tcase_add_test(contract,
+		       scopes_that_break_a_contract_are_recorded_counted_and_reported);
+	tcase_add_test(contract, a_described_structure_is_a_contract_by_its_name);
+	tcase_add_test(contract, an_unknown_partial_is_said_once_and_may_come_later);
+	tcase_add_test(contract, extents_are_asked_of_each_scope);
+	tcase_add_test(contract, a_later_rule_takes_a_contract_away);
+	tcase_add_test(contract, scopes_in_pieces_keep_contracts_too);
+	suite_add_tcase(suite, contract);
 	suite_add_tcase(suite, record);
 	suite_add_tcase(suite, bind);
 	return suite_run(suite);

@@ -442,7 +442,7 @@ START_TEST(a_call_that_is_not_understood_changes_nothing_and_says_why)
 		{ "x", "when", "a ==", "" },
 		{ "x", "when", "_seq=3", "no place on the tape" },
 		{ "x", "sync", "none", "whole session" },
-		{ "x", "require", "p", "no such setting" },
+		{ "x", "require", "{p", "expected" },
 		{ "x", "dedup", "subset", "off or exact" },
 	};
 

@@ -52,7 +52,11 @@ struct tape_options {
 	const char *config
 		TAPE_IS_(NULL); /* path of a tape.conf, used instead of the tape's own */
 	uint32_t flags TAPE_IS_(0); /* 0 */
-	/* Gets the first error instead of stderr, on whichever thread failed. It may use the recorder, or exit. */
+	/*
+	 * Gets the first error instead of stderr, on whichever thread failed. It may use
+	 * the recorder, or exit. What begins with "contract: " is about a scope that was
+	 * recorded all the same, and does not keep the first error of another kind.
+	 */
 	void (*on_error)(void *user, const char *message) TAPE_IS_(NULL);
 	void *user TAPE_IS_(NULL);
 };
@@ -111,6 +115,7 @@ typedef void tape_setting_fn(void *user, const struct tape_setting *setting);
 
 struct tape_build;
 struct tape_of;
+struct tape_partial;
 struct tape_stream;
 struct tape_site;
 struct tape_word;
@@ -193,6 +198,11 @@ TAPE_API struct tape_pos tape_bookmark_at(struct tape *t, const char *name,
  */
 TAPE_API int tape_set(struct tape *t, const char *label_regex, const char *key,
 		      const char *value);
+/*
+ * Makes a described structure (TAPE_DESCRIBE) known under its name to rules that require
+ * it; TAPE_OF does so by itself. A partial of that name in a file comes before it. 0 or -1.
+ */
+TAPE_API int tape_describe(struct tape *t, const struct tape_partial *partial);
 /*
  * What holds for a label path ("sweep/run:3/iter"; NULL or "": no labels): first the
  * settings of the session, then those of the path, includes and excludes in order, then
@@ -447,6 +457,7 @@ TAPE_STUB_(struct tape_guard, tape_inherit_push, (struct tape *tape_t_, struct t
 TAPE_STUB_(void, tape_guard_pop, (struct tape_guard *tape_guard_), )
 TAPE_STUB_(int, tape_wanted, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_), 0)
 TAPE_STUB_(int, tape_set, (struct tape *tape_t_, const char *tape_label_, const char *tape_key_, const char *tape_value_), 0)
+TAPE_STUB_(int, tape_describe, (struct tape *tape_t_, const struct tape_partial *tape_partial_), 0)
 TAPE_STUB_(int, tape_settings, (struct tape *tape_t_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_), 0)
 TAPE_STUB_(int, tape_settings_of, (const char *tape_dir_, const char *tape_config_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_, struct tape_error *tape_err_), 0)
 TAPE_STUB_(void, tape_record, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), )

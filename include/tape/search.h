@@ -286,13 +286,15 @@ struct tape_note_info {
 	uint64_t session[2];
 	const char *kind, *key, *value; /* kind: "note", "warning" */
 };
-/* What rules had left out of a session, by rule and label path. */
+/* What rules had left out of a session, or found to break a contract, by rule and label path. */
 struct tape_thinned_info {
 	uint64_t session[2];
 	const char *rule;    /* its name, the variable, or "tape_set(LABEL)" */
 	const char *setting; /* "every = 10" */
 	const char *path;    /* labels joined by "/"; "..." = several more */
 	uint64_t scopes;     /* at least, where the recorder was killed */
+	int broken; /* 0: left out; 1: recorded, but they break what "require" asks for */
+	const char *why; /* the first of those: field and reason */
 };
 struct tape_info {
 	uint8_t tape_id[16];
@@ -316,6 +318,7 @@ struct tape_info {
 	/* Blobs in blob packs; scope packs as they were before they were compressed. */
 	uint64_t packed_blobs, scope_column_bytes;
 	uint64_t thinned; /* scopes that rules left out */
+	uint64_t broken;  /* scopes that break a contract */
 	const struct tape_thinned_info *thinned_list;
 	size_t thinned_count;
 };

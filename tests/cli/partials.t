@@ -47,3 +47,23 @@ $ tape-find t.tape '{T float}'
 ! tape-find: {T float}
 !               ^ expected ":" and a type, or "{"
 ? 2
+
+# A contract for a label.
+$ printf '{"n":1}' | tape-record c.tape --label setup; printf '[rule shape]\nlabel = ^md$\nrequire = point\n' > c.tape/tape.conf; printf 'point { x: float, y: float }' > c.tape/tape.partials
+$ printf '{"x":1.5,"y":2.5}\n{"x":1.5}\n{"x":1.5}\n' | tape-record c.tape --label md
+! tape-record: contract: a scope under md breaks require = point (tape.conf:3:11): y: is missing, expected float; it is recorded
+$ tape-find c.tape md --count
+3
+$ tape-find c.tape md not is=point --count
+2
+$ tape-info c.tape --json | grep broken | sed 's/"session":"[^"]*"/S/; s/.*"broken":2.*/total/'
+total
+{"kind":"broken",S,"rule":"shape","setting":"require = point","path":"md","scopes":2,"why":"y: is missing, expected float"}
+$ tape-info c.tape | grep -A1 'broken' | sed 's/  [0-9TZ.-]*-[0-9a-f]*  /  S  /; s/[0-9.]* kB/SIZE/'
+  broken     2 break what is required of them
+  segments   SIZE
+--
+broken contracts
+  S           2  md  (rule shape: require = point): y: is missing, expected float
+$ tape-info c.tape --config md | grep require
+  require       point           tape.conf:3:11  [rule shape]  label = ^md$
