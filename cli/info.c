@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/info_partial.h"
 #include "cli/show.h"
 
 static void
@@ -40,6 +41,13 @@ show_tape(struct info *info, int argc, char **argv)
 	if (argc > 0)
 		return cli_misuse(&info->cli, "one tape at a time, not '%s' too",
 				  argv[0]);
+	if (info->emit) {
+		if (tape_reader_open(info->tape, &options, &reader, &err) < 0)
+			return cli_fail(&info->cli, info->tape, &err);
+		status = info_partial(info, reader, info->emit, info->header);
+		tape_reader_close(reader);
+		return status;
+	}
 	if (tape_reader_open(info->tape, &options, &reader, &err) < 0 ||
 	    tape_info_read(reader, &data, &err) < 0 ||
 	    (data->bookmarks && tape_marks_read(reader, &info->marks, &err) < 0)) {
@@ -88,12 +96,15 @@ main(int argc, char **argv)
 			 .formats = "reads tape 1; writes none" },
 	};
 	const char *format = "text";
-	static const char *const formats[] = { "text", "jsonl", NULL };
+	static const char *const formats[] = { "text", "jsonl", "header", NULL };
 	const struct cli_opt table[] = {
-		CLI_STR('o', "output", &format, "FORMAT", "text or jsonl"),
+		CLI_STR('o', "output", &format, "FORMAT",
+			"text, jsonl; header for a partial"),
 		CLI_SET(0, "json", &format, "jsonl", "the same as -o jsonl"),
 		CLI_FLAG(0, "config", &info.config,
 			 "what a recorder would be told for LABEL-PATH, and by whom"),
+		CLI_STR(0, "emit-partial", &info.emit, "LABEL",
+			"the types that all scopes of LABEL have, as a partial"),
 		CLI_FLAG(0, "utc", &info.utc, "times for people in UTC, not local"),
 		CLI_COMMON(&info.cli),
 	};
@@ -105,6 +116,12 @@ main(int argc, char **argv)
 	if (chosen < 0)
 		return cli_finish(&info.cli, CLI_FAILED);
 	info.json = chosen == 1;
+	info.header = chosen == 2;
+	if ((info.emit && (info.json || info.config)) || (info.header && !info.emit))
+		return cli_finish(&info.cli,
+				  cli_misuse(&info.cli,
+					     "--emit-partial writes text or, with "
+					     "-o header, C"));
 	status = info.config ? info_config(&info, argc, argv)
 			     : show_tape(&info, argc, argv);
 	cli_report_end(&info.cli);

@@ -10,6 +10,8 @@ struct info {
 	struct cli cli;
 	const char *tape;
 	bool json, utc, config;
+	const char *emit; /* --emit-partial: a label */
+	bool header;
 	struct tape_marks *marks;
 };
 
