@@ -353,6 +353,11 @@ find_scopes(struct find *find, int argc, char **argv)
 		return find_marks(find);
 	if (find_redirected(find))
 		return CLI_FAILED;
+	if (find->show.keys.fields >> KEY_MARK & 1) {
+		if (tape_marks_read(find->reader, &find->marks, &err) < 0)
+			return cli_fail(&find->cli, find->tape, &err);
+		find->show.marks = find->marks;
+	}
 	status = find->count ? count_scopes(find) : print_scopes(find);
 	if (status != CLI_OK)
 		return status;
@@ -440,6 +445,7 @@ main(int argc, char **argv)
 	tape_query_free(find.query);
 	tape_reader_close(find.reader);
 	show_release(&find.show);
+	tape_marks_free(find.marks);
 	free(find.text);
 	return cli_finish(&find.cli, status);
 }

@@ -11,6 +11,7 @@ struct find {
 	char *text;	  /* the query */
 	struct tape_reader *reader;
 	struct tape_query *query;
+	struct tape_marks *marks; /* those of show, or NULL */
 	struct show show;
 	/* From the command line. */
 	const char *format, *keys_text, *cat, *partials;

@@ -8,11 +8,11 @@
 
 static const char *const field_names[] = {
 	"_pos",	 "_session", "_seq",  "_time", "_labels", "_path",
-	"_file", "_line",    "_func", "_hash", "_link",
+	"_file", "_line",    "_func", "_hash", "_mark",	  "_link",
 };
 static const enum key_field field_codes[] = {
 	KEY_POS,  KEY_SESSION, KEY_SEQ,	 KEY_TIME, KEY_LABELS, KEY_PATH,
-	KEY_FILE, KEY_LINE,    KEY_FUNC, KEY_HASH, KEY_LINK,
+	KEY_FILE, KEY_LINE,    KEY_FUNC, KEY_HASH, KEY_MARK,   KEY_LINK,
 };
 #define FIELDS (sizeof(field_names) / sizeof(*field_names))
 

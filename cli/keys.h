@@ -18,6 +18,7 @@ enum key_field {
 	KEY_LINE,
 	KEY_FUNC,
 	KEY_HASH,
+	KEY_MARK, /* the last bookmark at or before it, in its session */
 	KEY_VAR,
 	KEY_LINK,
 	KEY_FIELDS

@@ -89,6 +89,35 @@ show_hash(struct out *out, const struct tape_scope *scope)
 	out_add(out, TAPE_HASH_TEXT - 1);
 }
 
+/* The last bookmark at or before a place, in its session. NULL: none. */
+static const struct tape_mark *
+mark_before(const struct tape_marks *marks, const struct tape_pos *pos)
+{
+	size_t lo = 0, hi = marks ? marks->count : 0;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (tape_pos_compare(&marks->items[mid].pos, pos) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == 0 || marks->items[lo - 1].pos.session[0] != pos->session[0] ||
+	    marks->items[lo - 1].pos.session[1] != pos->session[1])
+		return NULL;
+	return &marks->items[lo - 1];
+}
+
+static void
+show_mark(struct show *show, struct out *out, const struct tape_pos *pos)
+{
+	const struct tape_mark *mark = mark_before(show->marks, pos);
+
+	if (mark)
+		out_str(out, mark->name);
+}
+
 void
 show_field(struct show *show, struct out *out, const struct tape_scope *scope,
 	   enum key_field field)
@@ -124,6 +153,9 @@ show_field(struct show *show, struct out *out, const struct tape_scope *scope,
 		break;
 	case KEY_HASH:
 		show_hash(out, scope);
+		break;
+	case KEY_MARK:
+		show_mark(show, out, &pos);
 		break;
 	case KEY_LINK:
 		pos = tape_scope_link(scope);
@@ -204,6 +236,12 @@ json_field(struct show *show, struct out *out, const struct tape_scope *scope,
 	}
 	out_hold(&text);
 	show_field(show, &text, scope, field);
+	/* A bookmark has a name: none is said otherwise. */
+	if (field == KEY_MARK && text.len == 0) {
+		out_str(out, "null");
+		out_release(&text);
+		return;
+	}
 	json_text(out, text.buf ? text.buf : "", text.len);
 	out_release(&text);
 }
@@ -211,8 +249,9 @@ json_field(struct show *show, struct out *out, const struct tape_scope *scope,
 static void
 json_some_fields(struct show *show, struct out *out, const struct tape_scope *scope)
 {
-	static const char *const names[] = { "pos",  "session", "seq",	"time", "labels",
-					     "path", "file",	"line", "func", "hash" };
+	static const char *const names[] = { "pos",    "session", "seq",  "time",
+					     "labels", "path",	  "file", "line",
+					     "func",   "hash",	  "mark" };
 	bool first = true;
 
 	out_char(out, '{');

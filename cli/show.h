@@ -13,9 +13,10 @@ struct show {
 	struct out line; /* a line while it is made, and measured */
 	enum show_format format;
 	struct keys keys;
-	struct terms terms; /* what the query tests: shown first in a line */
-	char end;	    /* after each scope: newline or NUL */
-	bool tty;	    /* for a person: header, cutting, local time */
+	const struct tape_marks *marks; /* borrowed, for KEY_MARK; NULL: there are none */
+	struct terms terms;		/* what the query tests: shown first in a line */
+	char end;			/* after each scope: newline or NUL */
+	bool tty;			/* for a person: header, cutting, local time */
 	bool utc, colour;
 	size_t columns;
 	/* The session of the last scope, and its text. */

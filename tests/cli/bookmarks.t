@@ -34,6 +34,18 @@ $ tape-find run.tape --keys i _mark=begin
 SESSION:2 TIME md i=2
 SESSION:3 TIME md i=3
 SESSION:5 TIME md i=5
+$ tape-find run.tape --keys _seq,_mark
+1 -
+2 begin
+3 begin
+4 the end
+5 begin
+$ tape-find run.tape --keys _mark,i -o jsonl -n 2
+{"mark":null,"vars":{"i":1}}
+{"mark":"begin","vars":{"i":2}}
+$ tape-find run.tape --keys _mark,i -o csv --last
+_mark,i
+begin,5
 $ tape-find run.tape _bookmark --count
 3
 $ tape-info run.tape | sed -n '/^bookmarks/,$p'
