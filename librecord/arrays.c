@@ -291,6 +291,15 @@ item_load_nd(struct thread_state *ts, const struct tape_nd *nd, bool as_blob,
 			    item);
 }
 
+void
+item_hash_only(struct item *item)
+{
+	if (item->type < TAPE_STR)
+		return;
+	item->store = TAPE_AS_HASH;
+	item->on_tape = true;
+}
+
 static enum item_problem
 load_dense(struct thread_state *ts, const struct tape_dense *d, struct item *item)
 {
@@ -320,6 +329,8 @@ load_dense(struct thread_state *ts, const struct tape_dense *d, struct item *ite
 		item->fortran = d->ndim > 1 && (d->flags & TAPE_DENSE_FORTRAN);
 		set_array(ts, item, d->dtype, d->data, size, as_blob);
 	}
+	if (d->flags & TAPE_DENSE_HASHED)
+		item_hash_only(item);
 	return ITEM_FINE;
 }
 

@@ -71,7 +71,7 @@ item_canonical_size(const struct item *item)
 static inline size_t
 item_tail_size(const struct item *item, unsigned store)
 {
-	if (item->size <= CANON_BYTES)
+	if (item->size <= CANON_BYTES || store == TAPE_AS_HASH)
 		return 0;
 	return store == TAPE_INLINE ? (size_t)item->size : 12;
 }
@@ -198,7 +198,7 @@ write_tails(struct stage *stage, const struct layout *l, const struct values *v,
 		const struct slot *slot = &l->slots[l->fixed_count + i];
 		const struct item *item = slot_item(v, slot);
 
-		if (item->size <= CANON_BYTES)
+		if (item->size <= CANON_BYTES || slot->store == TAPE_AS_HASH)
 			continue;
 		if (slot->store == TAPE_INLINE) {
 			memcpy(p, item->data, (size_t)item->size);

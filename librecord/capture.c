@@ -541,24 +541,16 @@ record_once(struct thread_state *ts, const struct tape_site *site, const struct 
 	return write_scope(ts, l, v);
 }
 
-void
-tape_record(struct tape *t, struct tape_site *site, const char *label,
-	    const unsigned char *kinds, const struct tape_word *words)
+static inline __attribute__((always_inline)) void
+record_scope(struct thread_state *ts, struct tape_site *site, const char *label,
+	     const unsigned char *kinds, const struct tape_word *words)
 {
-	struct thread_state *ts = capture_thread(t);
-	const struct cached_layout *c;
-	const struct layout *l;
+	struct tape *t = ts->tape;
+	const struct cached_layout *c = cache_slot(ts, site);
+	const struct layout *l = c->layout;
 	enum outcome outcome;
 	struct values v;
 
-	if (!ts)
-		return;
-	if (unlikely(!(site->flags & TAPE_SITE_ASKS)) &&
-	    __atomic_load_n(&t->head.asks, __ATOMIC_RELAXED) &&
-	    !tape_wanted(t, site, label))
-		return;
-	c = cache_slot(ts, site);
-	l = c->layout;
 	if (unlikely(c->context != ts->level->context ||
 		     c->plans != __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE) ||
 		     c->shape != ts->level->sticky->shape ||
@@ -583,4 +575,35 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 	}
 	if (unlikely(outcome != OUTCOME_DONE))
 		(void)outcome_report(ts, outcome, l);
+}
+
+/* With what TAPE_ADD has kept for it. */
+static __attribute__((noinline)) void
+record_pending(struct thread_state *ts, struct tape_site *site, const char *label,
+	       const unsigned char *kinds, const struct tape_word *words)
+{
+	if (!pending_begin(ts)) {
+		recorder_lost(ts->tape, 1);
+		return;
+	}
+	record_scope(ts, site, label, kinds, words);
+	pending_end(ts);
+}
+
+void
+tape_record(struct tape *t, struct tape_site *site, const char *label,
+	    const unsigned char *kinds, const struct tape_word *words)
+{
+	struct thread_state *ts = capture_thread(t);
+
+	if (!ts)
+		return;
+	if (unlikely(!(site->flags & TAPE_SITE_ASKS)) &&
+	    __atomic_load_n(&t->head.asks, __ATOMIC_RELAXED) &&
+	    !tape_wanted(t, site, label))
+		return;
+	if (unlikely(ts->pending.count))
+		record_pending(ts, site, label, kinds, words);
+	else
+		record_scope(ts, site, label, kinds, words);
 }

@@ -35,7 +35,7 @@ struct item {
 	const char *name, *unit;
 	uint32_t name_len, unit_len;
 	uint8_t type, store, dtype, ndim, fortran;
-	bool on_tape;		/* its bytes are stored already (tape_stream_close) */
+	bool on_tape; /* its bytes are stored already (tape_stream_close), or never are */
 	struct tape_word value; /* fixed width */
 	const void *data;	/* variable width */
 	uint64_t size;
@@ -208,7 +208,13 @@ struct thread_state {
 	uint64_t commit_len; /* stage->len that calls for a commit */
 	int64_t commit_ns;
 	uint32_t commit_scopes;
-	uint64_t inline_max;	    /* of the policy that items are loaded for */
+	uint64_t inline_max; /* of the policy that items are loaded for */
+	/*
+	 * TAPE_ADD: what waits for the next scope, and that with the sticky variables
+	 * while it is recorded. `under` is then what the level had, else NULL.
+	 */
+	struct sticky pending, *merged; /* merged: NULL: not needed yet */
+	const struct sticky *under;
 	struct thread_thin *thin;   /* thin.c; NULL: not needed yet */
 	struct thread_hooks *hooks; /* hooks.c; NULL: not needed yet */
 	uint64_t
@@ -276,6 +282,15 @@ capture_thread(struct tape *t)
 		return NULL;
 	return ts && ts->tape == t ? ts : capture_thread_find(t);
 }
+
+/* ---- context.c: sticky variables, TAPE_ADD ---- */
+
+/* s = the new ones, then those of `outer` that they do not hide. 0 or -1: no memory. */
+int sticky_fill(struct thread_state *ts, struct sticky *s, const struct item *items,
+		size_t count, const struct sticky *outer);
+/* What waits takes part in the scope that is recorded until pending_end. False: no memory, it is gone (reported). */
+bool pending_begin(struct thread_state *ts);
+void pending_end(struct thread_state *ts);
 
 /* ---- tare.c ---- */
 
@@ -360,6 +375,8 @@ enum item_problem item_load(struct thread_state *ts, unsigned kind, struct tape_
 			    struct item *item);
 enum item_problem item_load_nd(struct thread_state *ts, const struct tape_nd *nd,
 			       bool as_blob, struct item *item);
+/* Of a wide one its bytes, if they are more than CANON_BYTES, are kept nowhere. */
+void item_hash_only(struct item *item);
 enum item_problem item_load_ref(const struct tape_ref *ref, struct item *item);
 void item_load_text(struct thread_state *ts, const char *text, uint64_t len,
 		    struct item *item);

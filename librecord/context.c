@@ -362,8 +362,7 @@ has_name(const struct item *items, size_t count, const struct item *item)
 	return false;
 }
 
-/* s = the new ones, then those of `outer` that they do not hide. */
-static int
+int
 sticky_fill(struct thread_state *ts, struct sticky *s, const struct item *items,
 	    size_t count, const struct sticky *outer)
 {
@@ -389,6 +388,22 @@ sticky_fill(struct thread_state *ts, struct sticky *s, const struct item *items,
 			sticky_add(s, &outer->items[i]);
 	s->shape = forms_shape(ts, s->items, s->count);
 	return s->count && s->shape == 0 ? -1 : 0;
+}
+
+/* The variables of a call as items; NULL: reported. scratch_reset and report_tell are due. */
+static struct item *
+call_items(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
+	   const struct tape_word *words, struct item some[MAX_ARGUMENTS])
+{
+	struct item *items = spread_items(ts, plan, some);
+	struct spread args = { kinds, words };
+
+	ts->inline_max = context_policy(ts->tape, ts->level->context)->inline_max;
+	if (items && plan->spread && !spread_args(ts, plan, &args))
+		items = NULL;
+	if (items)
+		plan_items(ts, plan, args.kinds, args.words, items);
+	return items;
 }
 
 int
@@ -423,7 +438,6 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	struct tape_guard guard = { 0 };
 	struct thread_state *ts = capture_thread(t);
 	struct item some[MAX_ARGUMENTS], *items;
-	struct spread args = { kinds, words };
 	struct plan *plan = ts ? plan_find(ts, site, kinds, words) : NULL;
 	const struct sticky *outer;
 	struct level *level;
@@ -435,12 +449,7 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	if (!level)
 		return guard;
 	report_hold(); /* as in find_layout() */
-	ts->inline_max = context_policy(t, level->context)->inline_max;
-	items = spread_items(ts, plan, some);
-	if (items && plan->spread && !spread_args(ts, plan, &args))
-		items = NULL;
-	if (items)
-		plan_items(ts, plan, args.kinds, args.words, items);
+	items = call_items(ts, plan, kinds, words, some);
 	if (!level->own)
 		level->own = calloc(1, sizeof(*level->own));
 	if (items && level->own &&
@@ -453,6 +462,67 @@ tape_with_push(struct tape *t, struct tape_site *site, const unsigned char *kind
 	scratch_reset(&ts->scratch);
 	report_tell(t);
 	return guard;
+}
+
+/* ---- TAPE_ADD ---- */
+
+struct tape_guard
+tape_add(struct tape *t, struct tape_site *site, const unsigned char *kinds,
+	 const struct tape_word *words)
+{
+	struct thread_state *ts = capture_thread(t);
+	struct item some[MAX_ARGUMENTS], *items;
+	struct plan *plan = ts ? plan_find(ts, site, kinds, words) : NULL;
+	struct sticky before;
+
+	if (!plan)
+		return (struct tape_guard){ 0 };
+	report_hold(); /* as in find_layout() */
+	items = call_items(ts, plan, kinds, words, some);
+	/* Two pieces of memory that take turns: what waits is copied behind what comes. */
+	if (!ts->merged)
+		ts->merged = calloc(1, sizeof(*ts->merged));
+	before = ts->pending;
+	if (ts->merged)
+		ts->pending = *ts->merged;
+	if (!items || !ts->merged ||
+	    sticky_fill(ts, &ts->pending, items, plan->count, &before) < 0) {
+		recorder_error(t, "%s:%u: no memory for what TAPE_ADD keeps", plan->file,
+			       plan->line);
+		if (ts->merged)
+			*ts->merged = ts->pending;
+		ts->pending = before;
+	} else {
+		*ts->merged = before;
+	}
+	scratch_reset(&ts->scratch);
+	report_tell(t);
+	return (struct tape_guard){ 0 };
+}
+
+bool
+pending_begin(struct thread_state *ts)
+{
+	const struct sticky *sticky = ts->level->sticky;
+	bool ok = sticky_fill(ts, ts->merged, ts->pending.items, ts->pending.count,
+			      sticky) == 0;
+
+	ts->pending.count = 0;
+	if (!ok) {
+		recorder_error(ts->tape, "no memory for what TAPE_ADD keeps");
+		return false;
+	}
+	ts->under = sticky;
+	ts->level->sticky = ts->merged;
+	return true;
+}
+
+void
+pending_end(struct thread_state *ts)
+{
+	if (ts->under)
+		ts->level->sticky = ts->under;
+	ts->under = NULL;
 }
 
 /* ---- contexts that travel ---- */

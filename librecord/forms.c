@@ -280,6 +280,20 @@ slot_group(const struct slot *slot)
 	return slot->width == 8 && slot->from == FROM_NAMED ? 1 : 2;
 }
 
+/*
+ * Are bytes of some variable kept nowhere? Its scope has the content of one whose
+ * bytes are, and must not be what such a one is a link to.
+ */
+static bool
+form_hashes_only(const struct form *form)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < form->var_count && !any; i++)
+		any = form->vars[i].store == TAPE_AS_HASH;
+	return any;
+}
+
 static struct layout *
 layout_make(struct rec_form *rec, struct context *ctx, const struct policy *policy,
 	    const struct parts *parts, size_t count, const struct plan *plan,
@@ -308,7 +322,7 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->form = rec;
 	l->context = ctx;
 	l->policy = policy;
-	l->dedup = policy->dedup;
+	l->dedup = policy->dedup && !form_hashes_only(form);
 	l->gated = policy->by[RULE_WHEN] != NULL;
 	l->commits = policy->commit != 0;
 	l->hooked = policy->hooked;

@@ -39,6 +39,9 @@ hooks_thread_ends(struct thread_state *ts)
 		bytes_release(&th->frames[i]->body);
 		bytes_release(&th->frames[i]->items);
 		bytes_release(&th->frames[i]->key);
+		free(th->frames[i]->pending.items);
+		free(th->frames[i]->pending.bytes);
+		sticky_free(th->frames[i]->merged);
 		scratch_release(&th->frames[i]->scratch);
 		free(th->frames[i]);
 	}
@@ -105,6 +108,18 @@ swap_own(struct thread_state *ts, struct hook_frame *frame)
 	frame->scratch = scratch;
 }
 
+/* What waits for the next scope is the program's, and a hook's the hook's. */
+static void
+swap_pending(struct thread_state *ts, struct hook_frame *frame)
+{
+	struct sticky pending = ts->pending, *merged = ts->merged;
+
+	ts->pending = frame->pending;
+	ts->merged = frame->merged;
+	frame->pending = pending;
+	frame->merged = merged;
+}
+
 static void
 failed(struct thread_state *ts, const struct hook *hook, const struct tape_view *view,
        int result)
@@ -146,6 +161,7 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 	struct thread_hooks *th = own(ts);
 	uint32_t levels = ts->level_count;
 	uint64_t inline_max = ts->inline_max, chosen = ts->chosen;
+	const struct sticky *under = ts->under;
 	struct hook_frame *frame;
 	int r;
 
@@ -157,6 +173,10 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 		return HOOK_NOT_RUN;
 	}
 	swap_own(ts, frame);
+	swap_pending(ts, frame);
+	if (under)
+		ts->level->sticky = under;
+	ts->under = NULL;
 	ts->chosen = 0;
 	th->running[th->running_count++] = hook;
 	view->hook = hook;
@@ -171,6 +191,11 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 	}
 	ts->inline_max = inline_max;
 	ts->chosen = chosen;
+	ts->pending.count = 0;
+	swap_pending(ts, frame);
+	ts->under = under;
+	if (under)
+		ts->level->sticky = ts->merged;
 	swap_own(ts, frame);
 	hooks_frame_done(ts);
 	if (r < 0)

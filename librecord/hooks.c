@@ -360,10 +360,12 @@ static void
 select_one(uint8_t *keep, uint8_t *store, const struct item *item, int answer)
 {
 	*keep = answer != TAPE_SELECT_DROP;
-	if (answer == TAPE_SELECT_BLOB && is_wide(item))
+	/* Bytes that are not at hand cannot be put elsewhere. */
+	if (!is_wide(item) || item->on_tape)
+		return;
+	if (answer == TAPE_SELECT_BLOB)
 		*store = TAPE_AS_BLOB;
-	/* Bytes that are not at hand cannot stand in the scope. */
-	if (answer == TAPE_SELECT_INLINE && is_wide(item) && !item->on_tape)
+	if (answer == TAPE_SELECT_INLINE)
 		*store = TAPE_INLINE;
 }
 

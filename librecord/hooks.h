@@ -59,6 +59,7 @@ struct hook_frame {
 	/* What belongs to the thread and is put aside while the program's function runs. */
 	struct bytes key;
 	struct scratch scratch;
+	struct sticky pending, *merged;
 };
 struct hook_frame *hooks_frame(struct thread_state *ts);
 void hooks_frame_done(struct thread_state *ts);

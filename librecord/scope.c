@@ -326,7 +326,9 @@ tape_build_nd(struct tape_build *b, const char *name, size_t len,
 
 	if (!item)
 		return b ? -1 : 0;
-	problem = item_load_nd(ts, nd, as_blob != 0, item);
+	problem = item_load_nd(ts, nd, as_blob == TAPE_AS_BLOB, item);
+	if (as_blob == TAPE_AS_HASH)
+		item_hash_only(item);
 	if (problem == ITEM_BAD_ARRAY)
 		r = lose(b, "an array with an unknown dtype or a number of dimensions "
 			    "that is "
@@ -394,7 +396,7 @@ tape_build_end(struct tape_build *b)
 	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
 	const struct layout *l = NULL;
 	struct place place = { 0 };
-	bool thinned = false;
+	bool thinned = false, pending = false;
 	int r = -1;
 
 	if (!b)
@@ -410,6 +412,7 @@ tape_build_end(struct tape_build *b)
 		place.line = b->line;
 		report_hold();
 		thinned = !thin_wanted_place(ts, b->context, place.file, place.line);
+		pending = !thinned && ts->pending.count && pending_begin(ts);
 		if (!thinned)
 			l = layout_find(ts, &place, b->context, b->items, b->count, NULL,
 					NULL);
@@ -417,6 +420,8 @@ tape_build_end(struct tape_build *b)
 	}
 	if (l)
 		r = capture_items(ts, l, b->items, b->has_time ? &b->time : NULL);
+	if (pending)
+		pending_end(ts);
 	tape_build_cancel(b);
 	return thinned ? 0 : r;
 }

@@ -339,6 +339,7 @@ tape_wanted(struct tape *t, struct tape_site *site, const char *label)
 {
 	struct thread_state *ts = capture_thread(t);
 	struct cached_ask *ask;
+	bool wanted;
 
 	if (!ts)
 		return 0;
@@ -348,8 +349,13 @@ tape_wanted(struct tape *t, struct tape_site *site, const char *label)
 							memory_order_relaxed) &&
 		   ((site->flags & TAPE_SITE_LITERAL) ||
 		    context_same_label(ask->label, label))))
-		return tally_take(ask->tally);
-	return ask_slow(ts, site, label, ask);
+		wanted = tally_take(ask->tally);
+	else
+		wanted = ask_slow(ts, site, label, ask);
+	/* What TAPE_ADD has kept for a scope that is left out goes with it. */
+	if (unlikely(ts->pending.count) && !wanted)
+		ts->pending.count = 0;
+	return wanted;
 }
 
 bool
@@ -370,7 +376,10 @@ thin_wanted_place(struct thread_state *ts, struct context *context, const char *
 	tally = tally_find(ts, key, context, policy);
 	if (key->failed)
 		bytes_release(key);
-	return tally_take(tally);
+	if (tally_take(tally))
+		return true;
+	ts->pending.count = 0;
+	return false;
 }
 
 /* ---- by query ---- */

@@ -47,6 +47,9 @@ state_free(struct thread_state *ts)
 		tare_release(&ts->levels[i]);
 	}
 	free(ts->levels);
+	free(ts->pending.items);
+	free(ts->pending.bytes);
+	sticky_free(ts->merged);
 	scratch_release(&ts->scratch);
 	bytes_release(&ts->key);
 	free(ts);

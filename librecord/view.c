@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a hook sees, and tape_call. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "librecord/hooks.h"
@@ -243,19 +244,37 @@ tape_view_fail(const struct tape_view *view, const char *message)
 
 /* ---- tape_call ---- */
 
-/* A body of the sticky variables alone, for queries. NULL: there is none. */
+/* The sticky variables of the thread, with what waits for its next scope. */
+static const struct sticky *
+call_variables(struct thread_state *ts, struct hook_frame *frame)
+{
+	if (ts->pending.count == 0)
+		return ts->level->sticky;
+	if (!frame->merged)
+		frame->merged = calloc(1, sizeof *frame->merged);
+	if (frame->merged && sticky_fill(ts, frame->merged, ts->pending.items,
+					 ts->pending.count, ts->level->sticky) == 0)
+		return frame->merged;
+	recorder_error(ts->tape, "no memory for what a call hook sees");
+	return ts->level->sticky;
+}
+
+/* A body of them alone, for queries. NULL: there is none. */
 static const struct layout *
-call_layout(struct thread_state *ts, const struct context *context,
+call_layout(struct thread_state *ts, const struct tape_view *view,
 	    struct hook_frame *frame)
 {
 	static const struct place place = { .file = "", .func = "" };
+	struct context *context = (struct context *)(uintptr_t)view->context;
+	const struct sticky *held = ts->level->sticky;
 	const struct layout *l;
 
 	report_hold(); /* as in find_layout() */
-	l = layout_find(ts, &place, (struct context *)(uintptr_t)context, NULL, 0, NULL,
-			NULL);
+	ts->level->sticky = view->sticky;
+	l = layout_find(ts, &place, context, NULL, 0, NULL, NULL);
+	ts->level->sticky = held;
 	report_tell(ts->tape);
-	frame->values = (struct values){ .sticky = ts->level->sticky };
+	frame->values = (struct values){ .sticky = view->sticky };
 	return l && hooks_body(frame, l, &frame->values) == OUTCOME_DONE ? l : NULL;
 }
 
@@ -265,7 +284,7 @@ call(struct thread_state *ts, const struct context *context, const struct policy
 {
 	struct tape_view view = { .ts = ts,
 				  .context = context,
-				  .sticky = ts->level->sticky,
+				  .sticky = call_variables(ts, frame),
 				  .time = session_now(ts->tape) };
 	const struct layout *l = NULL;
 	int ran = 0;
@@ -276,7 +295,7 @@ call(struct thread_state *ts, const struct context *context, const struct policy
 		if (hook->kind != TAPE_HOOK_CALL)
 			continue;
 		if (hook->when && !l)
-			l = call_layout(ts, context, frame);
+			l = call_layout(ts, &view, frame);
 		if (hook->when && (!l || !hooks_when(ts, hook, l->form, frame->body.data,
 						     frame->body.len, view.time)))
 			continue;

@@ -244,6 +244,10 @@ TAPE_API struct tape_guard tape_label_pushf(struct tape *t, const char *format, 
 TAPE_API struct tape_guard tape_with_push(struct tape *t, struct tape_site *site,
 					  const unsigned char *kinds,
 					  const struct tape_word *values);
+/* For this thread's next scope. The guard is empty. */
+TAPE_API struct tape_guard tape_add(struct tape *t, struct tape_site *site,
+				    const unsigned char *kinds,
+				    const struct tape_word *values);
 TAPE_API struct tape_guard tape_inherit_push(struct tape *t, struct tape_ctx ctx);
 /* Sets this thread's level back to what it was at the push, also if inner ones were skipped. */
 TAPE_API void tape_guard_pop(struct tape_guard *guard);
@@ -285,7 +289,7 @@ TAPE_API int tape_build_str(struct tape_build *b, const char *name, size_t len,
 			    const char *text, size_t text_len);
 TAPE_API int tape_build_bytes(struct tape_build *b, const char *name, size_t len,
 			      const void *data, size_t size);
-/* as_blob: kept as a blob whatever its size. */
+/* as_blob: an enum tape_store; TAPE_AS_BLOB: a blob whatever its size; TAPE_AS_HASH: as TAPE_HASHED. */
 TAPE_API int tape_build_nd(struct tape_build *b, const char *name, size_t len,
 			   const struct tape_nd *nd, int as_blob);
 TAPE_API int tape_build_ref(struct tape_build *b, const char *name, size_t len,
@@ -368,6 +372,7 @@ enum tape_dense_flags {
 	TAPE_DENSE_BYTES = 8,
 	TAPE_DENSE_TEXT = 16, /* stops at NUL, trailing blanks cut */
 	TAPE_DENSE_BAD = 32,  /* an extent was negative */
+	TAPE_DENSE_HASHED = 64,
 };
 
 struct tape_dense {
@@ -454,6 +459,7 @@ __attribute__((__format__(__printf__, 2, 3)))
 TAPE_STUB_(struct tape_guard, tape_label_pushf, (struct tape *tape_t_, const char *tape_format_, ...), tape_no_guard())
 TAPE_STUB_(struct tape_guard, tape_with_push, (struct tape *tape_t_, struct tape_site *tape_site_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_no_guard())
 TAPE_STUB_(struct tape_guard, tape_inherit_push, (struct tape *tape_t_, struct tape_ctx tape_ctx_), tape_no_guard())
+TAPE_STUB_(struct tape_guard, tape_add, (struct tape *tape_t_, struct tape_site *tape_site_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_no_guard())
 TAPE_STUB_(void, tape_guard_pop, (struct tape_guard *tape_guard_), )
 TAPE_STUB_(int, tape_wanted, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_), 0)
 TAPE_STUB_(int, tape_set, (struct tape *tape_t_, const char *tape_label_, const char *tape_key_, const char *tape_value_), 0)
@@ -528,7 +534,23 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 #define TAPE_LABELF(t, ...) TAPE_GUARD_(t, tape_label_pushf(tape_to_, __VA_ARGS__))
 /* Until the block ends, every scope has these variables too, with their value of now. */
 #define TAPE_WITH(t, ...)                                                                \
-	TAPE_GUARD_(t, TAPE_WITH_(TAPE_COUNT_(__VA_ARGS__), #__VA_ARGS__, __VA_ARGS__, 0))
+	TAPE_GUARD_(t, TAPE_WITH_(tape_with_push, TAPE_COUNT_(__VA_ARGS__),              \
+				  #__VA_ARGS__, __VA_ARGS__, 0))
+/*
+ * Kept, with their values of now, for this thread's next scope (of this recorder), which
+ * has them too: a scope whose variables are at hand in several places. Of a name that
+ * was added before, the later value is kept; what the TAPE itself names wins, and sticky
+ * variables lose. If a rule leaves that scope out, they go with it. Evaluated at once.
+ */
+#define TAPE_ADD(t, ...)                                                                 \
+	do {                                                                             \
+		if (TAPE_ON_(1)) {                                                       \
+			struct tape *tape_to_ = (t);                                     \
+			if (tape_to_)                                                    \
+				(void)TAPE_WITH_(tape_add, TAPE_COUNT_(__VA_ARGS__),     \
+						 #__VA_ARGS__, __VA_ARGS__, 0);          \
+		}                                                                        \
+	} while (0)
 /* Until the block ends, this thread's path and sticky variables are those of ctx. */
 #define TAPE_INHERIT(t, ctx) TAPE_GUARD_(t, tape_inherit_push(tape_to_, (ctx)))
 
@@ -543,6 +565,11 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 #define TAPE_FARRAY(p, ...) TAPE_DENSE_(#p, p, TAPE_DENSE_FORTRAN, __VA_ARGS__)
 /* As TAPE_ARRAY, kept as a blob whatever its size. */
 #define TAPE_BLOB(p, ...) TAPE_DENSE_(#p, p, TAPE_DENSE_BLOB, __VA_ARGS__)
+/*
+ * As TAPE_ARRAY, but of over 64 bytes only the hash and the shape are kept: enough to
+ * see whether two are the same, and to find them (_blob=HASH).
+ */
+#define TAPE_HASHED(p, ...) TAPE_DENSE_(#p, p, TAPE_DENSE_HASHED, __VA_ARGS__)
 /* n elements, so many bytes apart: TAPE_STRIDED(&a[0].x, n, sizeof *a). */
 #define TAPE_STRIDED(p, n, bytes)                                                        \
 	TAPE_FORM_(#p, p, TAPE_DTYPE_(p), 0, (int64_t)(bytes), (uint64_t)(n))

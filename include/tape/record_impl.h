@@ -37,12 +37,14 @@
 #define TAPE_SCOPE_E(...)                                                                \
 	TAPE_ASSERT_(0, "TAPE takes a recorder, a label and 0 to 32 variables: TAPE(t, " \
 			"\"label\", x)")
-#define TAPE_WITH_(n, names, x, ...)                                                     \
+#define TAPE_WITH_(what, n, names, x, ...)                                               \
 	TAPE_JOIN_(TAPE_WITH_, TAPE_GIVEN_(n, x))                                        \
-	(TAPE_COUNT_(x, __VA_ARGS__), names, x, __VA_ARGS__)
+	(what, TAPE_COUNT_(x, __VA_ARGS__), names, x, __VA_ARGS__)
 #define TAPE_WITH_E(...)                                                                 \
 	__extension__({                                                                  \
-		TAPE_ASSERT_(0, "TAPE_WITH takes a recorder and 1 to 32 variables");     \
+		TAPE_ASSERT_(                                                            \
+			0,                                                               \
+			"TAPE_WITH and TAPE_ADD take a recorder and 1 to 32 variables"); \
 		tape_no_guard();                                                         \
 	})
 #define TAPE_WITH_N(...) TAPE_WITH2_(__VA_ARGS__)
@@ -210,15 +212,16 @@ tape_wanted_(struct tape *tape_t_, struct tape_site *tape_site_, const char *tap
 		}                                                                        \
 	} while (0)
 
-#define TAPE_WITH2_(n, names, ...)                                                       \
+#define TAPE_WITH2_(what, n, names, ...)                                                 \
 	__extension__({                                                                  \
-		_Static_assert((n) <= 32, "TAPE_WITH takes at most 32 variables");       \
+		_Static_assert((n) <= 32,                                                \
+			       "TAPE_WITH and TAPE_ADD take at most 32 variables");      \
 		static const unsigned char tape_kinds_[] = { TAPE_EACH_(n, TAPE_KIND_,   \
 									__VA_ARGS__) };  \
 		static struct tape_site tape_site_ = TAPE_SITE_(names, n, 0u);           \
 		const struct tape_word tape_words_[] = { TAPE_EACH_(n, TAPE_WORD_,       \
 								    __VA_ARGS__) };      \
-		tape_with_push(tape_to_, &tape_site_, tape_kinds_, tape_words_);         \
+		what(tape_to_, &tape_site_, tape_kinds_, tape_words_);                   \
 	})
 
 #define TAPE_NONE_TAPE_KIND_ 0
@@ -467,11 +470,12 @@ tape_unit_(const char *tape_unit, unsigned tape_dynamic_, struct tape_named *tap
 			}                                                                   \
 		}                                                                           \
 	} while (0)
-#define TAPE_WITH2_(n, names, ...)                                                       \
+#define TAPE_WITH2_(what, n, names, ...)                                                 \
 	__extension__({                                                                  \
-		static_assert((n) <= 32, "TAPE_WITH takes at most 32 variables");        \
+		static_assert((n) <= 32,                                                 \
+			      "TAPE_WITH and TAPE_ADD take at most 32 variables");       \
 		static struct tape_site tape_site_ = TAPE_SITE_(names, n, 0u);           \
-		tape_cpp_::tape_with_(tape_to_, &tape_site_, __VA_ARGS__);               \
+		tape_cpp_::tape_with_<what>(tape_to_, &tape_site_, __VA_ARGS__);         \
 	})
 #define TAPE_NAMED_(text, x) tape_cpp_::tape_named_of_(text, x)
 #define TAPE_DTYPE_(p) (tape_cpp_::tape_dtype_of_(p))
@@ -701,13 +705,16 @@ tape_record_(struct tape *tape_to_, struct tape_site *tape_site_, const L &tape_
 	tape_record(tape_to_, tape_site_, tape_label_of_(tape_label_), kinds_<Ts...>::of,
 		    tape_words_);
 }
-template <class... Ts>
+/* tape_with_push or tape_add. */
+typedef tape_guard tape_with_fn_(struct tape *, struct tape_site *, const unsigned char *,
+				 const tape_word *);
+template <tape_with_fn_ *tape_what_, class... Ts>
 tape_guard
 tape_with_(struct tape *tape_to_, struct tape_site *tape_site_, const Ts &...tape_vars_)
 {
 	const tape_word tape_words_[] = { as_<Ts>::word(tape_vars_)... };
 
-	return tape_with_push(tape_to_, tape_site_, kinds_<Ts...>::of, tape_words_);
+	return tape_what_(tape_to_, tape_site_, kinds_<Ts...>::of, tape_words_);
 }
 
 inline tape_named

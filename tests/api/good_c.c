@@ -83,6 +83,10 @@ main(void)
 	arrays(t, &grid[0][0], 1, 1);
 	LOG(n, x, TAPE_AS("y", 2));
 	TAPE(none, "x", n);
+	if (n)
+		TAPE_ADD(t, n, TAPE_UNIT(x, "m"), TAPE_HASHED(&x, 1));
+	else
+		TAPE_ADD(t, x);
 	TAPE_RECORD(t, "many", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
 		    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32);
 	return tape_close(t);

@@ -86,6 +86,10 @@ main()
 		},
 		nullptr);
 	(void)tape_call(t, "c", &n);
+	if (n)
+		TAPE_ADD(t, n, s, TAPE_HASHED(a, 2));
+	else
+		TAPE_ADD(t, x);
 	TAPE(t, "many", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
 	     20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32);
 	return tape_close(t);

@@ -43,6 +43,7 @@ main(void)
 	    tape_call(t, "c", &only_recorded) || tape_unhook(t, 1))
 		return 1;
 	tape_hooks_reset(t);
+	TAPE_ADD(t, only_recorded, never(), TAPE_HASHED(a, never()));
 	tape_tare(t, 1);
 	tape_untare(t);
 	return tape_close(t) || tape_position(t).seq || tape_lost(t) || *tape_error(t);

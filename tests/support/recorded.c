@@ -182,6 +182,10 @@ add_wide(const struct tape_scope *scope, size_t index, const struct tape_value *
 	struct tape_blob *blob = NULL;
 	uint8_t *copy = NULL;
 
+	if (!data && v->size && v->store == TAPE_AS_HASH) {
+		add("hash:%llu", (unsigned long long)v->size);
+		return;
+	}
 	if (v->store != TAPE_INLINE)
 		add("blob:");
 	if (!data && v->size) {

@@ -27,7 +27,7 @@ void recorded_teardown(void);
  *	outer/inner name=3 name[unit]=1.5 text='abc'
  * i64 3, u64 3u, f64 1.5, f32 1.5f, bool true, c16 (1.0,2.0), c8 (1.0,2.0)f, null,
  * absent:too-large, bytes x'00ff', arrays f8[2,3](1 2 3 4 5 6), Fortran order
- * f8F[...], blobs with "blob:" in front. Damage fails the test. Valid until the
+ * f8F[...], blobs with "blob:" in front, hash:SIZE. Damage fails the test. Valid until the
  * next call.
  */
 const char *recorded(void);
