@@ -330,6 +330,64 @@ row_sound(const struct scopepack *p, enum row_column which, const uint8_t *at)
 	}
 }
 
+/* References: without foreign ones they are ordinals, or lost. */
+static bool
+refs_sound(const struct scopepack *p, const struct column *c)
+{
+	uint64_t sign = 0, high = 0;
+	bool sound = true;
+
+	for (uint32_t i = 0; i < c->count; i++) {
+		uint64_t v = get_le64(c->values + 8 * (size_t)i);
+
+		sign |= p->contents - 1 - v;
+		high |= (v + 1) >> (CONTENT_ORDINAL_BITS + 1);
+	}
+	if (sign >> 63 == 0 && high == 0)
+		return true;
+	for (uint32_t i = 0; i < c->count && sound; i++)
+		sound = row_sound(p, ROWS_CONTENT, c->values + 8 * (size_t)i);
+	return sound;
+}
+
+/*
+ * The same of a whole column, without a branch for each: a number that is out of
+ * bounds sets the highest bit.
+ */
+static bool
+rows_sound(const struct scopepack *p, enum row_column which, const struct column *c)
+{
+	uint32_t narrow = 0;
+	uint64_t wide = 0;
+	uint8_t kinds = 0;
+
+	switch (which) {
+	case ROWS_CONTENT:
+		return refs_sound(p, c);
+	case ROWS_SEQ:
+		for (uint32_t i = 0; i < c->count; i++) {
+			uint64_t v = get_le64(c->values + 8 * (size_t)i);
+
+			wide |= v | (v - 1);
+		}
+		break;
+	case ROWS_SESSION:
+	case ROWS_FORM:
+		for (uint32_t i = 0; i < c->count; i++) {
+			uint32_t v = get_le32(c->values + 4 * (size_t)i);
+
+			narrow |= which == ROWS_FORM ? (v - 1) | (p->form_count - v)
+						     : v | (p->session_count - 1 - v);
+		}
+		break;
+	default:
+		for (uint32_t i = 0; i < c->count; i++)
+			kinds |= c->values[i] & (uint8_t)~ROW_PROJECTION;
+		break;
+	}
+	return wide >> 63 == 0 && narrow >> 31 == 0 && kinds == 0;
+}
+
 static struct place
 rows_place(const struct scopepack *p, struct pack_codec *codec,
 	   const struct scopepack_block *b, uint32_t group, enum row_column which,
@@ -406,10 +464,7 @@ scopepack_rows_read(const struct scopepack *p, struct pack_codec *codec,
 
 	if (r != 0 || which == ROWS_TIME || which == ROWS_TARGET)
 		return r;
-	for (uint32_t i = 0; i < out->count; i++)
-		if (!row_sound(p, which, out->values + (size_t)i * row_widths[which]))
-			return unsound(p, b, bad_row, err);
-	return 0;
+	return rows_sound(p, which, out) ? 0 : unsound(p, b, bad_row, err);
 }
 
 int
@@ -436,10 +491,8 @@ scopepack_group_forms(const struct scopepack *p, struct pack_codec *codec,
 	struct place at = forms_place(p, codec, b, group, read_bytes);
 	int r = column_read(&at, m, out, 0, NULL, err);
 
-	for (uint32_t i = 0; r == 0 && i < out->count; i++)
-		if (!row_sound(p, ROWS_FORM, out->values + 4 * (size_t)i))
-			return unsound(p, b, bad_form, err);
-	return r;
+	return r == 0 && !rows_sound(p, ROWS_FORM, out) ? unsound(p, b, bad_form, err)
+							: r;
 }
 
 int

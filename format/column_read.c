@@ -71,8 +71,16 @@ get_constant(const struct input *in, uint32_t count, unsigned width, uint8_t *ou
 		memset(out, in->data[0], count);
 		return 0;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		memcpy(out + (size_t)i * width, in->data, width);
+	if (width == 4) {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(out + 4 * (size_t)i, in->data, 4);
+	} else if (width == 8) {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(out + 8 * (size_t)i, in->data, 8);
+	} else {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(out + (size_t)i * width, in->data, width);
+	}
 	return 0;
 }
 
@@ -169,6 +177,19 @@ get_delta(const struct input *in, uint32_t count, unsigned width, uint8_t *out)
 		bytes = packed_bytes(n, bits);
 		if (bits > 64 || (size_t)(end - p) < bytes)
 			return TAPE_ERR_DAMAGED;
+		/* All of a frame but perhaps the last can be read by whole words. */
+		if (bits <= 56 && (size_t)(end - p) >= bytes + 8) {
+			uint64_t mask = ((uint64_t)1 << bits) - 1;
+
+			for (uint32_t i = 0; i < n; i++) {
+				size_t bit = (size_t)i * bits;
+
+				v += least + (get_le64(p + bit / 8) >> (bit % 8) & mask);
+				put_value(out + (size_t)(first + i) * width, width, v);
+			}
+			p += bytes;
+			continue;
+		}
 		for (uint32_t i = 0; i < n; i++) {
 			uint64_t more = bits == 0 ? 0
 						  : bits_at(p, (size_t)(end - p),

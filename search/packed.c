@@ -8,6 +8,7 @@
 #include "format/error.h"
 #include "format/le.h"
 #include "search/generations.h"
+#include "search/packed_one.h"
 #include "search/reader.h"
 
 struct source_form *
@@ -60,18 +61,17 @@ read_part(struct packed *p, struct source_record *rec, unsigned part,
 	int r = 0;
 
 	if (part == PART_TIME) {
-		r = packed_cache_row(cache, block, group, ROWS_TIME, at, &v, err);
+		r = packed_one_row(cache, block, group, ROWS_TIME, at, &v, err);
 		if (r == 0)
 			rec->time = (int64_t)v;
 	}
 	if (part == PART_TARGET) {
-		r = packed_cache_row(cache, block, group, ROWS_CONTENT, at, &v, err);
-		if (r == 0)
-			rec->content = v;
+		if (rec->content == CONTENT_UNKNOWN)
+			r = packed_one_row(cache, block, group, ROWS_CONTENT, at,
+					   &rec->content, err);
 		if (r == 0 &&
 		    (rec->kind == SOURCE_LINK || rec->kind == SOURCE_PROJECTION)) {
-			r = packed_cache_row(cache, block, group, ROWS_TARGET, at, &v,
-					     err);
+			r = packed_one_row(cache, block, group, ROWS_TARGET, at, &v, err);
 			if (r == 0)
 				rec->target = rec->seq - v;
 		}
@@ -104,8 +104,9 @@ packed_fill(struct source *source, struct source_record *rec, unsigned parts)
 		fill_part(p, rec, PART_TIME, "times of scopes are not known");
 	}
 	if ((parts & PART_TARGET) != 0) {
-		rec->content = CONTENT_LOST;
 		fill_part(p, rec, PART_TARGET, "contents of scopes are not known");
+		if (rec->content == CONTENT_UNKNOWN)
+			rec->content = CONTENT_LOST;
 	}
 }
 
@@ -117,6 +118,7 @@ packed_record(struct packed *p, uint32_t block, const struct packed_row *row,
 		.of = &p->base,
 		.seq = row->seq,
 		.kind = (uint8_t)row->kind,
+		.content = row->content,
 		.form = p->forms[row->form],
 		.generation = p->generation + 1,
 		.missing = PART_TIME | PART_TARGET,
@@ -258,6 +260,7 @@ packed_recall(struct source *source, const struct source_key *key,
 {
 	struct packed *p = (struct packed *)source;
 	const struct packed_row row = { .seq = key->seq,
+					.content = CONTENT_UNKNOWN,
 					.form = key->form,
 					.row = (uint32_t)key->row & 0xffffffu,
 					.kind = key->kind };

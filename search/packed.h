@@ -17,9 +17,11 @@
 #include "search/packed_forms.h"
 #include "search/snapshot.h"
 
+#define CONTENT_UNKNOWN (CONTENT_LOST - 1) /* no reference is that */
+
 /* A row of the block at hand. */
 struct packed_row {
-	uint64_t seq;
+	uint64_t seq, content; /* CONTENT_UNKNOWN: not read yet */
 	uint32_t form;
 	uint32_t row : 24; /* in the block */
 	uint32_t kind : 8; /* enum row_kind */

@@ -7,6 +7,7 @@
 #include "format/error.h"
 #include "format/le.h"
 #include "format/os.h"
+#include "search/packed_cached.h"
 #include "search/reader.h"
 #include "search/snapshot.h"
 
@@ -14,25 +15,6 @@
 #define FIRST_SLOTS 64u /* a power of two */
 /* So many of those used last stay whatever their size: reading one takes others. */
 #define KEPT 4u
-
-enum what { WHAT_BLOCK, WHAT_ROWS, WHAT_FORMS, WHAT_CHUNK };
-
-struct packed_cached {
-	struct packed_cached *next; /* of the same slot */
-	struct packed_cached *newer, *older;
-	uint64_t place; /* block << 8 | group */
-	uint64_t what;	/* enum what << 32 | column */
-	size_t bytes;
-	int status; /* what reading it gave */
-	bool one;   /* of a column: `value` of `row`, and nothing else yet */
-	uint32_t row;
-	struct tape_error *why;
-	struct scopepack_block *block;
-	struct column column;
-	struct column_memory memory;
-	struct pack_bytes value;
-	uint16_t *ranks;
-};
 
 struct packed_cache *
 packed_cache_new(struct generations *set, struct generation *of)
@@ -210,8 +192,8 @@ make_ranks(struct packed_cache *c, struct packed_cached *e, uint32_t column,
 }
 
 /* Counts what a column or a header took: one that stands in a header took nothing. */
-static void
-count_read(struct packed_cache *c, uint64_t before, size_t raw, uint64_t *kind)
+void
+packed_cached_count(struct packed_cache *c, uint64_t before, size_t raw, uint64_t *kind)
 {
 	struct tape_read_stats *s = &c->set->reader->stats;
 
@@ -284,7 +266,8 @@ read_chunk(struct packed_cache *c, struct packed_cached *e, uint32_t number,
 		r = scopepack_chunk_read(&c->of->scopes, c->set->codec, block, group,
 					 chunk, &e->memory, &e->column,
 					 &c->set->read_bytes, err);
-	count_read(c, before, take_back(c, e), &c->set->reader->stats.content_columns);
+	packed_cached_count(c, before, take_back(c, e),
+			    &c->set->reader->stats.content_columns);
 	return r == 0 && !e->one && !for_all
 		       ? rank_chunk(c, e, number, group, column, err)
 		       : r;
@@ -323,9 +306,9 @@ read_columns(struct packed_cache *c, struct packed_cached *e, enum what what,
 	else
 		r = scopepack_group_forms(p, codec, block, group, &e->memory, &e->column,
 					  read_bytes, err);
-	count_read(c, before, take_back(c, e),
-		   what == WHAT_ROWS ? &stats->occurrence_columns
-				     : &stats->content_columns);
+	packed_cached_count(c, before, take_back(c, e),
+			    what == WHAT_ROWS ? &stats->occurrence_columns
+					      : &stats->content_columns);
 	return r;
 }
 
@@ -341,7 +324,7 @@ read_header(struct packed_cache *c, struct packed_cached *e, struct tape_error *
 				 "no memory for the header of a block");
 	r = scopepack_block_read(&c->of->scopes, c->set->codec, (uint32_t)(e->place >> 8),
 				 e->block, &c->set->read_bytes, err);
-	count_read(c, before, e->block->raw.len, &c->set->reader->stats.headers);
+	packed_cached_count(c, before, e->block->raw.len, &c->set->reader->stats.headers);
 	return r;
 }
 
@@ -388,8 +371,8 @@ keep_failure(struct packed_cached *e, int r, struct tape_error *err)
 	return 0;
 }
 
-static void
-keep(struct packed_cache *c, struct packed_cached *e)
+void
+packed_cached_keep(struct packed_cache *c, struct packed_cached *e)
 {
 	struct packed_cached **slot;
 
@@ -427,13 +410,13 @@ add(struct packed_cache *c, uint64_t place, uint64_t what, const uint32_t *row,
 			*err = why;
 		return status;
 	}
-	keep(c, e);
+	packed_cached_keep(c, e);
 	*out = e;
 	return 0;
 }
 
-static struct packed_cached *
-look(struct packed_cache *c, uint64_t place, uint64_t what)
+struct packed_cached *
+packed_cached_look(struct packed_cache *c, uint64_t place, uint64_t what)
 {
 	struct packed_cached *e = *slot_of(c, place, what);
 
@@ -446,11 +429,11 @@ look(struct packed_cache *c, uint64_t place, uint64_t what)
 	return e;
 }
 
-static int
-get(struct packed_cache *c, uint64_t place, uint64_t what, struct packed_cached **out,
-    struct tape_error *err)
+int
+packed_cached_get(struct packed_cache *c, uint64_t place, uint64_t what,
+		  struct packed_cached **out, struct tape_error *err)
 {
-	struct packed_cached *e = look(c, place, what);
+	struct packed_cached *e = packed_cached_look(c, place, what);
 	int r = 0;
 
 	if (e != NULL && e->one) {
@@ -468,11 +451,11 @@ get(struct packed_cache *c, uint64_t place, uint64_t what, struct packed_cached 
 }
 
 /* One row: *out has it as a value, or all of the column. */
-static int
-get_one(struct packed_cache *c, uint64_t place, uint64_t what, uint32_t row,
-	struct packed_cached **out, struct tape_error *err)
+int
+packed_cached_one(struct packed_cache *c, uint64_t place, uint64_t what, uint32_t row,
+		  struct packed_cached **out, struct tape_error *err)
 {
-	struct packed_cached *e = look(c, place, what);
+	struct packed_cached *e = packed_cached_look(c, place, what);
 
 	if (e != NULL && e->one && e->row == row && e->status == 0) {
 		*out = e;
@@ -483,13 +466,7 @@ get_one(struct packed_cache *c, uint64_t place, uint64_t what, uint32_t row,
 		return 0;
 	}
 	/* Another row of it, or something is wrong: then all of it is looked at. */
-	return get(c, place, what, out, err);
-}
-
-static uint64_t
-place_of(uint32_t block, uint32_t group)
-{
-	return (uint64_t)block << 8 | group;
+	return packed_cached_get(c, place, what, out, err);
 }
 
 int
@@ -497,7 +474,8 @@ packed_cache_block(struct packed_cache *c, uint32_t number,
 		   const struct scopepack_block **out, struct tape_error *err)
 {
 	struct packed_cached *e = NULL;
-	int r = get(c, place_of(number, 0), (uint64_t)WHAT_BLOCK << 32, &e, err);
+	int r = packed_cached_get(c, packed_cached_place(number, 0),
+				  (uint64_t)WHAT_BLOCK << 32, &e, err);
 
 	if (r == 0)
 		*out = e->block;
@@ -510,8 +488,8 @@ packed_cache_rows(struct packed_cache *c, uint32_t block, uint32_t group,
 		  struct tape_error *err)
 {
 	struct packed_cached *e = NULL;
-	int r = get(c, place_of(block, group),
-		    (uint64_t)WHAT_ROWS << 32 | (uint32_t)which, &e, err);
+	int r = packed_cached_get(c, packed_cached_place(block, group),
+				  (uint64_t)WHAT_ROWS << 32 | (uint32_t)which, &e, err);
 
 	if (r == 0)
 		*out = &e->column;
@@ -523,7 +501,8 @@ packed_cache_forms(struct packed_cache *c, uint32_t block, uint32_t group,
 		   const struct column **out, struct tape_error *err)
 {
 	struct packed_cached *e = NULL;
-	int r = get(c, place_of(block, group), (uint64_t)WHAT_FORMS << 32, &e, err);
+	int r = packed_cached_get(c, packed_cached_place(block, group),
+				  (uint64_t)WHAT_FORMS << 32, &e, err);
 
 	if (r == 0)
 		*out = &e->column;
@@ -535,265 +514,10 @@ packed_cache_chunk(struct packed_cache *c, uint32_t block, uint32_t group,
 		   uint32_t column, struct packed_chunk *out, struct tape_error *err)
 {
 	struct packed_cached *e = NULL;
-	int r = get(c, place_of(block, group), (uint64_t)WHAT_CHUNK << 32 | column, &e,
-		    err);
+	int r = packed_cached_get(c, packed_cached_place(block, group),
+				  (uint64_t)WHAT_CHUNK << 32 | column, &e, err);
 
 	if (r == 0)
 		*out = (struct packed_chunk){ &e->column, e->ranks };
 	return r;
-}
-
-/* ---- looking through references ---- */
-
-static uint32_t
-rows_with(const struct column *c, const uint64_t *refs, size_t ref_count, uint16_t *rows)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < c->count; i++) {
-		uint64_t ref = get_le64(c->values + 8 * (size_t)i);
-		bool any = false;
-
-		for (size_t k = 0; k < ref_count; k++)
-			any |= refs[k] == ref;
-		rows[n] = (uint16_t)i;
-		n += any;
-	}
-	return n;
-}
-
-/* Decoded where everything is, looked through, and the first row that was found kept. */
-static int
-scan_once(struct packed_cache *c, uint64_t place, uint64_t what, const uint64_t *refs,
-	  size_t ref_count, uint16_t *rows, uint32_t *count)
-{
-	uint32_t block = (uint32_t)(place >> 8), group = place & 0xff;
-	struct tape_read_stats *stats = &c->set->reader->stats;
-	const struct scopepack_block *b = NULL;
-	uint64_t before = c->set->read_bytes;
-	struct column column = { 0 };
-	struct packed_cached *e;
-	int64_t began;
-	int r = packed_cache_block(c, block, &b, NULL);
-
-	if (r != 0 || group >= b->rows_groups)
-		return TAPE_ERR_DAMAGED;
-	before = c->set->read_bytes;
-	began = os_monotonic_ns();
-	c->scratch.scratch[2].len = 0;
-	r = scopepack_rows_read(&c->of->scopes, c->set->codec, b, group, ROWS_CONTENT,
-				&c->scratch, &column, &c->set->read_bytes, NULL);
-	count_read(c, before, c->scratch.scratch[2].len, &stats->occurrence_columns);
-	stats->read_ns += os_monotonic_ns() - began;
-	if (r != 0)
-		return r;
-	*count = rows_with(&column, refs, ref_count, rows);
-	e = calloc(1, sizeof *e);
-	if (e == NULL)
-		return 0;
-	e->place = place;
-	e->what = what;
-	e->one = true;
-	e->row = *count == 0 ? UINT32_MAX : rows[0];
-	if (*count != 0 &&
-	    pack_bytes_add(&e->value, column.values + 8 * (size_t)rows[0], 8) != 0)
-		e->row = UINT32_MAX;
-	keep(c, e);
-	return 0;
-}
-
-int
-packed_cache_scan(struct packed_cache *c, uint32_t block, uint32_t group,
-		  const uint64_t *refs, size_t ref_count, uint16_t *rows, uint32_t *count,
-		  struct tape_error *err)
-{
-	uint64_t place = place_of(block, group),
-		 what = (uint64_t)WHAT_ROWS << 32 | ROWS_CONTENT;
-	struct packed_cached *e = look(c, place, what);
-	int r;
-
-	if (e == NULL && scan_once(c, place, what, refs, ref_count, rows, count) == 0)
-		return 0;
-	r = get(c, place, what, &e, err);
-	if (r == 0)
-		*count = rows_with(&e->column, refs, ref_count, rows);
-	return r;
-}
-
-/* ---- one row ---- */
-
-static const uint8_t *
-fixed_value(const struct packed_cached *e, uint32_t row)
-{
-	return e->one ? e->value.data : e->column.values + (size_t)row * e->column.width;
-}
-
-static int
-beyond(const struct packed_cache *c, uint32_t block, struct tape_error *err)
-{
-	return error_set(err, TAPE_ERR_DAMAGED, c->of->scopes.pack.file,
-			 c->of->scopes.blocks[block].start,
-			 "damaged: a column is shorter than its group");
-}
-
-int
-packed_cache_row(struct packed_cache *c, uint32_t block, uint32_t group,
-		 enum row_column which, uint32_t row, uint64_t *out,
-		 struct tape_error *err)
-{
-	struct packed_cached *e = NULL;
-	int r = get_one(c, place_of(block, group),
-			(uint64_t)WHAT_ROWS << 32 | (uint32_t)which, row, &e, err);
-
-	if (r != 0)
-		return r;
-	if (!e->one && row >= e->column.count)
-		return beyond(c, block, err);
-	switch (which) {
-	case ROWS_SESSION:
-	case ROWS_FORM:
-		*out = get_le32(fixed_value(e, row));
-		break;
-	case ROWS_KIND:
-		*out = *fixed_value(e, row);
-		break;
-	default:
-		*out = get_le64(fixed_value(e, row));
-		break;
-	}
-	return 0;
-}
-
-/* Has every row of a group of contents all columns of it? Then none hangs on the forms. */
-static bool
-alike(const struct block_group *g)
-{
-	bool all = true;
-
-	for (uint32_t i = 0; i < g->chunk_count && all; i++)
-		all = g->chunks[i].count == g->count;
-	return all;
-}
-
-int
-packed_cache_form(struct packed_cache *c, uint32_t block, uint32_t group, uint32_t row,
-		  uint32_t *out, struct tape_error *err)
-{
-	uint64_t what = (uint64_t)WHAT_FORMS << 32;
-	const struct scopepack_block *b = NULL;
-	struct packed_cached *e = NULL;
-	int r = packed_cache_block(c, block, &b, err);
-
-	if (r != 0)
-		return r;
-	/* Where others are needed for the sake of one, all are read at once. */
-	if (group < b->group_count && alike(&b->groups[group]))
-		r = get_one(c, place_of(block, group), what, row, &e, err);
-	else
-		r = get(c, place_of(block, group), what, &e, err);
-	if (r == 0 && !e->one && row >= e->column.count)
-		r = beyond(c, block, err);
-	if (r == 0)
-		*out = get_le32(fixed_value(e, row));
-	return r;
-}
-
-static int
-give(struct pack_bytes *to, const uint8_t *at, size_t len, struct tape_error *err)
-{
-	if (pack_bytes_add(to, at, len) != 0)
-		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a scope");
-	return 0;
-}
-
-static bool
-form_has(const struct scopepack *p, uint32_t form, uint32_t column)
-{
-	for (uint32_t k = 0; k < p->forms[form].var_count; k++)
-		if (p->form_columns[form][k] == column)
-			return true;
-	return false;
-}
-
-/* Counts rows of each form before a row; the columns of a content are asked for one by one. */
-static int
-count_before(struct packed_cache *c, uint64_t place, uint32_t row, struct tape_error *err)
-{
-	const struct column *forms = NULL;
-	int r;
-
-	if (c->before_known && c->before_place == place && c->before_row == row)
-		return 0;
-	r = packed_cache_forms(c, (uint32_t)(place >> 8), place & 0xff, &forms, err);
-	if (r == 0 && row >= forms->count)
-		r = beyond(c, (uint32_t)(place >> 8), err);
-	if (r != 0)
-		return r;
-	free(c->before);
-	c->before_known = false;
-	c->before = calloc(c->of->scopes.form_count + 1u, sizeof *c->before);
-	if (c->before == NULL)
-		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a column");
-	for (uint32_t i = 0; i < row; i++)
-		c->before[get_le32(forms->values + 4 * (size_t)i)]++;
-	c->before_place = place;
-	c->before_row = row;
-	c->before_known = true;
-	return 0;
-}
-
-/* Which of a column's values is that of a row: those before it whose form has the column. */
-static int
-value_index(struct packed_cache *c, uint32_t block, uint32_t group, uint32_t column,
-	    uint32_t row, uint32_t *at, struct tape_error *err)
-{
-	const struct scopepack *p = &c->of->scopes;
-	const struct scopepack_block *b = NULL;
-	const struct block_chunk *chunk = NULL;
-	int r = packed_cache_block(c, block, &b, err);
-
-	*at = row;
-	if (r == 0 && group < b->group_count)
-		chunk = block_group_chunk(&b->groups[group], column);
-	if (r != 0 || chunk == NULL || chunk->count == b->groups[group].count)
-		return r;
-	r = count_before(c, place_of(block, group), row, err);
-	*at = 0;
-	for (uint32_t f = 1; f <= p->form_count && r == 0; f++)
-		if (c->before[f] != 0 && form_has(p, f, column))
-			*at += c->before[f];
-	return r;
-}
-
-int
-packed_cache_value(struct packed_cache *c, uint32_t block, uint32_t group,
-		   uint32_t column, uint32_t row, struct pack_bytes *to,
-		   struct tape_error *err)
-{
-	uint64_t place = place_of(block, group),
-		 what = (uint64_t)WHAT_CHUNK << 32 | column;
-	struct packed_cached *e = look(c, place, what);
-	uint32_t at = row, from;
-	int r = 0;
-
-	if (e != NULL && !e->one) {
-		r = get(c, place, what, &e, err);
-	} else {
-		r = value_index(c, block, group, column, row, &at, err);
-		if (r == 0)
-			r = get_one(c, place, what, at, &e, err);
-	}
-	if (r != 0)
-		return r;
-	if (e->one)
-		return give(to, e->value.data, e->value.len, err);
-	if (e->ranks != NULL && row < GROUP_ROWS)
-		at = e->ranks[row];
-	if (at >= e->column.count)
-		return beyond(c, block, err);
-	if (e->column.width != 0)
-		return give(to, e->column.values + (size_t)at * e->column.width,
-			    e->column.width, err);
-	from = at == 0 ? 0 : e->column.ends[at - 1];
-	return give(to, e->column.values + from, e->column.ends[at] - from, err);
 }

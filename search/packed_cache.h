@@ -3,9 +3,6 @@
  * Decoded columns and block headers of one generation, those used last kept
  * within a bound. Shared by all sessions and cursors of a reader.
  *
- * Who wants one row of a column asks for that alone: the first row of it is taken
- * without the others, from the second on the column is decoded and kept.
- *
  * What is borrowed lives for the next three calls; whoever keeps it longer looks
  * whether `dropped` is still the same.
  */
@@ -54,23 +51,5 @@ int packed_cache_forms(struct packed_cache *c, uint32_t block, uint32_t group,
 		       const struct column **out, struct tape_error *err);
 int packed_cache_chunk(struct packed_cache *c, uint32_t block, uint32_t group,
 		       uint32_t column, struct packed_chunk *out, struct tape_error *err);
-
-/*
- * Rows of a group whose content reference is one of `refs`, ascending: room for
- * GROUP_ROWS. A column that is looked through for the first time is not kept.
- */
-int packed_cache_scan(struct packed_cache *c, uint32_t block, uint32_t group,
-		      const uint64_t *refs, size_t ref_count, uint16_t *rows,
-		      uint32_t *count, struct tape_error *err);
-/* One row of a column of occurrences; of the forms of contents. */
-int packed_cache_row(struct packed_cache *c, uint32_t block, uint32_t group,
-		     enum row_column which, uint32_t row, uint64_t *out,
-		     struct tape_error *err);
-int packed_cache_form(struct packed_cache *c, uint32_t block, uint32_t group,
-		      uint32_t row, uint32_t *out, struct tape_error *err);
-/* One row of a column of contents, as it stands in a canonical part, appended to *to. */
-int packed_cache_value(struct packed_cache *c, uint32_t block, uint32_t group,
-		       uint32_t column, uint32_t row, struct pack_bytes *to,
-		       struct tape_error *err);
 
 #endif

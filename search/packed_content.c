@@ -9,6 +9,7 @@
 #include "format/limits.h"
 #include "search/generations.h"
 #include "search/packed.h"
+#include "search/packed_one.h"
 #include "search/reader.h"
 
 /* Where a content is. */
@@ -59,8 +60,8 @@ find_spot(struct packed *p, uint64_t ref, struct spot *out, struct tape_error *e
 	in_block = (uint32_t)(ordinal - out->of->scopes.blocks[out->block].first_content);
 	out->group = in_block / GROUP_ROWS;
 	out->row = in_block % GROUP_ROWS;
-	return packed_cache_form(out->of->cache, out->block, out->group, out->row,
-				 &out->form, err);
+	return packed_one_form(out->of->cache, out->block, out->group, out->row,
+			       &out->form, err);
 }
 
 /* The form by which a record's content is shown: stores are those of who recorded it. */
@@ -115,8 +116,8 @@ add_value(struct packed *p, const struct spot *spot, uint32_t var, struct pack_b
 	(void)p;
 	if (form->vars[var].type == TAPE_NULL)
 		return 0;
-	return packed_cache_value(spot->of->cache, spot->block, spot->group,
-				  s->form_columns[spot->form][var], spot->row, to, err);
+	return packed_one_value(spot->of->cache, spot->block, spot->group,
+				s->form_columns[spot->form][var], spot->row, to, err);
 }
 
 /* ---- long values ---- */

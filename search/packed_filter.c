@@ -8,6 +8,7 @@
 #include "format/os.h"
 #include "search/eval.h"
 #include "search/packed_cache.h"
+#include "search/packed_one.h"
 #include "search/plan.h"
 #include "search/reader.h"
 
@@ -29,7 +30,12 @@ struct leaf {
 struct near {
 	uint64_t ref, count;
 	const struct tested *tested;
+	const uint64_t *bits; /* of those that may match, whatever is known */
 };
+
+static const uint64_t no_bits[FILTER_WORDS];
+/* Any bits at all stand for a reference that leads nowhere: it has this place alone. */
+static const uint64_t all_bits[FILTER_WORDS] = { [0 ... FILTER_WORDS - 1] = UINT64_MAX };
 #define NEARS 1024u
 
 struct of_generation {
@@ -51,6 +57,7 @@ struct packed_filter {
 	struct generations *set;
 	struct of_generation *of;
 	size_t count, kept, keep;
+	uint64_t refs[GROUP_ROWS]; /* of the rows chosen last */
 };
 
 /* ---- what a query asks of contents and times ---- */
@@ -447,13 +454,14 @@ generation_of(const struct packed_filter *f, uint32_t generation, uint64_t ref)
 static void
 find_near(struct packed_filter *f, uint32_t generation, uint64_t ref, struct near *n)
 {
-	uint32_t target = generation_of(f, generation, ref);
+	uint32_t target =
+		ref == CONTENT_LOST ? UINT32_MAX : generation_of(f, generation, ref);
 	struct of_generation *g = target == UINT32_MAX ? NULL : need(f, f->set, target);
 	uint64_t ordinal = CONTENT_ORDINAL(ref), in_block;
 	const struct scopepack *s;
 	uint32_t block, group;
 
-	*n = (struct near){ ref, 1, NULL };
+	*n = (struct near){ ref, 1, NULL, all_bits };
 	if (g == NULL || ordinal >= f->set->items[target].scopes.contents)
 		return;
 	s = &f->set->items[target].scopes;
@@ -467,23 +475,14 @@ find_near(struct packed_filter *f, uint32_t generation, uint64_t ref, struct nea
 	if (n->count > GROUP_ROWS)
 		n->count = GROUP_ROWS;
 	n->tested = test_group(f, g, target, block, group);
+	if (n->tested->known != KNOWN_ALL)
+		n->bits = n->tested->known == KNOWN_NONE ? no_bits : n->tested->bits;
 }
 
-static bool
-ref_may(struct packed_filter *f, struct of_generation *g, uint32_t generation,
-	uint64_t ref)
+static struct near *
+near_to(struct of_generation *g, uint64_t ref)
 {
-	struct near *n = &g->near[(ref >> 12) % NEARS];
-
-	if (ref == CONTENT_LOST)
-		return true;
-	if (ref - n->ref >= n->count)
-		find_near(f, generation, ref, n);
-	if (n->tested == NULL || n->tested->known == KNOWN_ALL)
-		return true;
-	if (n->tested->known == KNOWN_NONE)
-		return false;
-	return n->tested->bits[(ref - n->ref) / 64] >> ((ref - n->ref) % 64) & 1;
+	return &g->near[(ref >> 12) % NEARS];
 }
 
 /* References that lie close together, to contents none of which matches: they need not be read. */
@@ -498,9 +497,10 @@ none_may(struct packed_filter *f, struct of_generation *g, uint32_t generation,
 	    rows->max_content - ref > 2ull * GROUP_ROWS)
 		return false;
 	while (ref <= rows->max_content) {
-		n = &g->near[(ref >> 12) % NEARS];
-		if (ref_may(f, g, generation, ref) || n->tested == NULL ||
-		    n->tested->known != KNOWN_NONE)
+		n = near_to(g, ref);
+		if (ref - n->ref >= n->count)
+			find_near(f, generation, ref, near_to(g, ref));
+		if (n->tested == NULL || n->tested->known != KNOWN_NONE)
 			return false;
 		ref = n->ref + n->count;
 	}
@@ -582,51 +582,70 @@ rows_of_point(struct packed_filter *f, struct of_generation *g, uint32_t generat
 	return true;
 }
 
-/* Clears the bits of rows whose content does not match. */
+/* Clears the bits of rows whose content, by f->refs, does not match. */
+static bool
+rows_by_refs(struct packed_filter *f, struct of_generation *g, uint32_t generation,
+	     const uint8_t *kind, uint32_t from, uint32_t to, uint64_t *out)
+{
+	uint64_t some = 0;
+
+	for (uint32_t word = from / 64; word * 64 < to; word++) {
+		uint64_t left = out[word], bits = 0;
+
+		if (word == from / 64)
+			left &= UINT64_MAX << (from % 64);
+		if (to - word * 64 < 64)
+			left &= ((uint64_t)1 << (to - word * 64)) - 1;
+		for (; left != 0; left &= left - 1) {
+			uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(left);
+			uint64_t ref = f->refs[i], at;
+			struct near *n = near_to(g, ref);
+
+			at = ref - n->ref;
+			if (at >= n->count) {
+				find_near(f, generation, ref, n);
+				at = ref - n->ref;
+			}
+			bits |= (n->bits[at / 64] >> (at % 64) & 1) << (i % 64);
+			if (kind != NULL &&
+			    (kind[i] == ROW_PROJECTION || kind[i] == ROW_LINK))
+				bits |= (uint64_t)1 << (i % 64);
+		}
+		out[word] &= bits;
+		some |= out[word];
+	}
+	return some != 0;
+}
+
 static bool
 rows_by_content(struct packed_filter *f, uint32_t generation, uint32_t block,
 		uint32_t group, const struct block_rows *rows, uint32_t from, uint32_t to,
-		uint64_t *out)
+		uint64_t *out, bool *known)
 {
 	struct packed_cache *cache = f->set->items[generation].cache;
-	const struct column *refs = NULL, *kinds = NULL;
 	struct of_generation *g = &f->of[generation];
+	struct column refs, kinds;
 	uint8_t kind[GROUP_ROWS];
-	bool any = false, linked = projected(f);
+	bool own = f->by_hash && rows->links && projected(f), any;
 
 	if (rows_of_point(f, g, generation, block, group, from, to, out)) {
-		if (f->query->root == f->point)
+		if (f->query->root == f->point || !bits_any(out, from, to))
 			return bits_any(out, from, to);
 	} else if (none_may(f, g, generation, rows)) {
 		return false;
 	}
-	if (f->by_hash && linked && rows->links) {
-		if (packed_cache_rows(cache, block, group, ROWS_KIND, &kinds, NULL) != 0)
+	if (own) {
+		if (packed_one_pass(cache, block, group, ROWS_KIND, &kinds, NULL) != 0)
 			return true;
-		memcpy(kind, kinds->values, kinds->count);
+		memcpy(kind, kinds.values, kinds.count);
 	}
-	if (!bits_any(out, from, to))
-		return false;
-	if (packed_cache_rows(cache, block, group, ROWS_CONTENT, &refs, NULL) != 0)
+	if (packed_one_pass(cache, block, group, ROWS_CONTENT, &refs, NULL) != 0)
 		return true;
-	for (uint32_t i = from; i < to; i++) {
-		uint64_t ref;
-		uint64_t dropped = cache->dropped;
-
-		if ((out[i / 64] >> (i % 64) & 1) == 0)
-			continue;
-		ref = get_le64(refs->values + 8 * (size_t)i);
-		if (ref_may(f, g, generation, ref) ||
-		    (kinds != NULL &&
-		     (kind[i] == ROW_PROJECTION || (linked && kind[i] == ROW_LINK))))
-			any = true;
-		else
-			out[i / 64] &= ~((uint64_t)1 << (i % 64));
-		if (cache->dropped != dropped &&
-		    packed_cache_rows(cache, block, group, ROWS_CONTENT, &refs, NULL) !=
-			    0)
-			return true;
-	}
+	/* Contents that are tested now may take the place of what is borrowed. */
+	for (uint32_t i = from; i < to; i++)
+		f->refs[i] = get_le64(refs.values + 8 * (size_t)i);
+	any = rows_by_refs(f, g, generation, own ? kind : NULL, from, to, out);
+	*known = true;
 	return any;
 }
 
@@ -659,7 +678,7 @@ packed_filter_times(const struct packed_filter *f, int64_t from, int64_t to)
 static enum filter_reason
 choose(struct packed_filter *f, struct generations *set, uint32_t generation,
        uint32_t block, uint32_t group, const struct block_rows *rows, uint32_t from,
-       uint32_t to, uint64_t *out)
+       uint32_t to, uint64_t *out, bool *known)
 {
 	fill(out, UINT64_MAX);
 	if (!packed_filter_times(f, rows->min_time, rows->max_time))
@@ -668,7 +687,7 @@ choose(struct packed_filter *f, struct generations *set, uint32_t generation,
 	    !rows_by_time(f, set->items[generation].cache, block, group, from, to, out))
 		return FILTER_TIME;
 	if (f->by_content && need(f, set, generation) != NULL &&
-	    !rows_by_content(f, generation, block, group, rows, from, to, out))
+	    !rows_by_content(f, generation, block, group, rows, from, to, out, known))
 		return FILTER_VALUE;
 	return FILTER_SOME;
 }
@@ -676,13 +695,16 @@ choose(struct packed_filter *f, struct generations *set, uint32_t generation,
 enum filter_reason
 packed_filter_rows(struct packed_filter *f, struct generations *set, uint32_t generation,
 		   uint32_t block, uint32_t group, const struct block_rows *rows,
-		   uint32_t from, uint32_t to, uint64_t out[FILTER_WORDS])
+		   uint32_t from, uint32_t to, uint64_t out[FILTER_WORDS],
+		   const uint64_t **refs)
 {
 	struct block_rows copy = *rows; /* of a header that may be dropped */
 	int64_t began = os_monotonic_ns();
+	bool known = false;
 	enum filter_reason why =
-		choose(f, set, generation, block, group, &copy, from, to, out);
+		choose(f, set, generation, block, group, &copy, from, to, out, &known);
 
+	*refs = known ? f->refs : NULL;
 	set->reader->stats.filter_ns += os_monotonic_ns() - began;
 	return why;
 }

@@ -25,12 +25,15 @@ void packed_filter_reset(struct packed_filter *f);
 enum filter_reason { FILTER_SOME, FILTER_TIME, FILTER_VALUE };
 /*
  * Rows [from, to) of a group of a generation: bits of those that may match.
- * `rows` is its part of the block's header.
+ * `rows` is its part of the block's header. *refs is set to the references of
+ * these rows to their contents if they were looked at ([GROUP_ROWS], borrowed until
+ * the next call), else to NULL.
  */
 enum filter_reason packed_filter_rows(struct packed_filter *f, struct generations *set,
 				      uint32_t generation, uint32_t block, uint32_t group,
 				      const struct block_rows *rows, uint32_t from,
-				      uint32_t to, uint64_t out[FILTER_WORDS]);
+				      uint32_t to, uint64_t out[FILTER_WORDS],
+				      const uint64_t **refs);
 /* Can a block that has times from..to hold an answer? */
 bool packed_filter_times(const struct packed_filter *f, int64_t from, int64_t to);
 

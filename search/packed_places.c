@@ -11,6 +11,7 @@
 #include "search/generations.h"
 #include "search/packed_cache.h"
 #include "search/packed_filter.h"
+#include "search/packed_one.h"
 #include "search/reader.h"
 
 /* More contents than that are not looked for one by one. */
@@ -129,8 +130,8 @@ scan(struct filter_places *p, struct packed_cache *cache, uint32_t place)
 		return 0;
 	if (p->scanned_count == sizeof p->scanned / sizeof p->scanned[0])
 		p->scanned_count = p->row_count = 0;
-	if (packed_cache_scan(cache, place / BLOCK_GROUPS, place % BLOCK_GROUPS, p->refs,
-			      p->ref_count, rows, &count, NULL) != 0)
+	if (packed_one_scan(cache, place / BLOCK_GROUPS, place % BLOCK_GROUPS, p->refs,
+			    p->ref_count, rows, &count, NULL) != 0)
 		return 1;
 	if (p->row_cap < p->row_count + count) {
 		size_t cap = (p->row_count + count) * 2;
@@ -174,9 +175,9 @@ is_there(struct finding *f, uint32_t place, uint64_t ref)
 		if (p->rows[i] >> 16 != place)
 			continue;
 		any = p->ref_count == 1 ||
-		      packed_cache_row(cache, place / BLOCK_GROUPS, place % BLOCK_GROUPS,
-				       ROWS_CONTENT, (uint32_t)(p->rows[i] % 65536), &is,
-				       NULL) != 0 ||
+		      packed_one_row(cache, place / BLOCK_GROUPS, place % BLOCK_GROUPS,
+				     ROWS_CONTENT, (uint32_t)(p->rows[i] % 65536), &is,
+				     NULL) != 0 ||
 		      is == ref;
 	}
 	return any;

@@ -6,6 +6,7 @@
 #include "format/error.h"
 #include "format/le.h"
 #include "search/packed.h"
+#include "search/packed_one.h"
 #include "search/reader.h"
 
 /* ---- blocks ---- */
@@ -257,13 +258,12 @@ make_room(struct packed_rows *rows, size_t more, struct tape_error *err)
 	return 0;
 }
 
-/* How many of them may match: counted up to `most` + 1. */
 static uint32_t
-count_few(const uint64_t may[FILTER_WORDS], uint32_t from, uint32_t to, uint32_t most)
+count_rows(const uint64_t may[FILTER_WORDS], uint32_t from, uint32_t to)
 {
 	uint32_t count = 0;
 
-	for (uint32_t word = from / 64; word * 64 < to && count <= most; word++) {
+	for (uint32_t word = from / 64; word * 64 < to; word++) {
 		uint64_t bits = may[word];
 
 		if (word == from / 64)
@@ -298,18 +298,19 @@ read_row(struct packed *p, const struct piece *piece, uint32_t at, struct packed
 {
 	struct packed_cache *cache = p->of->cache;
 	uint64_t form = 0, kind = 0, seq = 0;
-	int r = packed_cache_row(cache, piece->block, piece->group, ROWS_FORM, at, &form,
-				 err);
+	int r = packed_one_row(cache, piece->block, piece->group, ROWS_FORM, at, &form,
+			       err);
 
 	if (r == 0)
-		r = packed_cache_row(cache, piece->block, piece->group, ROWS_KIND, at,
-				     &kind, err);
+		r = packed_one_row(cache, piece->block, piece->group, ROWS_KIND, at,
+				   &kind, err);
 	if (r == 0)
-		r = packed_cache_row(cache, piece->block, piece->group, ROWS_SEQ, at,
-				     &seq, err);
+		r = packed_one_row(cache, piece->block, piece->group, ROWS_SEQ, at, &seq,
+				   err);
 	if (r == 0)
 		*out = (struct packed_row){
 			.seq = seq,
+			.content = CONTENT_UNKNOWN,
 			.form = (uint32_t)form,
 			.row = (piece->group * GROUP_ROWS + at) & 0xffffffu,
 			.kind = (uint8_t)kind,
@@ -317,24 +318,64 @@ read_row(struct packed *p, const struct piece *piece, uint32_t at, struct packed
 	return r;
 }
 
+/* The chosen rows of a piece: they are at the end of p->rows, only their place is known. */
+struct chosen {
+	const struct piece *piece;
+	struct packed_row *rows;
+	uint32_t count;
+};
+
 static int
-take_few(struct packed *p, const struct piece *piece, const uint64_t may[FILTER_WORDS],
-	 struct tape_error *err)
+read_few(struct packed *p, struct chosen *c, struct tape_error *err)
 {
 	int r = 0;
 
-	for (uint32_t i = piece->from; r == 0; i++) {
-		struct packed_row row;
-		bool wanted = false;
+	for (uint32_t i = 0; i < c->count && r == 0; i++) {
+		uint64_t content = c->rows[i].content;
 
-		i = next_row(may, i, piece->to);
-		if (i == piece->to)
-			break;
-		r = read_row(p, piece, i, &row, err);
-		if (r == 0)
-			r = form_wanted(p, row.form, &wanted, err);
+		r = read_row(p, c->piece, c->rows[i].row % GROUP_ROWS, &c->rows[i], err);
+		c->rows[i].content = content;
+	}
+	return r;
+}
+
+/* A column is looked at once for all of them. */
+static int
+read_many(struct packed *p, struct chosen *c, struct tape_error *err)
+{
+	struct packed_cache *cache = p->of->cache;
+	uint32_t block = c->piece->block, group = c->piece->group;
+	struct column column;
+	int r = packed_one_pass(cache, block, group, ROWS_FORM, &column, err);
+
+	for (uint32_t i = 0; i < c->count && r == 0; i++)
+		c->rows[i].form = u32_at(&column, c->rows[i].row % GROUP_ROWS);
+	if (r == 0)
+		r = packed_one_pass(cache, block, group, ROWS_KIND, &column, err);
+	for (uint32_t i = 0; i < c->count && r == 0; i++)
+		c->rows[i].kind = column.values[c->rows[i].row % GROUP_ROWS];
+	if (r == 0)
+		r = packed_one_pass(cache, block, group, ROWS_SEQ, &column, err);
+	for (uint32_t i = 0; i < c->count && r == 0; i++)
+		c->rows[i].seq = u64_at(&column, c->rows[i].row % GROUP_ROWS);
+	return r;
+}
+
+/* Leaves those whose form is wanted. */
+static int
+take_wanted(struct packed *p, const struct chosen *c, struct tape_error *err)
+{
+	uint32_t known = 0;
+	bool wanted = false;
+	int r = 0;
+
+	for (uint32_t i = 0; i < c->count && r == 0; i++) {
+		if (c->rows[i].form != known) {
+			known = c->rows[i].form;
+			r = form_wanted(p, known, &wanted, err);
+		}
 		if (r == 0 && wanted)
-			p->rows.items[p->rows.count++] = row;
+			p->rows.items[p->rows.count++] = c->rows[i];
 	}
 	return r;
 }
@@ -343,12 +384,12 @@ static int
 take_piece(struct packed *p, const struct piece *piece, void *user,
 	   struct tape_error *err)
 {
-	const struct column *seqs = NULL, *forms = NULL, *kinds = NULL;
 	struct tape_read_stats *stats = &p->base.reader->stats;
-	uint32_t base = piece->group * GROUP_ROWS, known = 0, few;
+	struct chosen chosen = { .piece = piece };
+	uint32_t base = piece->group * GROUP_ROWS;
+	const uint64_t *refs = NULL;
 	uint64_t may[FILTER_WORDS];
-	bool wanted = false;
-	int r = 0;
+	int r;
 
 	(void)user;
 	memset(may, 0xff, sizeof may);
@@ -356,7 +397,7 @@ take_piece(struct packed *p, const struct piece *piece, void *user,
 	if (p->iter.filter != NULL) {
 		enum filter_reason why = packed_filter_rows(
 			p->iter.filter, p->set, p->generation, piece->block, piece->group,
-			piece->rows, piece->from, piece->to, may);
+			piece->rows, piece->from, piece->to, may, &refs);
 
 		stats->groups_by_time += why == FILTER_TIME;
 		stats->groups_by_value += why == FILTER_VALUE;
@@ -364,36 +405,19 @@ take_piece(struct packed *p, const struct piece *piece, void *user,
 			return 0;
 	}
 	stats->rows += piece->to - piece->from;
-	few = count_few(may, piece->from, piece->to, FEW_ROWS);
-	r = make_room(&p->rows, few <= FEW_ROWS ? few : piece->to - piece->from, err);
-	if (r == 0 && few <= FEW_ROWS)
-		return take_few(p, piece, may, err);
-	if (r == 0)
-		r = column(p, piece, ROWS_FORM, &forms, err);
-	if (r == 0)
-		r = column(p, piece, ROWS_KIND, &kinds, err);
-	if (r == 0)
-		r = column(p, piece, ROWS_SEQ, &seqs, err);
-	for (uint32_t i = piece->from; r == 0; i++) {
-		uint32_t form;
-
-		i = next_row(may, i, piece->to);
-		if (i == piece->to)
-			break;
-		form = u32_at(forms, i);
-		if (form != known) {
-			r = form_wanted(p, form, &wanted, err);
-			known = form;
-		}
-		if (r == 0 && wanted)
-			p->rows.items[p->rows.count++] = (struct packed_row){
-				.seq = u64_at(seqs, i),
-				.form = form,
-				.row = (base + i) & 0xffffffu,
-				.kind = kinds->values[i],
-			};
-	}
-	return r;
+	r = make_room(&p->rows, count_rows(may, piece->from, piece->to), err);
+	if (r != 0)
+		return r;
+	chosen.rows = p->rows.items + p->rows.count;
+	for (uint32_t i = next_row(may, piece->from, piece->to); i < piece->to;
+	     i = next_row(may, i + 1, piece->to))
+		chosen.rows[chosen.count++] = (struct packed_row){
+			.row = (base + i) & 0xffffffu,
+			.content = refs == NULL ? CONTENT_UNKNOWN : refs[i],
+		};
+	r = chosen.count <= FEW_ROWS ? read_few(p, &chosen, err)
+				     : read_many(p, &chosen, err);
+	return r == 0 ? take_wanted(p, &chosen, err) : r;
 }
 
 static int

@@ -98,13 +98,88 @@ set_bit(uint64_t *bits, uint32_t i)
 	bits[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
+/* Numbers of 8 bytes that every row has, 64 at a time. `is` must not branch. */
+#define TEST_ALL(type, is)                                                               \
+	for (uint32_t row = 0; row < c->count; row += 64) {                              \
+		uint32_t n = c->count - row < 64 ? c->count - row : 64;                  \
+		const uint8_t *at = c->values + 8 * (size_t)row;                         \
+		uint64_t bits = 0;                                                       \
+		for (uint32_t i = 0; i < n; i++) {                                       \
+			type v;                                                          \
+			memcpy(&v, at + 8 * (size_t)i, sizeof v);                        \
+			bits |= (uint64_t)(is) << i;                                     \
+		}                                                                        \
+		out[row / 64] |= bits;                                                   \
+	}
+
+static void
+test_doubles(const struct query_atom *a, const struct column *c, uint64_t *out)
+{
+	double lo = a->dlo, hi = a->dhi;
+	bool nan = a->nan;
+
+	TEST_ALL(double, ((v >= lo) & (v <= hi)) | (nan & (v != v)))
+}
+
+static void
+test_signed(const struct query_atom *a, const struct column *c, uint64_t *out)
+{
+	int64_t lo, hi;
+
+	if (a->ilo > INT64_MAX || a->ihi < INT64_MIN)
+		return;
+	lo = a->ilo < INT64_MIN ? INT64_MIN : (int64_t)a->ilo;
+	hi = a->ihi > INT64_MAX ? INT64_MAX : (int64_t)a->ihi;
+	TEST_ALL(int64_t, (v >= lo) & (v <= hi))
+}
+
+/* The common tests, where every row has the column. False: another way must be gone. */
+static bool
+test_numbers(const struct query_node *node, unsigned type, const struct column *c,
+	     uint64_t *out)
+{
+	if (node->op == QUERY_NE || node->op == QUERY_MATCH ||
+	    (type != TAPE_F64 && type != TAPE_I64))
+		return false;
+	for (size_t i = 0; i < node->atom_count; i++) {
+		if (!node->atoms[i].number)
+			continue;
+		if (type == TAPE_F64)
+			test_doubles(&node->atoms[i], c, out);
+		else
+			test_signed(&node->atoms[i], c, out);
+	}
+	return true;
+}
+
+/* Bits of values to bits of the rows that have them. */
+static void
+spread(const struct packed_chunk *chunk, uint32_t count, const uint64_t *values,
+       uint64_t *out)
+{
+	for (uint32_t row = 0; row < count; row++) {
+		uint32_t i = chunk->ranks[row];
+		uint32_t next =
+			row + 1 < count ? chunk->ranks[row + 1] : chunk->values->count;
+
+		out[row / 64] |= (uint64_t)(next != i && (values[i / 64] >> (i % 64) & 1))
+				 << (row % 64);
+	}
+}
+
 void
 filter_test_column(const struct query_node *node, unsigned type,
 		   const struct packed_chunk *chunk, uint32_t count, uint64_t *out)
 {
 	const struct column *c = chunk->values;
+	uint64_t values[FILTER_WORDS + 1] = { 0 };
 	bool before = false;
 
+	if (test_numbers(node, type, c, chunk->ranks == NULL ? out : values)) {
+		if (chunk->ranks != NULL)
+			spread(chunk, count, values, out);
+		return;
+	}
 	for (uint32_t row = 0; row < count; row++) {
 		uint32_t i = chunk->ranks == NULL ? row : chunk->ranks[row], next;
 
