@@ -152,6 +152,13 @@ add_scope(struct worker *w, struct task *t)
 
 /* ---- a slice ---- */
 
+/* Something was told as damage that is none to the cursor, who does it again. */
+static bool
+unsure(const struct worker *w)
+{
+	return w->no_memory || w->reader.passing != 0;
+}
+
 static int
 walk_slice(struct worker *w, struct task *t)
 {
@@ -163,6 +170,8 @@ walk_slice(struct worker *w, struct task *t)
 	while ((r = walk_next(walk, &err)) == 1) {
 		memcpy(t->last_pos.session, walk->session.id, sizeof t->last_pos.session);
 		t->last_pos.seq = walk->rec.seq;
+		if (unsure(w))
+			break;
 		if (++t->matched <= t->given || w->a->setup.mode == AHEAD_COUNT)
 			continue;
 		r = add_scope(w, t);
@@ -170,7 +179,7 @@ walk_slice(struct worker *w, struct task *t)
 			break;
 	}
 	t->skipped = walk->skipped;
-	return r == 0 && w->no_memory ? TAPE_ERR_NOMEM : r;
+	return r >= 0 && unsure(w) ? TAPE_ERR_NOMEM : r;
 }
 
 static void
@@ -214,7 +223,7 @@ make_one(struct worker *w, struct chunk *c, size_t i)
 	if (r == 0)
 		r = chunk_add_text(c, made.data, made.len);
 	s->end = c->text_len;
-	return r == 0 && w->no_memory ? TAPE_ERR_NOMEM : r;
+	return r == 0 && unsure(w) ? TAPE_ERR_NOMEM : r;
 }
 
 /* What is behind so many scopes of a chunk, as one that nothing is made of. NULL: no memory. */
@@ -253,7 +262,7 @@ static void
 make_chunk(struct worker *w, struct chunk *c, struct chunk **next)
 {
 	struct chunk_report *reports = c->reports;
-	size_t report_count = c->report_count, at = 0, i = 0;
+	size_t report_count = c->report_count, at = 0, i = 0, told;
 	int r = 0;
 
 	c->reports = NULL;
@@ -263,7 +272,10 @@ make_chunk(struct worker *w, struct chunk *c, struct chunk **next)
 	while (i < c->count && r == 0 && !atomic_load(&w->a->stop)) {
 		at = move_reports(w, c, i, reports, at, report_count);
 		c->at = (uint32_t)i;
+		told = c->report_count;
 		r = make_one(w, c, i);
+		if (r != 0)
+			chunk_drop_reports(c, told);
 		i += r == 0;
 		if (r == 0 && i < c->count && c->text_len >= CHUNK_TEXT) {
 			*next = split(c, i, reports + at, report_count - at);
@@ -275,7 +287,7 @@ make_chunk(struct worker *w, struct chunk *c, struct chunk **next)
 	c->failed = i < c->count;
 	c->count = (uint32_t)i;
 	at = move_reports(w, c, i, reports, at, c->failed ? at : report_count);
-	c->failed |= w->no_memory;
+	c->failed |= unsure(w);
 	w->chunk = NULL;
 	for (; at < report_count; at++) {
 		free(reports[at].file);
@@ -425,7 +437,7 @@ worker_init(struct worker *w, struct ahead *a, unsigned number)
 	w->reader = *s->reader;
 	w->reader.collect = collect;
 	w->reader.collect_user = w;
-	w->reader.damage = w->reader.met = 0;
+	w->reader.damage = w->reader.met = w->reader.passing = 0;
 	w->reader.told = NULL;
 	w->reader.told_count = w->reader.told_cap = 0;
 	w->reader.generations = NULL;
@@ -501,7 +513,7 @@ ahead_start(const struct ahead_setup *setup, struct ahead **out)
 static void
 add_stats(struct tape_read_stats *to, const struct tape_read_stats *from)
 {
-	const size_t first = offsetof(struct tape_read_stats, blocks_by_position);
+	const size_t first = offsetof(struct tape_read_stats, groups);
 	uint64_t x, y;
 
 	for (size_t at = first; at < sizeof *to; at += sizeof x) {

@@ -19,14 +19,22 @@ chunk_new(void)
 }
 
 void
+chunk_drop_reports(struct chunk *c, size_t count)
+{
+	while (c->report_count > count) {
+		struct chunk_report *r = &c->reports[--c->report_count];
+
+		free(r->file);
+		free(r->message);
+	}
+}
+
+void
 chunk_free(struct chunk *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < c->report_count; i++) {
-		free(c->reports[i].file);
-		free(c->reports[i].message);
-	}
+	chunk_drop_reports(c, 0);
 	free(c->reports);
 	free(c->text);
 	free(c);

@@ -46,6 +46,8 @@ void chunk_free(struct chunk *c); /* NULL is fine */
 /* 0 or TAPE_ERR_NOMEM. */
 int chunk_add_report(struct chunk *c, const struct tape_report *report, uint64_t place);
 int chunk_add_text(struct chunk *c, const void *data, size_t len);
+/* Drops those behind the first `count`. */
+void chunk_drop_reports(struct chunk *c, size_t count);
 /* Takes over a report of another chunk; that one has it no more. `before` as in this one. */
 int chunk_move_report(struct chunk *c, size_t before, struct chunk_report *from);
 

@@ -88,8 +88,10 @@ fill_part(struct packed *p, struct source_record *rec, unsigned part, const char
 
 	/* Nobody can be told here that there is no memory: it is damage to him too. */
 	if (r != 0 &&
-	    packed_failed(p, (uint32_t)(rec->row >> 32), r, &why, lost, NULL) < 0)
+	    packed_failed(p, (uint32_t)(rec->row >> 32), r, &why, lost, NULL) < 0) {
+		source->reader->passing++;
 		source_damaged(source, &rec->place, "cannot be read: %s", why.message);
+	}
 }
 
 static void

@@ -23,6 +23,8 @@ struct tape_reader {
 	/* Of a thread that works for another reader: what it has to tell goes there. */
 	void (*collect)(void *user, const struct tape_report *report, uint64_t place);
 	void *collect_user;
+	/* How often something was told as damage that may go better the next time. */
+	uint64_t passing;
 	size_t raw_cache, packed_cache; /* bytes, 0 = as a reader that is alone */
 };
 

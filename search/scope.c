@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/hash.h"
+#include "search/reader.h"
 #include "search/snapshot.h"
 
 /*
@@ -71,6 +72,7 @@ need_content(struct tape_scope *scope)
 	if (!scope->has_content) {
 		if (content_get(scope->source, &scope->rec, &scope->content, &err) != 0) {
 			scope->content.lost = true;
+			scope->source->reader->passing++;
 			source_damaged(scope->rec.of, &scope->rec.place,
 				       "cannot be read: %s", err.message);
 		}
@@ -215,6 +217,7 @@ tape_scope_hash(const struct tape_scope *scope)
 	need_content(s);
 	if (!s->content.lost &&
 	    content_hash(&s->rec.form->form, &s->content, &hash, &err) != 0) {
+		s->source->reader->passing++;
 		source_damaged(s->rec.of, &s->rec.place, "its hash cannot be had: %s",
 			       err.message);
 		memset(&hash, 0, sizeof hash);

@@ -122,6 +122,15 @@ class Runs:
         self.whole_tape("--name", "raw")
         self.readings()
 
+    def threads(self):
+        """tape-find with several threads, on a tape that is compacted but for one session."""
+        self.whole_tape()
+        subprocess.run([self.options.tape_compact, self.whole, "-q"], check=True)
+        self.whole_tape("--name", "raw")
+        for more in (["-o", "jsonl"], ["--count"]):
+            self.reading(os.path.abspath(self.options.sliced), self.whole, "i >= 0", "-j", "3", *more,
+                         lines="jsonl" in more)
+
     def all(self):
         self.whole_tape()
         self.sweep(self.record)
@@ -141,13 +150,16 @@ def main():
     parser.add_argument("--tape-find", required=True)
     parser.add_argument("--tape-info", required=True)
     parser.add_argument("--tape-compact", help="compactions and compacted tapes")
+    parser.add_argument("--sliced", help="a tape-find that starts threads on small tapes")
     parser.add_argument("--preload", required=True)
     parser.add_argument("--lines", type=int, default=40)
     parser.add_argument("--step", type=int, default=1)
     options = acked.absolute(parser.parse_args())
     runs = Runs(options)
     try:
-        if options.tape_compact:
+        if options.sliced:
+            runs.threads()
+        elif options.tape_compact:
             runs.packed()
         else:
             runs.all()
