@@ -591,6 +591,42 @@ count_atomically(const struct tape_view *view, void *arg, void *user)
 	return 0;
 }
 
+static int
+two_or_sum(const struct tape_view *view, void *arg, void *user)
+{
+	const char *name = tape_view_variable(view, NULL);
+
+	(void)arg;
+	(void)user;
+	/* What capture hooks look at has to be kept that far. */
+	return strcmp(name, "x") == 0 || strcmp(name, "y") == 0 ||
+			       strcmp(name, "sum") == 0
+		       ? TAPE_SELECT_PASS
+		       : TAPE_SELECT_DROP;
+}
+
+struct part {
+	double x;
+	float y;
+	int more[30];
+};
+TAPE_DESCRIBE(part, struct part, x, y, more);
+
+START_TEST(members_of_a_described_structure_are_variables_like_others)
+{
+	static const char *const where[] = { "^pos$", NULL };
+	struct part p = { 1.5, 0.5f, { 0 } };
+
+	t = recorded_open("");
+	(void)tape_hook(t, TAPE_HOOK_CAPTURE, where, derive, NULL);
+	(void)tape_hook(t, TAPE_HOOK_SELECT, where, two_or_sum, NULL);
+	for (int i = 0; i < 2; i++, p.x++)
+		TAPE(t, "pos", TAPE_OF(part, &p), i);
+	ck_assert_str_eq(recorded(),
+			 "pos sum[m]=2.0 x=1.5 y=0.5f\npos sum[m]=3.0 x=2.5 y=0.5f\n");
+}
+END_TEST
+
 START_TEST(hooks_may_come_and_go_while_other_threads_record)
 {
 	pthread_t thread[2];
@@ -669,7 +705,7 @@ int
 main(void)
 {
 	Suite *suite = suite_create("hooks");
-	TCase *tc = tcase_create("all");
+	TCase *tc = tcase_create("all"), *threads = tcase_create("threads");
 
 	tcase_add_checked_fixture(tc, setup, recorded_teardown);
 	tcase_set_timeout(tc, 60);
@@ -694,9 +730,13 @@ main(void)
 	tcase_add_test(
 		tc,
 		a_hook_whose_expression_takes_too_many_steps_runs_nowhere_and_says_so);
-	tcase_add_test(tc, hooks_may_come_and_go_while_other_threads_record);
-	tcase_add_test(tc, a_forked_child_has_the_hooks_and_its_own_session);
+	tcase_add_test(tc, members_of_a_described_structure_are_variables_like_others);
 	tcase_add_test(tc, hooks_are_listed_with_the_settings);
+	tcase_add_test(tc, a_forked_child_has_the_hooks_and_its_own_session);
 	suite_add_tcase(suite, tc);
+	tcase_add_checked_fixture(threads, setup, recorded_teardown);
+	tcase_set_timeout(threads, 60);
+	tcase_add_test(threads, hooks_may_come_and_go_while_other_threads_record);
+	suite_add_tcase(suite, threads);
 	return suite_run(suite);
 }
