@@ -265,7 +265,8 @@ gate_ask(struct hook_gate *gate, struct tape *t, const struct hook *hook,
 
 	if (!gate->form) {
 		facts_source(t, &facts);
-		r = predicate_new(hook->when, t->session, &facts, &gate->predicate, err);
+		r = rules_predicate(t->rules, hook->when, t->session, &facts,
+				    &gate->predicate, err);
 		if (r == 0)
 			gate->form = predicate_form_new(gate->predicate, &form->form);
 	}

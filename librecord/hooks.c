@@ -119,7 +119,8 @@ check_options(const struct tape_hook_options *o, struct tape_error *err)
 }
 
 static int
-hook_fill(struct hook *hook, const struct tape_hook_options *o, struct tape_error *err)
+hook_fill(struct rules *rules, struct hook *hook, const struct tape_hook_options *o,
+	  struct tape_error *err)
 {
 	int r = check_options(o, err);
 
@@ -137,7 +138,7 @@ hook_fill(struct hook *hook, const struct tape_hook_options *o, struct tape_erro
 		r = take_expression(o->innermost, &hook->innermost,
 				    &hook->innermost_match, err);
 	if (r == 0 && o->when)
-		r = rules_check_query(o->when, err);
+		r = rules_check_query(rules, o->when, err);
 	if (r == 0 && o->when) {
 		hook->when = strdup(o->when);
 		r = hook->when ? 0 : nomem(err);
@@ -287,7 +288,7 @@ tape_hook_add(struct tape *t, const struct tape_hook_options *given)
 		memcpy(&options, given,
 		       given->size < sizeof options ? given->size : sizeof options);
 	hook = calloc(1, sizeof *hook);
-	r = hook ? hook_fill(hook, &options, &err) : nomem(&err);
+	r = hook ? hook_fill(t->rules, hook, &options, &err) : nomem(&err);
 	if (r == 0) {
 		pthread_mutex_lock(&t->rules->lock);
 		r = enter(t->rules, &hook, &err);

@@ -228,11 +228,24 @@ rules_check_label(const char *label, struct tape_error *err)
 }
 
 int
-rules_check_query(const char *text, struct tape_error *err)
+rules_predicate(struct rules *rules, const char *text, const uint64_t session[2],
+		const struct source_facts *facts, struct predicate **out,
+		struct tape_error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&rules->lock);
+	r = predicate_new(text, session, facts, rules->partials, out, err);
+	pthread_mutex_unlock(&rules->lock);
+	return r;
+}
+
+int
+rules_check_query(struct rules *rules, const char *text, struct tape_error *err)
 {
 	static const uint64_t nobody[2];
 	struct predicate *predicate = NULL;
-	int r = predicate_new(text, nobody, NULL, &predicate, err);
+	int r = rules_predicate(rules, text, nobody, NULL, &predicate, err);
 
 	predicate_free(predicate);
 	if (r < 0 && err) {
@@ -266,8 +279,8 @@ fill_require(struct rule *rule, const char *value, struct tape_error *err)
 }
 
 static int
-rule_fill(struct rule *rule, const char *label, const char *value, bool *in_label,
-	  struct tape_error *err)
+rule_fill(struct rules *rules, struct rule *rule, const char *label, const char *value,
+	  bool *in_label, struct tape_error *err)
 {
 	const struct key *key = &keys[rule->key];
 	int r = 0;
@@ -288,7 +301,7 @@ rule_fill(struct rule *rule, const char *label, const char *value, bool *in_labe
 	if (rule->key == RULE_REQUIRE)
 		return fill_require(rule, value, err);
 	if (rule->key == RULE_WHEN)
-		return rules_check_query(value, err);
+		return rules_check_query(rules, value, err);
 	return adds_up(rule->key) ? compile(value, &rule->name_match, err) : 0;
 }
 
@@ -390,7 +403,7 @@ rules_add(struct rules *rules, const struct origin *origin, const char *label,
 	made->key = (uint8_t)key;
 	made->id = UINT32_MAX;
 	made->origin = *origin;
-	r = rule_fill(made, label, value, in_label, err);
+	r = rule_fill(rules, made, label, value, in_label, err);
 	if (r == 0) {
 		pthread_mutex_lock(&rules->lock);
 		r = rule_enter(rules, made, err);

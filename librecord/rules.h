@@ -141,7 +141,11 @@ int rules_add(struct rules *rules, const struct origin *origin, const char *labe
 /* Is it an expression for a label? As rules_add. */
 int rules_check_label(const char *label, struct tape_error *err);
 /* Is the query one that can be asked of scopes as they are recorded? */
-int rules_check_query(const char *text, struct tape_error *err);
+int rules_check_query(struct rules *rules, const char *text, struct tape_error *err);
+/* As predicate_new, with the partials that rules know. */
+int rules_predicate(struct rules *rules, const char *text, const uint64_t session[2],
+		    const struct source_facts *facts, struct predicate **out,
+		    struct tape_error *err);
 /* A text that stays; "" when memory is out. */
 const char *rules_text(struct rules *rules, const char *text);
 /* Forgets all rules of the file. Before anything was recorded. */

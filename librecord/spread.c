@@ -144,11 +144,12 @@ load_member(struct thread_state *ts, const struct tape_member *member, const voi
 	    unsigned char *kind, struct tape_word *word)
 {
 	struct partial_shape shape;
-	const uint8_t *at = (const uint8_t *)base + member->offset;
+	const uint8_t *at;
 
 	*kind = tape_kind_none; /* a null */
 	if (!base || !partial_member_shape(member, &shape))
 		return true;
+	at = (const uint8_t *)base + member->offset;
 	if (shape.ndim != 0)
 		return load_array(ts, &shape, at, kind, word);
 	*kind = shape.kind == TAPE_MEMBER_ENUM ? (unsigned char)tape_kind_i64

@@ -416,8 +416,8 @@ predicate_of(struct thread_state *ts, const struct rule *rule, struct tape_error
 		return NULL;
 	facts_source(ts->tape, &facts);
 	if (!thin->predicates[rule->id])
-		(void)predicate_new(rule->text, ts->tape->session, &facts,
-				    &thin->predicates[rule->id], err);
+		(void)rules_predicate(ts->tape->rules, rule->text, ts->tape->session,
+				      &facts, &thin->predicates[rule->id], err);
 	return thin->predicates[rule->id];
 }
 

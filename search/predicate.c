@@ -110,8 +110,8 @@ copy_facts(struct predicate *p, const struct source_facts *facts)
 
 int
 predicate_new(const char *text, const uint64_t session[2],
-	      const struct source_facts *facts, struct predicate **out,
-	      struct tape_error *err)
+	      const struct source_facts *facts, const struct tape_partials *partials,
+	      struct predicate **out, struct tape_error *err)
 {
 	struct predicate *p = calloc(1, sizeof *p);
 	const struct query_node *bad;
@@ -120,7 +120,7 @@ predicate_new(const char *text, const uint64_t session[2],
 	if (!p)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "out of memory");
 	p->source.ops = &stage_ops;
-	r = tape_query_compile(text, &p->query, err);
+	r = tape_query_compile_with(text, partials, &p->query, err);
 	if (r != 0)
 		goto fail;
 	bad = needs_place(p->query->root);

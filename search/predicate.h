@@ -13,10 +13,10 @@ struct predicate; /* belongs to one thread at a time */
 /* A predicate resolved against one form. */
 struct predicate_form;
 
-/* Name, host, rank and so on are copied; `facts` may be NULL: then none is known. */
+/* Name, host, rank and so on are copied; `facts` and `partials` may be NULL: then none is known. Neither is kept. */
 int predicate_new(const char *text, const uint64_t session[2],
-		  const struct source_facts *facts, struct predicate **out,
-		  struct tape_error *err);
+		  const struct source_facts *facts, const struct tape_partials *partials,
+		  struct predicate **out, struct tape_error *err);
 void predicate_free(struct predicate *predicate);
 /* NULL: no memory. The form must stay where it is for as long. */
 struct predicate_form *predicate_form_new(struct predicate *predicate,

@@ -598,6 +598,24 @@ START_TEST(a_later_rule_takes_a_contract_away)
 }
 END_TEST
 
+START_TEST(a_query_of_a_rule_may_ask_for_a_partial)
+{
+	struct params p = { 0.5, 3, "abc", 1, 2 };
+	int n = 1;
+
+	ck_assert_int_eq(tape_describe(t, &params), 0);
+	ck_assert_int_eq(tape_set(t, NULL, "when", "is=params"), 0);
+	TAPE(t, "a", TAPE_OF(params, &p));
+	TAPE(t, "b", n);
+	ck_assert_uint_eq(recorded_count(), 1);
+	ck_assert_int_eq(tape_set(t, NULL, "when", "{n: int}"), 0);
+	TAPE(t, "a", TAPE_OF(params, &p));
+	TAPE(t, "b", n);
+	ck_assert_uint_eq(recorded_count(), 2);
+	ck_assert_int_eq(tape_set(t, NULL, "when", "is=nothing"), -1);
+}
+END_TEST
+
 START_TEST(scopes_in_pieces_keep_contracts_too)
 {
 	struct tape_build *b;
@@ -648,6 +666,7 @@ main(void)
 	tcase_add_test(contract, an_unknown_partial_is_said_once_and_may_come_later);
 	tcase_add_test(contract, extents_are_asked_of_each_scope);
 	tcase_add_test(contract, a_later_rule_takes_a_contract_away);
+	tcase_add_test(contract, a_query_of_a_rule_may_ask_for_a_partial);
 	tcase_add_test(contract, scopes_in_pieces_keep_contracts_too);
 	suite_add_tcase(suite, contract);
 	suite_add_tcase(suite, record);
