@@ -20,29 +20,56 @@ left_out(const char *what, uint64_t count, const char *more)
 			      more);
 }
 
+/* What the scopes were chosen by, in the order in which it was asked. */
+static void
+plan(const struct tape_read_stats *s)
+{
+	const struct {
+		uint64_t count;
+		const char *text;
+	} steps[] = {
+		{ s->parts_by_position, "position" },
+		{ s->parts_by_time, "time" },
+		{ s->generations_by_hash, "hash (by the index)" },
+		{ s->forms_refused, "form (labels, variables, site)" },
+		{ s->parts_by_values, "values (by columns)" },
+	};
+	const char *before = "  plan       ";
+
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		if (steps[i].count == 0)
+			continue;
+		(void)fprintf(stderr, "%s%s", before, steps[i].text);
+		before = ", then ";
+	}
+	if (s->parts == 0)
+		(void)fprintf(stderr, "%snothing: no part of a generation was walked\n",
+			      before);
+	else
+		(void)fprintf(stderr, "%sthe whole query\n", before);
+}
+
 static void
 blocks(const struct tape_read_stats *s)
 {
-	(void)fprintf(stderr,
-		      "  plan       position, then time, label, values, then the whole "
-		      "query\n");
+	plan(s);
 	(void)fprintf(stderr, "  generations %" PRIu64 ", blocks %" PRIu64 "\n",
 		      s->generations, s->blocks);
 	left_out("position", s->blocks_by_position, "");
 	left_out("time", s->blocks_by_time, "");
 	left_out("hash", s->blocks_by_fingerprint, "");
-	left_out("label", s->blocks_by_label, " or session");
+	left_out("form", s->blocks_by_label, ", session or position");
 	left_out("time or values", s->blocks_by_value, ", group by group");
-	(void)fprintf(stderr, "  groups     %" PRIu64 " of those labels and positions\n",
+	left_out("hash", s->groups_by_fingerprint, ", groups of the blocks left");
+	(void)fprintf(stderr, "  groups     %" PRIu64 " of the forms and positions\n",
 		      s->groups);
-	left_out("hash", s->groups_by_fingerprint, "");
 	left_out("time", s->groups_by_time, "");
 	left_out("values", s->groups_by_value, "");
 	(void)fprintf(stderr, "  contents   %" PRIu64 " groups tested by columns\n",
 		      s->tested_groups);
 	left_out("least and greatest values", s->contents_by_range, "");
 	left_out("values of the index", s->contents_by_values, "");
-	left_out("fingerprint", s->contents_by_fingerprint, "");
+	left_out("hash", s->contents_by_fingerprint, "");
 	(void)fprintf(stderr,
 		      "  scopes     %" PRIu64 " in the groups left, %" PRIu64
 		      " given to the query, %" PRIu64 " matched\n",
@@ -76,7 +103,9 @@ find_explain(const struct find *find)
 		      s.section_bytes, s.raw_bytes, s.index_bytes);
 	(void)fprintf(
 		stderr,
-		"  time       %.3f ms: opening %.3f, choosing rows %.3f; reading and "
-		"decompressing %.3f of it\n",
-		ms(all), ms(s.open_ns), ms(s.filter_ns), ms(s.read_ns));
+		"  time       %.3f ms: opening %.3f, choosing rows %.3f (asking the "
+		"index %.3f); reading and decompressing %.3f, part of all of "
+		"these%s\n",
+		ms(all), ms(s.open_ns), ms(s.filter_ns), ms(s.index_ns), ms(s.read_ns),
+		find->jobs == 1 ? "" : ", summed over threads");
 }

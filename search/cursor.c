@@ -201,6 +201,17 @@ step_on(struct tape_cursor *c, struct tape_error *err)
 
 /* ---- threads ---- */
 
+/* An index knows all of the few answers, and nothing is raw: there is nothing to share. */
+static bool
+settled(const struct tape_cursor *c)
+{
+	bool raw = false;
+
+	for (size_t i = 0; i < c->snapshot->count && !raw; i++)
+		raw = c->snapshot->sessions[i].dir.log_count != 0;
+	return !raw && packed_filter_settled(c->walk.filter);
+}
+
 /* Is it time for threads? */
 static bool
 worth_it(struct tape_cursor *c, enum ahead_mode mode)
@@ -221,6 +232,8 @@ worth_it(struct tape_cursor *c, enum ahead_mode mode)
 	if (c->in_slice && (mode != AHEAD_MAKE || c->given % 64 != 1))
 		return false;
 	if (os_monotonic_ns() - c->began < t->alone_ns)
+		return false;
+	if (t->alone_ns != 0 && settled(c))
 		return false;
 	if (mode == AHEAD_FIND && t->alone_ns != 0 &&
 	    (c->reader->stats.matched - c->found) * FEW_FOUND > looked)

@@ -9,6 +9,7 @@
 #include "format/le.h"
 #include "search/generations.h"
 #include "search/packed_one.h"
+#include "search/plan.h"
 #include "search/reader.h"
 
 struct source_form *
@@ -164,6 +165,18 @@ count_left_out(struct packed *p)
 		(most_end - most_first) - (end - first);
 }
 
+/* Does the query leave out a piece of this part? */
+static bool
+by_position(const struct packed *p, const struct source_iter *iter)
+{
+	uint64_t lo = iter->lo, hi = iter->hi;
+
+	/* A walk may be a slice of what the query asks for. */
+	if (iter->session != NULL)
+		plan_session_bounds(iter->session, &lo, &hi);
+	return lo > p->entry->first_seq || hi < p->entry->last_seq;
+}
+
 static int
 packed_begin(struct source *source, const struct source_iter *iter,
 	     struct tape_error *err)
@@ -177,6 +190,14 @@ packed_begin(struct source *source, const struct source_iter *iter,
 	packed_blocks(p, iter->lo, iter->hi, &first, &end);
 	p->walking = first < end && (!iter->bookmarks || p->entry->bookmarks != 0);
 	count_left_out(p);
+	if (p->walking) {
+		struct tape_read_stats *stats = &p->base.reader->stats;
+
+		stats->parts++;
+		stats->parts_by_position += by_position(p, iter);
+		if (iter->filter != NULL)
+			packed_filter_parts(iter->filter, stats);
+	}
 	p->block = iter->reverse ? end : first;
 	p->block_end = iter->reverse ? first : end;
 	/* Notes of a part that ends before the walk begins are not asked for. */

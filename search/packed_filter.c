@@ -533,7 +533,10 @@ packed_filter_places(struct packed_filter *f, struct generations *set,
 		int64_t began = os_monotonic_ns();
 
 		filter_places_find(&g->places, set, generation, f->point, hits_of, f);
-		set->reader->stats.filter_ns += os_monotonic_ns() - began;
+		began = os_monotonic_ns() - began;
+		set->reader->stats.filter_ns += began;
+		set->reader->stats.index_ns += began;
+		set->reader->stats.generations_by_hash += g->places.state == 1;
 	}
 	return g->places.state == 1 ? &g->places : NULL;
 }
@@ -667,6 +670,23 @@ rows_by_time(const struct packed_filter *f, struct packed_cache *cache, uint32_t
 			out[i / 64] &= ~((uint64_t)1 << (i % 64));
 	}
 	return any;
+}
+
+void
+packed_filter_parts(const struct packed_filter *f, struct tape_read_stats *stats)
+{
+	stats->parts_by_time += f->from != INT64_MIN || f->to != INT64_MAX;
+	stats->parts_by_values += f->by_content && f->query->root != f->point;
+}
+
+bool
+packed_filter_settled(const struct packed_filter *f)
+{
+	bool all = f->point != NULL && f->count != 0;
+
+	for (size_t i = 0; i < f->count && all; i++)
+		all = f->of[i].places.state != 2 && (f->of[i].ready || i != 0);
+	return all;
 }
 
 bool

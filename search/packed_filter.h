@@ -34,6 +34,10 @@ enum filter_reason packed_filter_rows(struct packed_filter *f, struct generation
 				      const struct block_rows *rows, uint32_t from,
 				      uint32_t to, uint64_t out[FILTER_WORDS],
 				      const uint64_t **refs);
+/* Counts a part of a generation that is walked by what the query asks. */
+void packed_filter_parts(const struct packed_filter *f, struct tape_read_stats *stats);
+/* Does an index say where all answers from generations are? */
+bool packed_filter_settled(const struct packed_filter *f);
 /* Can a block that has times from..to hold an answer? */
 bool packed_filter_times(const struct packed_filter *f, int64_t from, int64_t to);
 

@@ -194,8 +194,11 @@ form_wanted(struct packed *p, uint32_t number, bool *wanted, struct tape_error *
 
 	if (f == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a form");
-	if (f->wanted == 0)
+	if (f->wanted == 0) {
 		f->wanted = p->iter.want == NULL || p->iter.want(p->iter.user, f) ? 2 : 1;
+		p->base.reader->stats.forms_asked++;
+		p->base.reader->stats.forms_refused += f->wanted == 1;
+	}
 	*wanted = f->wanted == 2;
 	return 0;
 }

@@ -89,6 +89,11 @@ struct tape_read_stats {
 		read_ns; /* opening; choosing rows; reading columns, part of the others */
 	/* Left out because the index says where the contents of a hash stand. */
 	uint64_t blocks_by_fingerprint, groups_by_fingerprint;
+	/* Parts of generations that were walked, and those that were cut down by what. */
+	uint64_t parts, parts_by_position, parts_by_time, parts_by_values;
+	uint64_t generations_by_hash;	     /* where the index said what is where */
+	uint64_t forms_asked, forms_refused; /* by labels, variables, sites */
+	int64_t index_ns;		     /* asking indexes, part of filter_ns */
 };
 /* Fills *out as far as out->size goes; later versions add fields at its end. */
 TAPE_API void tape_reader_stats(const struct tape_reader *reader,

@@ -124,6 +124,8 @@ START_TEST(a_position_reads_one_group_of_one_block)
 	compacted();
 	ck_assert_uint_eq(ask("_seq=30001", false, NULL, &s), 1);
 	ck_assert_uint_eq(s.blocks_by_position, 1);
+	ck_assert_uint_eq(s.parts_by_position, 1);
+	ck_assert_uint_eq(s.parts_by_time + s.parts_by_values + s.generations_by_hash, 0);
 	ck_assert_uint_eq(s.groups, 1);
 	ck_assert_uint_eq(s.headers, 1);
 	ck_assert_uint_eq(s.content_columns, 0);
@@ -139,6 +141,9 @@ START_TEST(a_range_reads_the_groups_that_hold_it)
 	compacted();
 	ck_assert_uint_eq(ask("i=30000..30009 row", false, NULL, &s), 9);
 	ck_assert_uint_eq(s.scopes, 9);
+	ck_assert_uint_eq(s.parts_by_position + s.generations_by_hash, 0);
+	ck_assert_uint_eq(s.parts_by_values, 1);
+	ck_assert_uint_eq(s.forms_refused, 1); /* rare */
 	ck_assert_uint_le(s.tested_groups, 2);
 	ck_assert_uint_ge(s.contents_by_range, 1);
 	ck_assert_uint_ge(s.groups_by_value, 6);
@@ -161,6 +166,8 @@ START_TEST(a_hash_is_found_by_its_fingerprint)
 	ck_assert_uint_eq(ask(query, false, NULL, &s), 1);
 	ck_assert_uint_eq(s.scopes, 1);
 	ck_assert_uint_eq(s.blocks_by_fingerprint, 1);
+	ck_assert_uint_eq(s.generations_by_hash, 1);
+	ck_assert_uint_eq(s.parts_by_values + s.parts_by_position, 0);
 	ck_assert_uint_gt(s.index_bytes, 0);
 	ck_assert_uint_eq(s.tested_groups, 0);
 }
