@@ -121,6 +121,6 @@ class Test:
 if __name__ == '__main__':
     test = Test(*sys.argv[1:])
     try:
-        print('%d labels' % test.run())
+        print('%d passed, 0 failed' % test.run())
     finally:
         shutil.rmtree(test.tmp)
