@@ -20,21 +20,19 @@ command -v clang-format >/dev/null || {
 	echo "skipped: no clang-format here (make deps)"
 	exit 77
 }
-for file in $(files '*.c' '*.h'); do
-	clang-format "$file" | cmp -s - "$file" || {
-		echo "$file: not laid out by .clang-format (make fmt)"
-		failed=1
-	}
-done
+# Forty files a process: starting one costs as much as laying out ten.
+files '*.c' '*.h' | xargs -n 40 clang-format --dry-run -Werror || {
+	echo "not laid out by .clang-format (make fmt): see above"
+	failed=1
+}
 
 # Generated tables may be longer.
 long=$(files '*.c' '*.h' | grep -v '_table\.h$' | xargs wc -l | awk '$2 != "total" && $1 > 800')
 [ -z "$long" ] || { echo "more than 800 lines: $long"; failed=1; }
 
-for file in $(files '*.c' '*.h' '*.py' '*.sh' '*meson.build' 'meson_options.txt' 'Makefile' '.ci/run'); do
-	head -n 4 "$file" | grep -q 'SPDX-License-Identifier: Apache-2\.0' || {
-		echo "$file: no SPDX line"
-		failed=1
-	}
-done
+bare=$(files '*.c' '*.h' '*.py' '*.sh' '*meson.build' 'meson_options.txt' 'Makefile' '.ci/run' |
+	xargs awk 'FNR == 1 { if (file != "" && !found) print file; file = FILENAME; found = 0 }
+		FNR <= 4 && /SPDX-License-Identifier: Apache-2\.0/ { found = 1 }
+		END { if (file != "" && !found) print file }')
+[ -z "$bare" ] || { echo "no SPDX line: $bare"; failed=1; }
 exit $failed
