@@ -541,9 +541,10 @@ record_once(struct thread_state *ts, const struct tape_site *site, const struct 
 	return write_scope(ts, l, v);
 }
 
+/* `fast`, a constant: where it is true, what is plain is written there and then. */
 static inline __attribute__((always_inline)) void
 record_scope(struct thread_state *ts, struct tape_site *site, const char *label,
-	     const unsigned char *kinds, const struct tape_word *words)
+	     const unsigned char *kinds, const struct tape_word *words, bool fast)
 {
 	struct tape *t = ts->tape;
 	const struct cached_layout *c = cache_slot(ts, site);
@@ -561,7 +562,7 @@ record_scope(struct thread_state *ts, struct tape_site *site, const char *label,
 		l = find_layout(ts, site, label, kinds, words);
 	if (!l)
 		return;
-	if (likely(l->steps) && write_plain(ts, l, words))
+	if (fast && likely(l->steps) && write_plain(ts, l, words))
 		return;
 	v = (struct values){ .words = words,
 			     .kinds = kinds,
@@ -586,7 +587,7 @@ record_pending(struct thread_state *ts, struct tape_site *site, const char *labe
 		recorder_lost(ts->tape, 1);
 		return;
 	}
-	record_scope(ts, site, label, kinds, words);
+	record_scope(ts, site, label, kinds, words, false);
 	pending_end(ts);
 }
 
@@ -605,5 +606,5 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 	if (unlikely(ts->pending.count))
 		record_pending(ts, site, label, kinds, words);
 	else
-		record_scope(ts, site, label, kinds, words);
+		record_scope(ts, site, label, kinds, words, true);
 }
