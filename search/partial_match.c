@@ -35,14 +35,33 @@ has_value(const struct form_var *var)
 	return var->type != TAPE_NULL && var->type != TAPE_ABSENT;
 }
 
+/* The first variable whose name is not before the prefix: those that begin with it follow each other. */
+static uint32_t
+first_below(const struct partial_group *group, const struct form *form)
+{
+	uint32_t lo = 0, hi = form->var_count;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(form->vars[mid].name, group->prefix) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 static bool
 group_is_there(const struct partial_group *group, const struct form *form)
 {
-	for (uint32_t i = 0; i < form->var_count; i++)
+	for (uint32_t i = first_below(group, form); i < form->var_count; i++) {
+		if (strncmp(form->vars[i].name, group->prefix, group->prefix_len) != 0)
+			return false;
 		if (form->vars[i].name_len > group->prefix_len &&
-		    memcmp(form->vars[i].name, group->prefix, group->prefix_len) == 0 &&
 		    has_value(&form->vars[i]))
 			return true;
+	}
 	return false;
 }
 
