@@ -9,10 +9,16 @@
 #include "search/reader.h"
 #include "search/scope.h"
 
-/* What a thread may take: a part of what a reader that is alone takes, but what it works well with. */
-#define PACKED_CACHE ((size_t)160 << 20)
-#define PACKED_CACHE_LEAST ((size_t)48 << 20)
-#define RAW_CACHE ((size_t)48 << 20)
+/*
+ * What all threads may take together, and each at most and at least. Contents may
+ * be anywhere on a tape: with less than a reader that is alone takes, few threads
+ * would read more than they gain.
+ */
+#define PACKED_CACHE ((size_t)640 << 20)
+#define PACKED_CACHE_MOST ((size_t)160 << 20)
+#define PACKED_CACHE_LEAST ((size_t)64 << 20)
+#define RAW_CACHE ((size_t)96 << 20)
+#define RAW_CACHE_MOST ((size_t)48 << 20)
 #define RAW_CACHE_LEAST ((size_t)8 << 20)
 /* Text of a chunk; and of those that are made and not taken, for each thread. */
 #define CHUNK_TEXT ((size_t)4 << 20)
@@ -409,9 +415,11 @@ work(void *user)
 }
 
 static size_t
-share_of(size_t all, size_t least, unsigned jobs)
+share_of(size_t all, size_t most, size_t least, unsigned jobs)
 {
-	return all / jobs < least ? least : all / jobs;
+	size_t share = all / jobs < most ? all / jobs : most;
+
+	return share < least ? least : share;
 }
 
 static void
@@ -442,8 +450,10 @@ worker_init(struct worker *w, struct ahead *a, unsigned number)
 	w->reader.told_count = w->reader.told_cap = 0;
 	w->reader.generations = NULL;
 	memset(&w->reader.stats, 0, sizeof w->reader.stats);
-	w->reader.packed_cache = share_of(PACKED_CACHE, PACKED_CACHE_LEAST, s->jobs);
-	w->reader.raw_cache = share_of(RAW_CACHE, RAW_CACHE_LEAST, s->jobs);
+	w->reader.packed_cache =
+		share_of(PACKED_CACHE, PACKED_CACHE_MOST, PACKED_CACHE_LEAST, s->jobs);
+	w->reader.raw_cache =
+		share_of(RAW_CACHE, RAW_CACHE_MOST, RAW_CACHE_LEAST, s->jobs);
 	w->set = generations_share(s->snapshot->generations, &w->reader);
 	if (w->set == NULL)
 		return TAPE_ERR_NOMEM;
