@@ -268,6 +268,8 @@ tape_compact(const char *dir, const struct tape_compact_options *options,
 	r = tape_reader_open(dir, &reading, &c.reader, c.err);
 	if (r != 0)
 		return r;
+	/* Of all generations that are merged, however many there are. */
+	c.reader->packed_cache = (size_t)(c.options.memory / 4);
 	if ((c.options.flags & TAPE_COMPACT_DRY_RUN) == 0)
 		r = lock_take(&c, &lock);
 	if (r == 0)

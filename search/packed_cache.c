@@ -371,6 +371,30 @@ keep_failure(struct packed_cached *e, int r, struct tape_error *err)
 	return 0;
 }
 
+/*
+ * The bound is that of all generations of a reader together: where this one has
+ * need of room, others give theirs, but for what may still be borrowed.
+ */
+static void
+others_make_room(struct packed_cache *c, size_t bytes)
+{
+	struct generations *g = c->set;
+	size_t all = c->bytes + bytes;
+
+	for (size_t i = 0; i < g->count; i++)
+		if (g->items[i].cache != NULL && g->items[i].cache != c)
+			all += g->items[i].cache->bytes;
+	for (size_t i = 0; i < g->count && all > c->most; i++) {
+		struct packed_cache *other = g->items[i].cache;
+
+		while (other != NULL && other != c && other->count > KEPT &&
+		       all > c->most) {
+			all -= other->oldest->bytes;
+			drop_oldest(other);
+		}
+	}
+}
+
 void
 packed_cached_keep(struct packed_cache *c, struct packed_cached *e)
 {
@@ -379,6 +403,7 @@ packed_cached_keep(struct packed_cache *c, struct packed_cached *e)
 	e->bytes = bytes_of(e);
 	while (c->count > KEPT && c->bytes + e->bytes > c->most)
 		drop_oldest(c);
+	others_make_room(c, e->bytes);
 	spread(c);
 	slot = slot_of(c, e->place, e->what);
 	e->next = *slot;

@@ -80,6 +80,147 @@ START_TEST(nobody_counts_to_what_a_manifest_says)
 }
 END_TEST
 
+/* ---- an index ---- */
+
+static void
+record(int64_t from, int64_t count)
+{
+	struct tape *t = recording_open("sync=none");
+
+	for (int64_t i = from; i < from + count; i++)
+		ck_assert_int_eq(recording_put_blob(t, i, (unsigned)i % 3, 3000), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+/* All fingerprints are of other contents: none that is asked for, and others instead. */
+static void
+other_fingerprints(struct scopepack *pack)
+{
+	for (uint32_t i = 1; i <= pack->form_count; i++)
+		pack->forms[i].head16.byte[0] ^= 1;
+}
+
+/* Labels are there that no scope has, and those of scopes are missing. */
+static void
+other_labels(struct scopepack *pack)
+{
+	for (uint32_t i = 1; i <= pack->form_count; i++)
+		for (uint32_t l = 0; l < pack->forms[i].label_count; l++)
+			((char *)(uintptr_t)pack->forms[i].labels[l])[0] ^= 1;
+}
+
+/* How many are found; each is right. */
+static size_t
+ask(const char *text, bool (*right)(const struct tape_scope *scope))
+{
+	struct tape_reader *reader = NULL;
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *scope;
+	struct tape_error err = { 0 };
+	size_t found = 0;
+	int r;
+
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, NULL), 0);
+	ck_assert_msg(tape_query_compile(text, &query, &err) == 0, "%s", err.message);
+	ck_assert_int_eq(tape_find(reader, query, NULL, &cursor, NULL), 0);
+	while ((r = tape_cursor_next(cursor, &scope, &err)) == 1) {
+		ck_assert(right(scope));
+		found++;
+	}
+	ck_assert_int_eq(r, 0);
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+	return found;
+}
+
+static struct tape_hash asked;
+
+static bool
+has_hash(const struct tape_scope *scope)
+{
+	struct tape_hash hash = tape_scope_hash(scope);
+
+	return memcmp(&hash, &asked, sizeof hash) == 0;
+}
+
+static bool
+take_hash(const struct tape_scope *scope)
+{
+	asked = tape_scope_hash(scope);
+	return true;
+}
+
+static bool
+any(const struct tape_scope *scope)
+{
+	(void)scope;
+	return true;
+}
+
+static int
+check_full(uint64_t *damage)
+{
+	struct tape_check_options o = { .size = sizeof o, .flags = TAPE_CHECK_FULL };
+	struct tape_check_result result;
+	struct tape_error err;
+	int r = tape_check(recording_dir, &o, &result, &err);
+
+	*damage = result.damage;
+	return r;
+}
+
+static void
+check_finds_it(void)
+{
+	uint64_t damage = 0;
+
+	ck_assert_int_eq(check_full(&damage), 0);
+	ck_assert_uint_gt(damage, 0);
+}
+
+START_TEST(an_index_with_other_fingerprints_gives_no_wrong_scope)
+{
+	struct tape_compact_options o = { .size = sizeof o, .jobs = 1 };
+	struct tape_compact_result result;
+	char query[80] = "_hash = ", text[TAPE_HASH_TEXT];
+	uint64_t damage = 1;
+
+	record(0, 40);
+	compact(0);
+	ck_assert_int_eq(check_full(&damage), 0);
+	ck_assert_uint_eq(damage, 0);
+	ck_assert_uint_eq(ask("i = 7", take_hash), 1);
+	tape_hash_text(&asked, text);
+	strcat(query, text);
+	ck_assert_uint_eq(ask(query, has_hash), 1);
+	forged_index(recording_dir, other_fingerprints);
+	/* What the index does not know is not there; what it knows is looked at. */
+	ck_assert_uint_le(ask(query, has_hash), 1);
+	ck_assert_uint_eq(ask("i = 7", any), 1);
+	ck_assert_uint_eq(ask("", any), 40);
+	check_finds_it();
+	/* What is recorded again is packed again, and leads where it should. */
+	record(0, 40);
+	ck_assert_int_eq(tape_compact(recording_dir, &o, &result, NULL), 0);
+	ck_assert_uint_eq(result.contents, 40);
+	ck_assert_uint_eq(ask("i = 7", any), 2);
+}
+END_TEST
+
+START_TEST(an_index_with_other_labels_is_found_by_a_check)
+{
+	record(0, 40);
+	compact(0);
+	ck_assert_uint_eq(ask("_label = row", any), 40);
+	forged_index(recording_dir, other_labels);
+	ck_assert_uint_eq(ask("_label = row", any), 40);
+	ck_assert_uint_eq(ask("_label = sow", any), 0);
+	check_finds_it();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -89,6 +230,8 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_add_test(tc, nobody_counts_to_what_a_manifest_says);
+	tcase_add_test(tc, an_index_with_other_fingerprints_gives_no_wrong_scope);
+	tcase_add_test(tc, an_index_with_other_labels_is_found_by_a_check);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
