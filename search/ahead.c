@@ -526,7 +526,6 @@ add_stats(struct tape_read_stats *to, const struct tape_read_stats *from)
 	const size_t first = offsetof(struct tape_read_stats, groups);
 	uint64_t x, y;
 
-	to->groups += from->groups;
 	for (size_t at = first; at < sizeof *to; at += sizeof x) {
 		memcpy(&x, (char *)to + at, sizeof x);
 		memcpy(&y, (const char *)from + at, sizeof y);
