@@ -3,6 +3,13 @@
 #define TAPE_OFF
 #include <tape/record.h>
 
+struct described {
+	int n;
+	double x[3];
+};
+TAPE_DESCRIBE(described, struct described, n, x);
+TAPE_OPTIONAL(described, x);
+
 static int
 never(void)
 {
@@ -25,6 +32,7 @@ main(void)
 	double a[2] = { 1, 2 };
 	struct tape_build *b = tape_build_begin(t, "x");
 	struct tape_ref ref;
+	struct described s = { 1, { 2, 3, 4 } };
 
 	set_but_recorded = 2;
 	TAPE_LABEL(t, "outer");
@@ -33,6 +41,10 @@ main(void)
 	TAPE_INHERIT(t, tape_context(t));
 	TAPE(t, "x", set_but_recorded, never(), TAPE_ARRAY(a, never()), TAPE_AS("y", a));
 	TAPE_V(t, "v", "n", only_recorded);
+	TAPE(t, "of", TAPE_OF(described, &s),
+	     TAPE_AS("p", TAPE_OF(described, &s + never())));
+	if (tape_describe(t, &described))
+		return 1;
 	if (tape_build_i64(b, "i", 1, 1) || tape_build_end(b) || tape_commit(t) ||
 	    tape_stream_close(tape_stream_open(t), &ref) || ref.size)
 		return 1;
