@@ -218,6 +218,18 @@ START_TEST(members_stand_beside_other_variables_and_stick)
 }
 END_TEST
 
+START_TEST(members_may_be_kept_for_the_next_scope)
+{
+	struct params p = { 0.5, 3, "abc", 1, 2 };
+	double E = 1.5;
+
+	TAPE_ADD(t, TAPE_AS("kept", TAPE_OF(params, &p)));
+	TAPE(t, "x", E);
+	ck_assert_str_eq(recorded(), "x E=1.5 kept.alpha=0.5 kept.h=2.0 kept.name='abc' "
+				     "kept.seed=3 kept.tol=1.0\n");
+}
+END_TEST
+
 START_TEST(a_null_pointer_gives_nulls)
 {
 	struct params p = { 0.5, 3, "abc", 1, 2 };
@@ -471,6 +483,15 @@ START_TEST(reasons_are_told)
 }
 END_TEST
 
+START_TEST(a_hash_alone_fills_nothing)
+{
+	double x[100] = { 1 };
+
+	TAPE(t, "x", TAPE_HASHED(x, 100));
+	REFUSED("x: only its hash was recorded", first("x"), TAPE_AS("x", x));
+}
+END_TEST
+
 START_TEST(names_follow_from_expressions)
 {
 	struct params p = { 0 }, *q = &p;
@@ -647,6 +668,7 @@ main(void)
 	tcase_add_test(record, a_prefix_stands_before_the_members);
 	tcase_add_test(record, prefixes_may_be_made_at_run_time);
 	tcase_add_test(record, members_stand_beside_other_variables_and_stick);
+	tcase_add_test(record, members_may_be_kept_for_the_next_scope);
 	tcase_add_test(record, a_null_pointer_gives_nulls);
 	tcase_add_test(record, many_members_are_many_variables);
 	tcase_add_checked_fixture(bind, setup, teardown);
@@ -658,6 +680,7 @@ main(void)
 	tcase_add_test(bind, optional_members_may_be_missing);
 	tcase_add_test(bind, a_failed_binding_touches_nothing_and_names_the_field);
 	tcase_add_test(bind, reasons_are_told);
+	tcase_add_test(bind, a_hash_alone_fills_nothing);
 	tcase_add_test(bind, names_follow_from_expressions);
 	tcase_add_checked_fixture(contract, setup, end_contract);
 	tcase_add_test(contract,
