@@ -544,6 +544,66 @@ START_TEST(a_warm_scope_allocates_nothing_and_makes_no_system_call)
 }
 END_TEST
 
+static int
+add_double(const struct tape_view *view, void *arg, void *user)
+{
+	double x = 0;
+
+	(void)user;
+	if (tape_view_number(view, "x", &x))
+		(void)tape_build_f64(tape_view_add(view), "double", TAPE_NUL, 2 * x);
+	TAPE(t, "of a hook", x, TAPE_AS("text", arg ? "call" : "capture"));
+	return 0;
+}
+
+static void
+record_with_hooks(int n)
+{
+	double a[40] = { 0 }, x = 1.5;
+
+	for (int i = 0; i < n; i++) {
+		TAPE_LABEL(t, "label");
+		TAPE_WITH(t, x, a);
+		tape_tare(t, i % 2);
+		TAPE_WITH(t, TAPE_AS("x", 1.0 + i % 2));
+		TAPE_ADD(t, i, TAPE_AS("added", i % 2 ? "some" : "other"));
+		TAPE_ADD(t, a);
+		(void)tape_call(t, "call", &x);
+		TAPE(t, "scope", TAPE_AS("x", i), TAPE_AS("s", TAPE_STRIDED(a, 20, 16)));
+	}
+}
+
+START_TEST(nor_does_one_with_hooks_tare_and_what_was_added)
+{
+	struct tape_hook_options options = { .size = sizeof options,
+					     .kind = TAPE_HOOK_CAPTURE,
+					     .innermost = "scope",
+					     .when = "x=..1e9 added~o",
+					     .fn = add_double };
+
+	recorded_teardown();
+	os_fault_set(count_call, NULL);
+	t = recorded_open("commit=manual\ndedup=exact\nsync=none");
+	ck_assert_int_ge(tape_hook_add(t, &options), 1);
+	options.kind = TAPE_HOOK_CALL;
+	options.innermost = "call";
+	options.when = "x=1..";
+	ck_assert_int_ge(tape_hook_add(t, &options), 1);
+	record_with_hooks(300);
+	ck_assert_int_eq(tape_discard(t), 0);
+	calls = 0;
+	allocations = 0;
+	record_with_hooks(300);
+	ck_assert_uint_eq(allocations, 0);
+	ck_assert_uint_eq(calls, 0);
+	/* Each time what is tared, the capture hook's and the scope itself; the call hook's where x has changed. */
+	ck_assert_uint_eq(recorded_count(), 3 * 300 + 150);
+	ck_assert_uint_eq(recorded_errors(), 0);
+	recorded_teardown();
+	os_fault_set(NULL, NULL);
+}
+END_TEST
+
 START_TEST(times_of_a_thread_never_go_back_and_are_near_the_clock)
 {
 	int64_t before = os_realtime_ns();
@@ -594,6 +654,7 @@ threads(void)
 	tcase_add_test(tc, a_number_of_scopes_or_a_signal_commits);
 	tcase_add_test(tc, without_dedup_every_scope_is_written);
 	tcase_add_test(tc, a_warm_scope_allocates_nothing_and_makes_no_system_call);
+	tcase_add_test(tc, nor_does_one_with_hooks_tare_and_what_was_added);
 	tcase_add_test(tc, times_of_a_thread_never_go_back_and_are_near_the_clock);
 	return tc;
 }
