@@ -50,6 +50,8 @@ class Identity:
         self.o = options
         self.dir = tempfile.mkdtemp(prefix='tape-identity-')
         self.failed = self.asked = 0
+        with open(self.path('known.partials'), 'w') as known:
+            known.write(test_queries.PARTIALS)
 
     def tool(self, name):
         return os.path.join(self.o.tools, name)
@@ -67,6 +69,8 @@ class Identity:
         form = [] if bytes_only else ['-o', 'jsonl']
         sliced = self.o.sliced and '-j' in more and more[more.index('-j') + 1] != '1'
         args = [self.o.sliced if sliced else self.tool('tape-find'), tape, *([query] if query else []), *form, *more]
+        if 'is=' in query:
+            args.append('--partials=' + self.path('known.partials'))
         done = subprocess.run(args, capture_output=True, check=False)
         if done.returncode not in (0, 1, 3):
             self.fail(' '.join(args[2:]), 'exit %d: %s' % (done.returncode, done.stderr.decode()))
