@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hooks: functions of a program, or of who watches it, that run where labels match.
- * The code that records does not know which there are. Part of record.h, never
- * included by itself; docs/hooks.md explains it with examples.
+ * The code that records does not know which there are. Part of record.h, which it
+ * includes where somebody includes it alone; docs/hooks.md explains it with examples.
  *
  *	static int
  *	prepare(const struct tape_view *view, void *arg, void *user)
@@ -19,6 +19,8 @@
  */
 #ifndef TAPE_HOOK_H
 #define TAPE_HOOK_H
+
+#include "tape/record.h"
 
 #ifdef __cplusplus
 extern "C" {
