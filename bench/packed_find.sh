@@ -51,6 +51,8 @@ ms span "$find" "$tape" "_time=$time_from..$time_to" --keys _pos
 sql span "SELECT id FROM scopes WHERE time BETWEEN $ns_from AND $ns_to ORDER BY id"
 ms position "$find" "$tape" "_pos=$session:$id"
 sql position "SELECT * FROM scopes WHERE id = $id"
+ms hash_once "$find" "$tape" "_hash=$hash_once"
+sql hash_once "SELECT * FROM scopes WHERE hash = x'$hash_once'"
 ms hash "$find" "$tape" "_hash=$hash"
 sql hash "SELECT * FROM scopes WHERE hash = x'$hash'"
 if command -v rg >/dev/null; then

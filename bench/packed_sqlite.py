@@ -82,6 +82,10 @@ def main():
         (max(1, total * 2 // 3),)).fetchone()
     said["time"] = spelled(at)
     said["hash"] = hash_bytes.hex()
+    said["hash_once"] = db.execute(
+        "SELECT hash FROM scopes s WHERE id >= ? AND"
+        " (SELECT count(*) FROM scopes WHERE hash = s.hash) = 1 LIMIT 1",
+        (said["id"],)).fetchone()[0].hex()
     with open(f"{where}/questions", "w", encoding="utf-8") as out:
         for name, value in said.items():
             out.write(f"{name}={value}\n")
