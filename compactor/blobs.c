@@ -32,16 +32,19 @@ struct known {
 };
 #define PART_PACKED UINT32_MAX	  /* the one in a generation */
 #define SEGMENT_SCOPE 0xfffffffeu /* bytes that lay in a scope */
+/* Not packed: its loose file is another one, of so many bytes as `offset` says. */
+#define SEGMENT_LOST 0xfffffffdu
 
 struct blobs {
 	struct compaction *c;
 	struct blobpack_pool *pool;
 	struct bucket buckets[BUCKETS];
-	/* What is packed, or was found in a generation: open addressing, zero size = free. */
+	/* What is packed, was found in a generation, or is lost: open addressing, zero size = free. */
 	struct known *known;
 	uint64_t mask, count;
 	struct meetings meetings;
 	uint64_t bytes, written;
+	uint64_t got; /* bytes of the file that was another blob, the last of them */
 	uint8_t *buf;
 };
 
@@ -162,6 +165,8 @@ blobs_known(struct blobs *b, const struct tape_hash *hash, uint64_t size, uint32
 	struct known packed = { *hash, size, 0, SEGMENT_SCOPE, PART_PACKED };
 	int r = 0;
 
+	if (k->segment == SEGMENT_LOST)
+		return 0;
 	if (k->size == 0) {
 		if (!in_generations(b, hash, size))
 			return 0;
@@ -289,6 +294,7 @@ not_that_blob(struct blobs *b, const char *path, uint64_t got, uint64_t size)
 			"the blob's file has %llu bytes of %llu, or others than its name "
 			"says; restore it from a copy",
 			(unsigned long long)got, (unsigned long long)size);
+	b->got = got;
 	return NOT_THAT_BLOB;
 }
 
@@ -388,6 +394,26 @@ look_at_large(struct blobs *b, const struct tape_hash *hash, uint64_t size, int 
 	return at == size && hash_equal(&is, hash) ? 0 : not_that_blob(b, path, at, size);
 }
 
+/* All scopes that refer to it hear the same, of one look. */
+static int
+known_lost(struct blobs *b, const struct tape_hash *hash, uint64_t size, const char *path)
+{
+	const struct known *k = place(b->known, b->mask, hash);
+
+	if (k->size != size || k->segment != SEGMENT_LOST)
+		return 0;
+	return not_that_blob(b, path, k->offset, size);
+}
+
+static int
+remember_lost(struct blobs *b, const struct tape_hash *hash, uint64_t size)
+{
+	int r = remember(
+		b, &(struct known){ *hash, size, b->got, SEGMENT_LOST, PART_PACKED });
+
+	return r == 0 ? BLOBS_LOST : r;
+}
+
 int
 blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 		uint64_t size, bool excused)
@@ -397,6 +423,8 @@ blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 	int fd = -1, r;
 
 	path_blob(hash, path);
+	if (known_lost(b, hash, size, path) != 0)
+		return excused ? BLOBS_LOST : TAPE_ERR_DAMAGED;
 	r = os_open_read(b->c->reader->dir.fd, path, &fd);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return TAPE_ERR_NOT_FOUND;
@@ -411,8 +439,10 @@ blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtype,
 	if (r == 0)
 		r = size <= READ_BYTES ? add_small(b, hash, dtype, size, fd, path)
 				       : add_large(b, hash, dtype, size, fd, path);
-	if (r == NOT_THAT_BLOB)
-		r = excused ? BLOBS_LOST : TAPE_ERR_DAMAGED;
+	if (r == NOT_THAT_BLOB && excused)
+		r = remember_lost(b, hash, size);
+	else if (r == NOT_THAT_BLOB)
+		r = TAPE_ERR_DAMAGED;
 	os_close(&fd);
 	if (r == 0)
 		blobs_came_from(b, hash, PART_PACKED,

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "format/os.h"
 #include "tape/compact.h"
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
@@ -133,6 +134,52 @@ START_TEST(a_blob_that_a_crash_cut_off_is_lost_and_its_session_is_compacted)
 }
 END_TEST
 
+static _Atomic unsigned long blob_opens;
+
+static int
+count_opens(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)limit;
+	if (call == OS_OPEN && path != NULL && strncmp(path, "blobs/", 6) == 0 &&
+	    strlen(path) > 20) /* not a directory */
+		blob_opens++;
+	return 0;
+}
+
+START_TEST(a_lost_blob_is_looked_at_once_for_all_scopes_that_refer_to_it)
+{
+	struct tape_compact_result result;
+	struct tape_error err = { 0 };
+	int status, r;
+	pid_t pid = recording_fork();
+
+	if (pid == 0) {
+		struct tape *t = recording_open(RECORDING_ASLEEP " embed_max=0");
+
+		for (int64_t i = 0; i < 20; i++)
+			if (recording_put_blob(t, i, 1, 3 << 20) != 0)
+				_exit(1);
+		_exit(tape_commit(t) == 0 ? 0 : 2);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	ck_assert_int_eq(system("printf XX | dd of=$(ls run.tape/blobs/[0-9a-f]*/*) bs=1 "
+				"seek=3000000 conv=notrunc status=none"),
+			 0);
+	blob_opens = 0;
+	os_fault_set(count_opens, NULL);
+	r = compact_with(0, &result, &err);
+	os_fault_set(NULL, NULL);
+	ck_assert_msg(r == 0, "%s %s", err.file, err.message);
+	ck_assert_uint_eq(result.damage, 0);
+	ck_assert_uint_eq(result.left_raw, 0);
+	ck_assert_uint_eq(result.blobs, 0);
+	ck_assert_uint_eq(blob_opens, 1);
+}
+END_TEST
+
 /* One that is in a segment as well is packed from there. */
 START_TEST(a_loose_copy_that_is_damaged_is_no_forgery)
 {
@@ -175,6 +222,7 @@ main(void)
 	tcase_add_test(tc, a_large_blob_that_a_crash_damaged_spoils_no_pack);
 	tcase_add_test(tc,
 		       a_blob_that_a_crash_cut_off_is_lost_and_its_session_is_compacted);
+	tcase_add_test(tc, a_lost_blob_is_looked_at_once_for_all_scopes_that_refer_to_it);
 	tcase_add_test(tc, a_loose_copy_that_is_damaged_is_no_forgery);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
