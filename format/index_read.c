@@ -16,9 +16,7 @@ index_damaged(const struct index_reader *x, uint64_t offset, const char *what,
 	      struct tape_error *err)
 {
 	return error_set(err, TAPE_ERR_DAMAGED, x->file, offset,
-			 "%s of the index does not agree with itself; "
-			 "tape-check --rebuild-index makes it anew",
-			 what);
+			 "%s of the index does not agree with itself", what);
 }
 
 int

@@ -59,7 +59,8 @@ tell(struct generations *g, const struct generation *item, const char *file,
 	(void)snprintf(path, sizeof path, "%s/%s", item->path, file);
 	reader_report(g->reader, TAPE_NOTE_MET, path, offset, 0,
 		      "%.240s; answers are the same, only slower: tape-check "
-		      "--rebuild-index makes it anew",
+		      "--rebuild-index makes it again, and where that cannot be, "
+		      "tape-compact --full makes it anew",
 		      what);
 }
 
