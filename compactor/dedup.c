@@ -221,6 +221,14 @@ writer_close(struct run_writer *w, int r, struct dedup_run *out, struct tape_err
 
 /* ---- from the table to a run ---- */
 
+/* By fingerprint alone. */
+static bool
+precedes(const struct dedup_entry *a, const struct dedup_entry *b)
+{
+	return a->high != b->high ? a->high < b->high
+				  : a->low >> REF_BITS < b->low >> REF_BITS;
+}
+
 static bool
 less(const struct dedup_entry *a, const struct dedup_entry *b)
 {
@@ -354,11 +362,15 @@ reader_fill(struct run_reader *r, struct tape_error *err)
 	return status == 0 ? 1 : status;
 }
 
+/* A run has a fingerprint once; where several have it, what the latest says holds. */
 static int
 merge_into(struct run_reader *readers, struct run_writer *w, struct tape_error *err)
 {
+	struct dedup_entry last = { 0 }; /* no entry has a low of 0 */
+
 	for (;;) {
 		struct run_reader *least = NULL;
+		struct dedup_entry *e;
 		int r;
 
 		for (unsigned i = 0; i < MERGED; i++) {
@@ -369,12 +381,16 @@ merge_into(struct run_reader *readers, struct run_writer *w, struct tape_error *
 				return r;
 			if (r == 1 &&
 			    (least == NULL ||
-			     less(&x->buffer[x->next], &least->buffer[least->next])))
+			     !precedes(&least->buffer[least->next], &x->buffer[x->next])))
 				least = x;
 		}
 		if (least == NULL)
 			return 0;
-		r = writer_add(w, &least->buffer[least->next++], err);
+		e = &least->buffer[least->next++];
+		if (last.low != 0 && same(&last, e->high, e->low))
+			continue;
+		last = *e;
+		r = writer_add(w, e, err);
 		if (r != 0)
 			return r;
 	}

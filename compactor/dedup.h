@@ -36,7 +36,7 @@ void dedup_init(struct dedup *d, uint64_t memory, int dir);
  */
 int dedup_find(struct dedup *d, const struct tape_hash *hash, uint64_t *ref, bool *fresh,
 	       struct tape_error *err);
-/* From now on that is the reference under the hash. TAPE_ERR_NOMEM, TAPE_ERR_IO. */
+/* From now on that is the reference under the hash, be it smaller or greater than what was. TAPE_ERR_NOMEM, TAPE_ERR_IO. */
 int dedup_replace(struct dedup *d, const struct tape_hash *hash, uint64_t ref,
 		  struct tape_error *err);
 void dedup_release(struct dedup *d); /* all zero is fine */

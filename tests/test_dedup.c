@@ -76,8 +76,9 @@ START_TEST(equal_contents_are_found_in_files)
 }
 END_TEST
 
-/* As one is whose first copy turned out damaged: a smaller reference takes its place. */
-START_TEST(a_reference_that_was_replaced_is_the_one_that_is_found)
+/* As one is whose first copy turned out damaged. */
+static void
+compare_replaced(uint64_t first, uint64_t then)
 {
 	static uint64_t refs[CONTENTS / 4];
 	struct dedup d;
@@ -87,7 +88,7 @@ START_TEST(a_reference_that_was_replaced_is_the_one_that_is_found)
 	dedup_init(&d, 1, dir);
 	for (uint64_t i = 0; i < 4 * CONTENTS / 4; i++) {
 		uint64_t n = i < CONTENTS / 4 ? i : rnd() % (CONTENTS / 4);
-		uint64_t ref = (UINT64_C(1) << 47) + n;
+		uint64_t ref = first + n;
 		struct tape_hash hash = hash_of(n);
 		bool fresh;
 
@@ -96,14 +97,20 @@ START_TEST(a_reference_that_was_replaced_is_the_one_that_is_found)
 		if (fresh)
 			refs[n] = ref;
 		ck_assert_uint_eq(ref, refs[n]);
-		if (!fresh && n % 3 == 0 && ref >> 47 != 0) {
-			refs[n] = n;
-			ck_assert_int_eq(dedup_replace(&d, &hash, n, NULL), 0);
+		if (!fresh && n % 3 == 0 && ref == first + n) {
+			refs[n] = then + n;
+			ck_assert_int_eq(dedup_replace(&d, &hash, then + n, NULL), 0);
 		}
 	}
 	dedup_release(&d);
 	os_close(&dir);
 	tmpdir_remove();
+}
+
+START_TEST(a_reference_that_was_replaced_is_the_one_that_is_found)
+{
+	compare_replaced(UINT64_C(1) << 47, 0);
+	compare_replaced(0, UINT64_C(1) << 47);
 }
 END_TEST
 
