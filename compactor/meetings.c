@@ -262,6 +262,10 @@ compare_loose(struct packed *p, struct meeting *m)
 	int r = open_loose(c, &m->hash, m->size, &copy, c->err), held = 0;
 	bool fits = r == 1;
 
+	if (r == TAPE_ERR_IO && (c->err->code == ENOENT || c->err->code == ENOTDIR)) {
+		close_copy(&copy);
+		return 0; /* gone: when another session of its was compacted */
+	}
 	if (fits) {
 		held = hold_packed(p, m, &copy);
 		r = compared(&copy, &m->hash, held, c->err);
@@ -274,9 +278,8 @@ compare_loose(struct packed *p, struct meeting *m)
 		compaction_event(c, path, m->size,
 				 "its bytes are not those that its name says; the copy "
 				 "that is packed is whole");
-	} else if (r == 1 || (r == TAPE_ERR_IO &&
-			      (c->err->code == ENOENT || c->err->code == ENOTDIR))) {
-		r = 0; /* gone: when another session of its was compacted */
+	} else if (r == 1) {
+		r = 0;
 	} else if (held >= 0) {
 		r = copy_failed(c, m, r);
 	}

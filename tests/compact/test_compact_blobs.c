@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blobs that are damaged, or of which several copies meet. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,42 @@ START_TEST(a_loose_copy_that_is_damaged_is_no_forgery)
 }
 END_TEST
 
+/* The second of those by names of packs: they were made by the first. */
+static int
+lose_pack(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	unsigned *opens = user;
+
+	(void)limit;
+	if (call != OS_OPEN || path == NULL || strncmp(path, "blobs-", 6) != 0)
+		return 0;
+	return ++*opens == 2 ? ENOENT : 0;
+}
+
+START_TEST(a_loose_file_that_could_not_be_compared_is_not_taken_for_gone)
+{
+	struct tape_error err = { 0 };
+	struct tape *t = recording_open("sync=none");
+	unsigned opens = 0;
+	int r;
+
+	ck_assert_int_eq(recording_put_blob(t, 0, 2, 5000), 0); /* embedded */
+	ck_assert_int_eq(tape_close(t), 0);
+	t = recording_open("sync=none embed_max=0");
+	ck_assert_int_eq(recording_put_blob(t, 1, 2, 5000), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	os_fault_set(lose_pack, &opens);
+	r = compact_with(0, NULL, &err);
+	os_fault_set(NULL, NULL);
+	ck_assert_uint_ge(opens, 2);
+	ck_assert_int_eq(r, TAPE_ERR_IO);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	compact(0);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -224,6 +261,7 @@ main(void)
 		       a_blob_that_a_crash_cut_off_is_lost_and_its_session_is_compacted);
 	tcase_add_test(tc, a_lost_blob_is_looked_at_once_for_all_scopes_that_refer_to_it);
 	tcase_add_test(tc, a_loose_copy_that_is_damaged_is_no_forgery);
+	tcase_add_test(tc, a_loose_file_that_could_not_be_compared_is_not_taken_for_gone);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
