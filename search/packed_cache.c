@@ -156,6 +156,14 @@ no_such(const struct packed_cache *c, uint32_t block, const char *what,
 			 what);
 }
 
+int
+packed_cached_uneven(struct packed_cache *c, uint32_t values, uint32_t rows,
+		     struct tape_error *err)
+{
+	return error_set(err, TAPE_ERR_DAMAGED, c->of->scopes.pack.file, 0,
+			 "damaged: a column has %u values for %u rows", values, rows);
+}
+
 /* Which of a chunk's values belongs to each row: those before it whose form has the column. */
 static int
 make_ranks(struct packed_cache *c, struct packed_cached *e, uint32_t column,
@@ -186,9 +194,7 @@ make_ranks(struct packed_cache *c, struct packed_cached *e, uint32_t column,
 	free(has);
 	if (rank == e->column.count)
 		return 0;
-	return error_set(err, TAPE_ERR_DAMAGED, p->pack.file, 0,
-			 "damaged: a column has %u values for %u rows", e->column.count,
-			 rank);
+	return packed_cached_uneven(c, e->column.count, rank, err);
 }
 
 /* Counts what a column or a header took: one that stands in a header took nothing. */

@@ -23,7 +23,7 @@ struct packed_cache {
 	uint64_t dropped;	      /* how often something went */
 	unsigned depth;		      /* of reads within reads */
 	struct column_memory scratch; /* of whoever decodes */
-	/* Rows of each form before a row of a group of contents. */
+	/* Rows of each form before a row of a group of contents, then in all of the group. */
 	uint32_t *before;
 	uint64_t before_place;
 	uint32_t before_row;

@@ -39,6 +39,9 @@ int packed_cached_get(struct packed_cache *c, uint64_t place, uint64_t what,
 /* One row: *out has it as a value, or all of the column. */
 int packed_cached_one(struct packed_cache *c, uint64_t place, uint64_t what, uint32_t row,
 		      struct packed_cached **out, struct tape_error *err);
+/* Damage: a column has not as many values as rows of its group have it. */
+int packed_cached_uneven(struct packed_cache *c, uint32_t values, uint32_t rows,
+			 struct tape_error *err);
 void packed_cached_keep(struct packed_cache *c, struct packed_cached *e);
 /* Counts what a column or a header took: one that stands in a header took nothing. */
 void packed_cached_count(struct packed_cache *c, uint64_t before, size_t raw,

@@ -207,11 +207,12 @@ form_has(const struct scopepack *p, uint32_t form, uint32_t column)
 	return false;
 }
 
-/* Counts rows of each form before a row; the columns of a content are asked for one by one. */
+/* Counts rows of each form before a row, and in all of the group; the columns of a content are asked for one by one. */
 static int
 count_before(struct packed_cache *c, uint64_t place, uint32_t row, struct tape_error *err)
 {
 	const struct column *forms = NULL;
+	uint32_t *in_group;
 	int r;
 
 	if (c->before_known && c->before_place == place && c->before_row == row)
@@ -223,11 +224,15 @@ count_before(struct packed_cache *c, uint64_t place, uint32_t row, struct tape_e
 		return r;
 	free(c->before);
 	c->before_known = false;
-	c->before = calloc(c->of->scopes.form_count + 1u, sizeof *c->before);
+	c->before = calloc(c->of->scopes.form_count + 1u, 2 * sizeof *c->before);
 	if (c->before == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a column");
+	in_group = c->before + c->of->scopes.form_count + 1u;
 	for (uint32_t i = 0; i < row; i++)
 		c->before[get_le32(forms->values + 4 * (size_t)i)]++;
+	memcpy(in_group, c->before, (c->of->scopes.form_count + 1u) * sizeof *in_group);
+	for (uint32_t i = row; i < forms->count; i++)
+		in_group[get_le32(forms->values + 4 * (size_t)i)]++;
 	c->before_place = place;
 	c->before_row = row;
 	c->before_known = true;
@@ -242,6 +247,8 @@ value_index(struct packed_cache *c, uint32_t block, uint32_t group, uint32_t col
 	const struct scopepack *p = &c->of->scopes;
 	const struct scopepack_block *b = NULL;
 	const struct block_chunk *chunk = NULL;
+	const uint32_t *in_group;
+	uint32_t values, rows = 0;
 	int r = packed_cache_block(c, block, &b, err);
 
 	*at = row;
@@ -249,12 +256,18 @@ value_index(struct packed_cache *c, uint32_t block, uint32_t group, uint32_t col
 		chunk = block_group_chunk(&b->groups[group], column);
 	if (r != 0 || chunk == NULL || chunk->count == b->groups[group].count)
 		return r;
+	values = chunk->count; /* reading the forms may drop the header */
 	r = count_before(c, packed_cached_place(block, group), row, err);
+	if (r != 0)
+		return r;
 	*at = 0;
-	for (uint32_t f = 1; f <= p->form_count && r == 0; f++)
-		if (c->before[f] != 0 && form_has(p, f, column))
+	in_group = c->before + p->form_count + 1u;
+	for (uint32_t f = 1; f <= p->form_count; f++)
+		if (in_group[f] != 0 && form_has(p, f, column)) {
 			*at += c->before[f];
-	return r;
+			rows += in_group[f];
+		}
+	return rows == values ? 0 : packed_cached_uneven(c, values, rows, err);
 }
 
 int

@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/le.h"
 #include "format/os.h"
+#include "search/generations.h"
+#include "search/packed_one.h"
 #include "tape/compact.h"
 #include "tape/search.h"
 #include "tests/support/forged.h"
@@ -221,6 +224,83 @@ START_TEST(an_index_with_other_labels_is_found_by_a_check)
 }
 END_TEST
 
+/* ---- a scope pack ---- */
+
+/* Of the first content's form: a column that no other form has, but is said to have. */
+static uint32_t
+say_another_has_it(struct scopepack *p, uint32_t own)
+{
+	uint32_t other = own == 1 ? 2 : 1;
+
+	ck_assert_uint_eq(p->form_count, 2);
+	for (uint32_t k = 0; k < p->forms[own].var_count; k++) {
+		uint32_t column = p->form_columns[own][k];
+		bool both = false;
+
+		for (uint32_t l = 0; l < p->forms[other].var_count; l++)
+			both |= p->form_columns[other][l] == column;
+		if (!both) {
+			p->form_columns[other][0] = column;
+			return column;
+		}
+	}
+	ck_abort_msg("all columns are of both forms");
+	return 0;
+}
+
+/* What is said when a value of such a column is asked for. */
+static void
+ask_uneven(bool one, bool kept, struct tape_error *err)
+{
+	struct tape_reader *reader = NULL;
+	struct generations *g = NULL;
+	struct packed_cache *c;
+	const struct column *forms;
+	struct packed_chunk chunk;
+	struct pack_bytes value = { 0 };
+	uint32_t column;
+
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, NULL), 0);
+	ck_assert_int_eq(generations_get(reader, &g, NULL), 0);
+	ck_assert_int_eq(generation_need(g, 0, NULL), 0);
+	c = g->items[0].cache;
+	ck_assert_int_eq(packed_cache_forms(c, 0, 0, &forms, NULL), 0);
+	column = say_another_has_it(&g->items[0].scopes, get_le32(forms->values));
+	if (kept)
+		ck_assert_int_ne(packed_cache_chunk(c, 0, 0, column, &chunk, err), 0);
+	if (one)
+		ck_assert_int_ne(packed_one_value(c, 0, 0, column, 0, &value, err), 0);
+	pack_bytes_release(&value);
+	generations_release(g);
+	tape_reader_close(reader);
+}
+
+START_TEST(a_column_of_too_few_values_is_damage_whichever_way_it_is_read)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_error all = { 0 }, one = { 0 }, both = { 0 };
+	struct tape_build *b;
+
+	for (int64_t i = 0; i < 40; i++) {
+		b = tape_build_begin(t, "row");
+		(void)tape_build_i64(b, "i", TAPE_NUL, i);
+		if (i % 2 == 0)
+			(void)tape_build_i64(b, "square", TAPE_NUL, i * i);
+		ck_assert_int_eq(tape_build_end(b), 0);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	compact(0);
+	ask_uneven(false, true, &all);
+	ask_uneven(true, false, &one);
+	ask_uneven(true, true, &both);
+	ck_assert_str_eq(all.message, "damaged: a column has 20 values for 40 rows");
+	ck_assert_str_eq(one.message, all.message);
+	ck_assert_str_eq(both.message, all.message);
+	ck_assert_str_eq(one.file, all.file);
+	ck_assert_uint_eq(one.offset, all.offset);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -232,6 +312,7 @@ main(void)
 	tcase_add_test(tc, nobody_counts_to_what_a_manifest_says);
 	tcase_add_test(tc, an_index_with_other_fingerprints_gives_no_wrong_scope);
 	tcase_add_test(tc, an_index_with_other_labels_is_found_by_a_check);
+	tcase_add_test(tc, a_column_of_too_few_values_is_damage_whichever_way_it_is_read);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
