@@ -27,11 +27,19 @@ struct walk {
 /* 0 goes on, positive ends the walk well, negative ends it as failed. */
 typedef int walk_fn(struct find *find, const struct tape_scope *scope, void *user);
 
+/* Without -j at most so many threads. */
+#define JOBS_USUAL 4u
+/* So few are printed sooner than threads are of use. */
+#define FEW_PRINTED 4096u
+
 static uint32_t
 jobs(const struct find *find)
 {
+	uint32_t all = os_processors();
+
+	/* Each takes memory of its own, on machines that are shared. */
 	if (find->jobs == 0)
-		return os_processors();
+		return all < JOBS_USUAL ? all : JOBS_USUAL;
 	return find->jobs < 256 ? (uint32_t)find->jobs : 256;
 }
 
@@ -137,7 +145,7 @@ print_walk(struct find *find, const struct walk *walk)
 	struct tape_error err;
 	int status;
 
-	if (!by_threads(find))
+	if (!by_threads(find) || walk->limit < FEW_PRINTED)
 		return walk_scopes(find, walk, print_scope, NULL);
 	if (open_walk(find, walk, &cursor, &err) < 0)
 		return cli_fail(&find->cli, find->tape, &err);
@@ -153,7 +161,8 @@ learn_walk(struct find *find, const struct walk *walk, struct seen *seen)
 	struct tape_error err;
 	int status;
 
-	if (!by_threads(find))
+	/* Threads run ahead: what is behind the limit would be learnt as well. */
+	if (!by_threads(find) || walk->limit != UINT64_MAX)
 		return walk_scopes(find, walk, learn_columns, seen);
 	if (open_walk(find, walk, &cursor, &err) < 0)
 		return cli_fail(&find->cli, find->tape, &err);

@@ -152,3 +152,10 @@ $ awk 'BEGIN { for (i = 0; i < 5000; i++) print "{\"i\":" i "}"; }' | tape-recor
 $ (tape-find long.tape; echo $? >&2) | head -1
 SESSION:1 TIME - i=0
 ! 141
+
+# csv, of a tape on which threads run ahead of the limit: columns are those of what is printed
+$ { yes '{"a":1}' | head -n 150000; yes '{"b":1}' | head -n 100000; } | tape-record columns.tape -q -
+$ tape-find columns.tape -o csv -n 140000 -j 4 | head -n 1
+_pos,_time,_labels,a
+$ tape-find columns.tape -o csv -j 4 | head -n 1
+_pos,_time,_labels,a,b
