@@ -388,8 +388,8 @@ add_session(const struct slices *s, struct slice *out, size_t index, uint64_t un
 	out->units += units;
 }
 
-int
-slices_next(struct slices *s, struct slice *out)
+static int
+cut(struct slices *s, struct slice *out)
 {
 	uint64_t lo = 0, hi = 0, units;
 
@@ -421,14 +421,36 @@ slices_next(struct slices *s, struct slice *out)
 	return out->count != 0;
 }
 
-uint64_t
-slices_left(const struct slices *s, uint64_t most)
+/* A slice takes something, however little is in it. */
+static uint64_t
+cost(const struct slice *slice)
 {
-	struct slices rest = *s;
+	return slice->units + 1;
+}
+
+int
+slices_next(struct slices *s, struct slice *out)
+{
+	int r = cut(s, out);
+
+	if (r == 1 && s->counted)
+		s->rest -= cost(out);
+	return r;
+}
+
+/* Once all that is left has been counted, it is not gone through again. */
+uint64_t
+slices_left(struct slices *s, uint64_t most)
+{
+	struct slices ahead = *s;
 	uint64_t sum = 0;
 	struct slice slice;
 
-	while (sum < most && slices_next(&rest, &slice) == 1)
-		sum += slice.units + 1;
-	return sum < most ? sum : most;
+	if (!s->counted) {
+		while (sum < most && cut(&ahead, &slice) == 1)
+			sum += cost(&slice);
+		s->counted = sum < most;
+		s->rest = sum;
+	}
+	return s->rest < most ? s->rest : most;
 }

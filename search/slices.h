@@ -43,6 +43,8 @@ struct slices {
 	bool begun, raw; /* some of it was given; its raw segments are next */
 	size_t log;	 /* of them, and where in it; walking backward: up to there */
 	uint64_t offset;
+	bool counted; /* all that is left: */
+	uint64_t rest;
 };
 
 void slices_init(struct slices *s, const struct snapshot *snapshot,
@@ -53,7 +55,7 @@ void slices_whole(const struct slices *s, struct slice *out);
 /* 1 = *out, 0 = that was all. Reads nothing. */
 int slices_next(struct slices *s, struct slice *out);
 /* Units that are left, at most `most`. */
-uint64_t slices_left(const struct slices *s, uint64_t most);
+uint64_t slices_left(struct slices *s, uint64_t most);
 
 /* Can a session have positions within the bounds? */
 bool slice_bounds_session(const struct slice_bounds *b, const uint64_t id[2]);
