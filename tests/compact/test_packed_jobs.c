@@ -9,6 +9,8 @@
 
 #include "format/os.h"
 #include "search/ahead.h"
+#include "search/query.h"
+#include "search/slices.h"
 #include "tape/compact.h"
 #include "tests/damage/answers.h"
 #include "tests/support/recording.h"
@@ -164,25 +166,50 @@ make_nothing(void *user, uint32_t thread, const struct tape_scope *scope,
 struct taking {
 	uint64_t count, compact_at;
 	struct tape_pos last;
+	bool reverse;
 };
+
+/* The next position, in the order of the walk; at one of them files are replaced. */
+static void
+take_position(struct taking *t, const struct tape_pos *pos)
+{
+	int order = tape_pos_compare(&t->last, pos);
+
+	if (t->count != 0)
+		ck_assert_int_eq(t->reverse ? order > 0 : order < 0, 1);
+	t->last = *pos;
+	if (++t->count == t->compact_at)
+		compact(TAPE_COMPACT_FULL, 1);
+}
 
 static int
 take_and_compact(void *user, const struct tape_pos *pos, const void *data, size_t len)
 {
-	struct taking *t = user;
-
 	(void)data;
 	(void)len;
-	ck_assert_int_lt(tape_pos_compare(&t->last, pos), 0);
-	t->last = *pos;
-	if (++t->count == t->compact_at)
-		compact(TAPE_COMPACT_FULL, 1);
+	take_position(user, pos);
 	return 0;
 }
 
-START_TEST(a_walk_goes_on_when_files_are_replaced)
+static int
+take_one_by_one(struct tape_cursor *cursor, struct taking *t, struct tape_error *err)
 {
-	struct tape_find_options how = { .size = sizeof how, .jobs = 3 };
+	const struct tape_scope *scope;
+	int r;
+
+	while ((r = tape_cursor_next(cursor, &scope, err)) == 1) {
+		struct tape_pos pos = tape_scope_pos(scope);
+
+		ck_assert_int_eq(tape_scope_var(scope, 0).value->type, TAPE_I64);
+		take_position(t, &pos);
+	}
+	return r;
+}
+
+static void
+walk_replaced(uint32_t flags, bool one_by_one)
+{
+	struct tape_find_options how = { .size = sizeof how, .flags = flags, .jobs = 3 };
 	struct tape_reader *reader = NULL;
 	struct tape_query *query = NULL;
 	struct tape_cursor *cursor = NULL;
@@ -191,21 +218,96 @@ START_TEST(a_walk_goes_on_when_files_are_replaced)
 	transcript_tune(60, 3);
 	ck_assert_int_eq(tape_query_compile("", &query, &err), 0);
 	for (unsigned round = 0; round < 3; round++) {
-		struct taking t = { .compact_at = 10 + 100 * round };
+		struct taking t = { .compact_at = 10 + 100 * round,
+				    .reverse = (flags & TAPE_FIND_REVERSE) != 0 };
+		int r;
 
 		for (int64_t i = 0; i < 8; i++)
 			record(0, 100);
 		ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, &err), 0);
 		ck_assert_int_eq(tape_find(reader, query, &how, &cursor, &err), 0);
-		ck_assert_int_eq(tape_cursor_each(cursor, make_nothing, take_and_compact,
-						  &t, &err),
-				 0);
+		r = one_by_one ? take_one_by_one(cursor, &t, &err)
+			       : tape_cursor_each(cursor, make_nothing, take_and_compact,
+						  &t, &err);
+		ck_assert_msg(r == 0, "%d %s", r, err.message);
 		ck_assert_uint_eq(t.count, 800 * (round + 1));
 		ck_assert_uint_eq(tape_reader_damage(reader), 0);
 		tape_cursor_close(cursor);
 		tape_reader_close(reader);
 	}
 	tape_query_free(query);
+}
+
+START_TEST(a_walk_goes_on_when_files_are_replaced)
+{
+	walk_replaced(0, false);
+}
+END_TEST
+
+START_TEST(a_walk_goes_on_backward_when_files_are_replaced)
+{
+	walk_replaced(TAPE_FIND_REVERSE, false);
+}
+END_TEST
+
+START_TEST(scopes_one_by_one_go_on_when_files_are_replaced)
+{
+	walk_replaced(0, true);
+}
+END_TEST
+
+START_TEST(scopes_one_by_one_go_on_backward_when_files_are_replaced)
+{
+	walk_replaced(TAPE_FIND_REVERSE, true);
+}
+END_TEST
+
+/* Once all has been counted, slices given are subtracted: it is the same as counting again. */
+static void
+count_left(const char *text, bool reverse)
+{
+	const struct slice_bounds bounds = { .reverse = reverse };
+	struct tape_reader *reader = NULL;
+	struct tape_query *query = NULL;
+	struct snapshot *snapshot = NULL;
+	struct slices s;
+	struct slice slice;
+	uint8_t *answers;
+	size_t count = 0;
+
+	ck_assert_int_eq(tape_query_compile(text, &query, NULL), 0);
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, NULL), 0);
+	ck_assert_int_eq(snapshot_take(reader, &snapshot, NULL), 0);
+	answers = calloc(query->node_count, 1);
+	slices_init(&s, snapshot, query, NULL, &bounds, answers, 60);
+	do {
+		struct slices again = s;
+
+		again.counted = false;
+		ck_assert_uint_eq(slices_left(&s, 1000000), slices_left(&again, 1000000));
+		ck_assert(s.counted);
+		ck_assert_uint_eq(slices_left(&s, 7), slices_left(&again, 7));
+		count++;
+	} while (slices_next(&s, &slice) == 1);
+	ck_assert_uint_eq(slices_left(&s, 1), 0);
+	ck_assert_uint_gt(count, 4);
+	free(answers);
+	snapshot_free(snapshot);
+	tape_reader_close(reader);
+	tape_query_free(query);
+}
+
+START_TEST(what_is_left_to_walk_is_counted_once)
+{
+	for (int64_t i = 0; i < 10; i++)
+		record(0, i == 4 ? 500 : 30);
+	compact(0, 1);
+	for (int64_t i = 0; i < 10; i++)
+		record(0, i == 4 ? 500 : 30);
+	count_left("", false);
+	count_left("", true);
+	count_left("_seq=20..300 row", false);
+	count_left("_seq=20..300 row", true);
 }
 END_TEST
 
@@ -343,6 +445,10 @@ main(void)
 	tcase_add_test(tcase, any_number_of_jobs_gives_the_same_of_several_blocks);
 	tcase_add_test(tcase, damaged_packs_are_told_of_in_the_same_order);
 	tcase_add_test(tcase, a_walk_goes_on_when_files_are_replaced);
+	tcase_add_test(tcase, a_walk_goes_on_backward_when_files_are_replaced);
+	tcase_add_test(tcase, scopes_one_by_one_go_on_when_files_are_replaced);
+	tcase_add_test(tcase, scopes_one_by_one_go_on_backward_when_files_are_replaced);
+	tcase_add_test(tcase, what_is_left_to_walk_is_counted_once);
 	tcase_add_test(tcase, a_call_that_fails_in_a_thread_is_no_damage);
 	tcase_add_test(tcase, a_compaction_by_several_threads_keeps_what_was_recorded);
 	tcase_add_test(tcase, readers_see_the_same_while_another_thread_compacts);
