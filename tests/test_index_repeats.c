@@ -27,18 +27,20 @@ teardown(void)
 
 struct repeats {
 	struct index_repeat *items;
-	size_t count;
+	size_t count, cap;
 };
 
 static int
 take_repeat(void *user, uint64_t ref, uint32_t place)
 {
 	struct repeats *all = user;
-	struct index_repeat *more = realloc(all->items, (all->count + 1) * sizeof *more);
 
-	ck_assert_ptr_nonnull(more);
-	more[all->count++] = (struct index_repeat){ ref, place };
-	all->items = more;
+	if (all->count == all->cap) {
+		all->cap = all->cap * 2 + 16;
+		all->items = reallocarray(all->items, all->cap, sizeof *all->items);
+		ck_assert_ptr_nonnull(all->items);
+	}
+	all->items[all->count++] = (struct index_repeat){ ref, place };
 	return 0;
 }
 
@@ -89,7 +91,7 @@ repeats_of(struct packed_scopes *s)
 	return list;
 }
 
-/* All of them, and those of each reference. */
+/* All of them, and those of each reference of some hundreds. */
 static void
 are_found(struct index_reader *x, struct packed_scopes *s)
 {
@@ -109,6 +111,8 @@ are_found(struct index_reader *x, struct packed_scopes *s)
 		for (end = i; end < expected.count &&
 			      expected.items[end].ref == expected.items[i].ref;)
 			end++;
+		if (expected.count > 1000 && (i + seed) % (expected.count / 500) != 0)
+			continue;
 		got.count = 0;
 		ck_assert_int_eq(index_find_repeats(x, expected.items[i].ref, take_repeat,
 						    &got, NULL),
