@@ -167,6 +167,8 @@ struct taking {
 	uint64_t count, compact_at;
 	struct tape_pos last;
 	bool reverse;
+	struct tape *grow; /* or NULL */
+	uint64_t grown;
 };
 
 /* The next position, in the order of the walk; at one of them files are replaced. */
@@ -180,6 +182,11 @@ take_position(struct taking *t, const struct tape_pos *pos)
 	t->last = *pos;
 	if (++t->count == t->compact_at)
 		compact(TAPE_COMPACT_FULL, 1);
+	if (t->grow == NULL || t->count % 20 != 0)
+		return;
+	put(t->grow, "row", (int64_t)t->count);
+	ck_assert_int_eq(tape_commit(t->grow), 0);
+	t->grown++;
 }
 
 static int
@@ -308,6 +315,74 @@ START_TEST(what_is_left_to_walk_is_counted_once)
 	count_left("", true);
 	count_left("_seq=20..300 row", false);
 	count_left("_seq=20..300 row", true);
+}
+END_TEST
+
+/* ---- a tape that grows ---- */
+
+static int
+count_all(struct tape_reader *reader, const struct tape_query *query, uint64_t *count)
+{
+	struct tape_cursor *cursor = NULL;
+	int r = tape_find(reader, query, NULL, &cursor, NULL);
+
+	if (r == 0)
+		r = tape_cursor_count(cursor, count, NULL);
+	tape_cursor_close(cursor);
+	return r;
+}
+
+/* What was there when the cursor was made is met, however the last segment grows meanwhile. */
+static void
+walk_growing(uint32_t flags, bool one_by_one)
+{
+	struct tape_find_options how = { .size = sizeof how, .flags = flags, .jobs = 3 };
+	struct tape *t = recording_open("sync=none");
+	struct tape_reader *reader = NULL;
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	struct tape_error err = { 0 };
+	uint64_t there = 0;
+
+	transcript_tune(60, 3);
+	ck_assert_int_eq(tape_query_compile("row", &query, &err), 0);
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, &err), 0);
+	ck_assert_int_eq(count_all(reader, query, &there), 0);
+	for (unsigned round = 0; round < 4; round++) {
+		struct taking taken = { .grow = t,
+					.reverse = (flags & TAPE_FIND_REVERSE) != 0 };
+		int r;
+
+		for (int64_t i = 0; i < 200; i++)
+			put(t, "row", i);
+		ck_assert_int_eq(tape_commit(t), 0);
+		there += 200;
+		ck_assert_int_eq(tape_find(reader, query, &how, &cursor, &err), 0);
+		r = one_by_one ? take_one_by_one(cursor, &taken, &err)
+			       : tape_cursor_each(cursor, make_nothing, take_and_compact,
+						  &taken, &err);
+		ck_assert_msg(r == 0, "%d %s", r, err.message);
+		ck_assert_uint_eq(taken.count, there);
+		tape_cursor_close(cursor);
+		there += taken.grown;
+	}
+	ck_assert_uint_eq(tape_reader_damage(reader), 0);
+	tape_reader_close(reader);
+	tape_query_free(query);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+START_TEST(a_growing_segment_is_walked_as_it_was)
+{
+	walk_growing(0, false);
+	walk_growing(0, true);
+}
+END_TEST
+
+START_TEST(a_growing_segment_is_walked_backward_as_it_was)
+{
+	walk_growing(TAPE_FIND_REVERSE, false);
+	walk_growing(TAPE_FIND_REVERSE, true);
 }
 END_TEST
 
@@ -448,6 +523,8 @@ main(void)
 	tcase_add_test(tcase, a_walk_goes_on_backward_when_files_are_replaced);
 	tcase_add_test(tcase, scopes_one_by_one_go_on_when_files_are_replaced);
 	tcase_add_test(tcase, scopes_one_by_one_go_on_backward_when_files_are_replaced);
+	tcase_add_test(tcase, a_growing_segment_is_walked_as_it_was);
+	tcase_add_test(tcase, a_growing_segment_is_walked_backward_as_it_was);
 	tcase_add_test(tcase, what_is_left_to_walk_is_counted_once);
 	tcase_add_test(tcase, a_call_that_fails_in_a_thread_is_no_damage);
 	tcase_add_test(tcase, a_compaction_by_several_threads_keeps_what_was_recorded);
