@@ -120,9 +120,9 @@ PAIRS_OF(four_bytes, float, (float)n / 3, (void)tape_build_f32(b, "v", TAPE_NUL,
 PAIRS_OF(eight_bytes, double, (double)n / 3, (void)tape_build_f64(b, "v", TAPE_NUL, v))
 PAIRS_OF(eight_bytes_signed, int, -(int)n, (void)tape_build_i64(b, "v", TAPE_NUL, v))
 PAIRS_OF(eight_bytes_unsigned, unsigned, ~n, (void)tape_build_u64(b, "v", TAPE_NUL, v))
-PAIRS_OF(two_halves, float _Complex, CMPLXF((float)n, -1),
+PAIRS_OF(two_halves, float _Complex, (float)n - I,
 	 (void)tape_build_c8(b, "v", TAPE_NUL, ((float[2]){ crealf(v), cimagf(v) })))
-PAIRS_OF(sixteen_bytes, double _Complex, CMPLX(-1, n),
+PAIRS_OF(sixteen_bytes, double _Complex, -1.0 + (double)n * I,
 	 (void)tape_build_c16(b, "v", TAPE_NUL, ((double[2]){ creal(v), cimag(v) })))
 
 START_TEST(no_number_at_all)
@@ -149,7 +149,7 @@ START_TEST(all_widths_before_two_texts)
 		bool a = n % 2 == 0, y = n % 3 == 0;
 		float c = (float)n / 7;
 		int d = (int)n - 30;
-		double _Complex e = CMPLX(n, 0.1);
+		double _Complex e = (double)n + 0.1 * I;
 		const char *other = text + n / 2;
 		struct tape_build *b;
 
