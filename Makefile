@@ -8,7 +8,7 @@ BENCH = build/bench
 
 .DEFAULT_GOAL = build
 .PHONY: build demo test bench campaign deps deps-build deps-test deps-bench install \
-	asan tsan clang fuzz fmt clean help
+	asan tsan gcc clang fuzz fmt clean help
 
 build: deps-build ## the libraries, tools and examples, in build/release
 	@scripts/setup.sh $(RELEASE) --prefix $(PREFIX) -Dbuildtype=release -Dtests=disabled -Dbench=false
@@ -17,11 +17,11 @@ build: deps-build ## the libraries, tools and examples, in build/release
 demo: build ## record a sweep of a chemostat, ask it six questions, compact it, ask again
 	@examples/demo.sh $(RELEASE)
 
-test: deps-test ## everything CI runs: gcc, clang, sanitizers, checks of the tree
+test: deps-test ## everything CI runs: gcc, clang with sanitizers, checks of the tree
 	@scripts/run-tests.sh
 
-clang: deps-test ## the test suite built by clang
-	@scripts/run-tests.sh clang
+gcc clang: deps-test ## the whole test suite built by gcc or by clang
+	@scripts/run-tests.sh $@
 
 asan: deps-test ## the test suite under ASan and UBSan
 	@scripts/run-tests.sh asan
@@ -56,4 +56,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z ]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
