@@ -34,7 +34,7 @@ struct reader_tuning reader_tuning = { .alone_ns = 2000000,
 struct task {
 	struct slice slice;
 	struct slices after;
-	uint64_t given;
+	struct tape_pos given; /* scopes up to there are not wanted */
 	struct chunk *first, *last;
 	struct chunk *found; /* the first of which nothing is made yet */
 	bool done;
@@ -178,7 +178,10 @@ walk_slice(struct worker *w, struct task *t)
 		t->last_pos.seq = walk->rec.seq;
 		if (unsure(w))
 			break;
-		if (++t->matched <= t->given || w->a->setup.mode == AHEAD_COUNT)
+		if (walk_upto(walk, &t->given))
+			continue;
+		t->matched++;
+		if (w->a->setup.mode == AHEAD_COUNT)
 			continue;
 		r = add_scope(w, t);
 		if (r != 0)
@@ -589,7 +592,7 @@ from_chunk(struct ahead *a, struct ahead_event *out)
 		out->session = s->session;
 		out->key = s->key;
 		if (a->setup.mode == AHEAD_MAKE) {
-			out->data = c->text + begin;
+			out->data = s->end == begin ? "" : c->text + begin;
 			out->len = s->end - begin;
 		}
 		return true;

@@ -41,9 +41,13 @@ struct ahead_setup {
 	enum ahead_mode mode;
 	tape_make_fn *make;
 	void *user;
-	/* Begin with this slice, whose first `given` scopes are not wanted any more; NULL = with the next. */
+	/*
+	 * Begin with this slice, of which scopes up to `given` are not wanted any
+	 * more; NULL = with the next. By position: what could not be read when they
+	 * were counted may be read now.
+	 */
 	const struct slice *slice;
-	uint64_t given;
+	struct tape_pos given;
 	struct slices slices; /* those behind it */
 };
 

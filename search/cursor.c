@@ -34,7 +34,7 @@ struct tape_cursor {
 	struct slice slice;
 	bool in_slice, ended;
 	uint64_t given;	  /* of it, so far */
-	uint64_t again;	  /* of it, met again: given already */
+	bool again;	  /* it is walked anew: some of it was given already */
 	uint64_t skipped; /* records of unknown kinds in the slices of a session */
 
 	/* Threads. */
@@ -125,7 +125,8 @@ static void
 begin_slice(struct tape_cursor *c)
 {
 	c->in_slice = true;
-	c->given = c->again = 0;
+	c->given = 0;
+	c->again = false;
 	if (c->slice.begins)
 		c->skipped = 0;
 }
@@ -176,7 +177,8 @@ step(struct tape_cursor *c, struct tape_error *err)
 
 	do {
 		r = walk_next(&c->walk, err);
-	} while (r == 1 && ++c->given <= c->again);
+	} while (r == 1 && c->again && walk_upto(&c->walk, &c->last));
+	c->given += r == 1;
 	return r;
 }
 
@@ -254,7 +256,7 @@ start_ahead(struct tape_cursor *c, enum ahead_mode mode, tape_make_fn *make, voi
 				     .make = make,
 				     .user = user,
 				     .slice = c->in_slice ? &c->slice : NULL,
-				     .given = c->given,
+				     .given = c->last,
 				     .slices = c->slices };
 	struct tape_find_options options = c->options;
 
@@ -277,8 +279,7 @@ stop_ahead(struct tape_cursor *c)
 	ahead_stop(c->ahead);
 	c->ahead = NULL;
 	c->began = 0;
-	c->again = c->given;
-	c->given = 0;
+	c->again = true;
 	if (c->in_slice)
 		walk_set(&c->walk, c->snapshot, &c->slice);
 }
@@ -334,9 +335,9 @@ from_ahead(struct tape_cursor *c, struct found *out)
 			return 0;
 		case AHEAD_DONE:
 			end_slice(c, e.skipped);
-			if (c->mode != AHEAD_COUNT || e.matched <= c->given)
+			if (c->mode != AHEAD_COUNT || e.matched == 0)
 				break;
-			out->count = e.matched - c->given;
+			out->count = e.matched;
 			c->reader->stats.matched += out->count - 1;
 			given(c, e.last.session, e.last.seq);
 			return 1;

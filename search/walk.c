@@ -207,6 +207,19 @@ walk_next(struct walk *w, struct tape_error *err)
 	}
 }
 
+bool
+walk_upto(const struct walk *w, const struct tape_pos *last)
+{
+	struct tape_pos pos = { .seq = w->rec.seq };
+	int order;
+
+	if (last->seq == 0)
+		return false;
+	memcpy(pos.session, w->session.id, sizeof pos.session);
+	order = tape_pos_compare(&pos, last);
+	return w->bounds.reverse ? order >= 0 : order <= 0;
+}
+
 struct source_key
 walk_key(const struct walk *w)
 {

@@ -48,6 +48,8 @@ void walk_leave(struct walk *w);
 void walk_set(struct walk *w, struct snapshot *snapshot, const struct slice *slice);
 /* 1 = w->rec matches, 0 = the end of the slice. */
 int walk_next(struct walk *w, struct tape_error *err);
+/* Is w->rec at this position, or was it walked over on the way there? Seq 0: at none. */
+bool walk_upto(const struct walk *w, const struct tape_pos *last);
 /* What w->rec is had again by (struct source_ops). */
 struct source_key walk_key(const struct walk *w);
 
