@@ -32,11 +32,24 @@ typedef int walk_fn(struct find *find, const struct tape_scope *scope, void *use
 /* So few are printed sooner than threads are of use. */
 #define FEW_PRINTED 4096u
 
+/* Positions and the like are printed as soon as they are found. */
+static bool
+only_fields(const struct keys *keys)
+{
+	bool only = keys->count != 0;
+
+	for (size_t i = 0; i < keys->count; i++)
+		only &= keys->item[i].field != KEY_VAR;
+	return only;
+}
+
 static uint32_t
 jobs(const struct find *find)
 {
 	uint32_t all = os_processors();
 
+	if (find->jobs == 0 && only_fields(&find->show.keys))
+		return 1;
 	/* Each takes memory of its own, on machines that are shared. */
 	if (find->jobs == 0)
 		return all < JOBS_USUAL ? all : JOBS_USUAL;

@@ -17,6 +17,7 @@
 #define STALE_MAX 8u /* looks at the tape without getting any further */
 /* A walk that finds more of its scopes than this is as fast without threads that only find. */
 #define FEW_FOUND 4u
+#define MADE_RAW 16384u
 
 struct tape_cursor {
 	struct tape_reader *reader;
@@ -203,15 +204,29 @@ step_on(struct tape_cursor *c, struct tape_error *err)
 
 /* ---- threads ---- */
 
-/* An index knows all of the few answers, and nothing is raw: there is nothing to share. */
 static bool
-settled(const struct tape_cursor *c)
+any_raw(const struct tape_cursor *c)
 {
 	bool raw = false;
 
 	for (size_t i = 0; i < c->snapshot->count && !raw; i++)
 		raw = c->snapshot->sessions[i].dir.log_count != 0;
-	return !raw && packed_filter_settled(c->walk.filter);
+	return raw;
+}
+
+/*
+ * An index knows all of the few answers, and nothing is raw: there is nothing to
+ * share. Or segments are read for little that is made: each thread would read most of
+ * what the others do, tables and targets of links, and be no sooner through.
+ */
+static bool
+settled(const struct tape_cursor *c, enum ahead_mode mode, uint64_t looked)
+{
+	uint64_t found = c->reader->stats.matched - c->found;
+
+	if (!any_raw(c))
+		return packed_filter_settled(c->walk.filter);
+	return mode != AHEAD_MAKE || found < MADE_RAW || found * FEW_FOUND < looked;
 }
 
 /* Is it time for threads? */
@@ -235,7 +250,7 @@ worth_it(struct tape_cursor *c, enum ahead_mode mode)
 		return false;
 	if (os_monotonic_ns() - c->began < t->alone_ns)
 		return false;
-	if (t->alone_ns != 0 && settled(c))
+	if (t->alone_ns != 0 && settled(c, mode, looked))
 		return false;
 	if (mode == AHEAD_FIND && t->alone_ns != 0 &&
 	    (c->reader->stats.matched - c->found) * FEW_FOUND > looked)
