@@ -17,6 +17,7 @@
 #define STALE_MAX 8u /* looks at the tape without getting any further */
 /* A walk that finds more of its scopes than this is as fast without threads that only find. */
 #define FEW_FOUND 4u
+/* What is made of so many scopes of segments outweighs reading them twice. */
 #define MADE_RAW 16384u
 
 struct tape_cursor {
