@@ -84,21 +84,33 @@ get_constant(const struct input *in, uint32_t count, unsigned width, uint8_t *ou
 	return 0;
 }
 
+/* The chunks of lengths and of values, one of each a run. */
 static int
-get_runs(const struct input *in, uint32_t count, unsigned width, int depth, uint8_t *out)
+open_runs(const struct input *in, uint32_t count, uint32_t *runs, struct input *lengths,
+	  struct input *values)
 {
-	struct input rest = { in->data + 4, in->len - 4 }, lengths = { 0 },
-		     values = { 0 };
-	uint8_t *n = NULL, *v = NULL, *at = out;
-	uint32_t runs, left = count;
-	int r = TAPE_ERR_DAMAGED;
+	struct input rest;
 
 	if (in->len < 4)
 		return TAPE_ERR_DAMAGED;
-	runs = get_le32(in->data);
-	if (runs == 0 || runs > count || nested(&rest, &lengths) != 0 ||
-	    nested(&rest, &values) != 0 || rest.len != 0)
-		goto out;
+	*runs = get_le32(in->data);
+	rest = (struct input){ in->data + 4, in->len - 4 };
+	if (*runs == 0 || *runs > count || nested(&rest, lengths) != 0 ||
+	    nested(&rest, values) != 0 || rest.len != 0)
+		return TAPE_ERR_DAMAGED;
+	return 0;
+}
+
+static int
+get_runs(const struct input *in, uint32_t count, unsigned width, int depth, uint8_t *out)
+{
+	struct input lengths = { 0 }, values = { 0 };
+	uint8_t *n = NULL, *v = NULL, *at = out;
+	uint32_t runs, left = count;
+	int r = open_runs(in, count, &runs, &lengths, &values);
+
+	if (r != 0)
+		return r;
 	r = TAPE_ERR_NOMEM;
 	n = malloc((size_t)runs * 4 + 16);
 	v = malloc((size_t)runs * width + 16);
@@ -203,32 +215,57 @@ get_delta(const struct input *in, uint32_t count, unsigned width, uint8_t *out)
 	return p == end ? 0 : TAPE_ERR_DAMAGED;
 }
 
+struct dictionary {
+	const uint8_t *values, *packed;
+	size_t len; /* of packed */
+	uint32_t n;
+	unsigned width, bits;
+};
+
+static int
+open_dictionary(const struct input *in, uint32_t count, unsigned width,
+		struct dictionary *d)
+{
+	if (in->len < 4)
+		return TAPE_ERR_DAMAGED;
+	d->n = get_le32(in->data);
+	if (d->n < 2 || d->n > DICTIONARY_MAX || (in->len - 4) / width < d->n)
+		return TAPE_ERR_DAMAGED;
+	d->values = in->data + 4;
+	d->packed = d->values + (size_t)d->n * width;
+	d->len = in->len - 4 - (size_t)d->n * width;
+	d->width = width;
+	d->bits = bits_for(d->n - 1);
+	return d->len == packed_bytes(count, d->bits) ? 0 : TAPE_ERR_DAMAGED;
+}
+
+static inline int
+look_up(const struct dictionary *d, uint32_t row, uint8_t *out)
+{
+	uint64_t which = bits_at(d->packed, d->len, (size_t)row * d->bits, d->bits);
+
+	if (which >= d->n)
+		return TAPE_ERR_DAMAGED;
+	memcpy(out, d->values + which * d->width, d->width);
+	return 0;
+}
+
 static int
 get_dictionary(const struct input *in, uint32_t count, unsigned width, uint8_t *out)
 {
-	const uint8_t *values = in->data + 4, *packed;
-	size_t len;
-	uint32_t n;
-	unsigned bits;
+	struct dictionary d;
+	int r = open_dictionary(in, count, width, &d);
 
-	if (in->len < 4)
-		return TAPE_ERR_DAMAGED;
-	n = get_le32(in->data);
-	if (n < 2 || n > DICTIONARY_MAX || (in->len - 4) / width < n)
-		return TAPE_ERR_DAMAGED;
-	packed = values + (size_t)n * width;
-	len = in->len - 4 - (size_t)n * width;
-	bits = bits_for(n - 1);
-	if (len != packed_bytes(count, bits))
-		return TAPE_ERR_DAMAGED;
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t which = bits_at(packed, len, (size_t)i * bits, bits);
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		r = look_up(&d, i, out + (size_t)i * width);
+	return r;
+}
 
-		if (which >= n)
-			return TAPE_ERR_DAMAGED;
-		memcpy(out + (size_t)i * width, values + which * width, width);
-	}
-	return 0;
+static bool
+shuffle_sound(const struct input *in, unsigned codec, uint32_t count, unsigned width)
+{
+	return in->len == (size_t)count * width &&
+	       (codec != COLUMN_DELTA_SHUFFLE || (width != 1 && width <= 8));
 }
 
 static int
@@ -237,8 +274,7 @@ get_shuffle(const struct input *in, unsigned codec, uint32_t count, unsigned wid
 {
 	size_t len = (size_t)count * width;
 
-	if (in->len != len ||
-	    (codec == COLUMN_DELTA_SHUFFLE && (width == 1 || width > 8)))
+	if (!shuffle_sound(in, codec, count, width))
 		return TAPE_ERR_DAMAGED;
 	shuffle_together(in->data, count, width, codec == COLUMN_XOR_SHUFFLE, out);
 	if (codec == COLUMN_DELTA_SHUFFLE) {
@@ -479,18 +515,13 @@ static int
 run_one(const struct input *in, uint32_t count, unsigned width, int depth, uint32_t row,
 	uint8_t *out)
 {
-	struct input rest = { in->data + 4, in->len - 4 }, lengths = { 0 },
-		     values = { 0 };
+	struct input lengths = { 0 }, values = { 0 };
 	uint32_t runs, i = 0, end = 0;
 	uint8_t *n;
-	int r;
+	int r = open_runs(in, count, &runs, &lengths, &values);
 
-	if (in->len < 4)
-		return TAPE_ERR_DAMAGED;
-	runs = get_le32(in->data);
-	if (runs == 0 || runs > count || nested(&rest, &lengths) != 0 ||
-	    nested(&rest, &values) != 0 || rest.len != 0)
-		return TAPE_ERR_DAMAGED;
+	if (r != 0)
+		return r;
 	n = malloc((size_t)runs * 4 + 16);
 	if (n == NULL)
 		return TAPE_ERR_NOMEM;
@@ -547,27 +578,10 @@ static int
 dictionary_one(const struct input *in, uint32_t count, unsigned width, uint32_t row,
 	       uint8_t *out)
 {
-	const uint8_t *values = in->data + 4, *packed;
-	uint64_t which;
-	unsigned bits;
-	size_t len;
-	uint32_t n;
+	struct dictionary d;
+	int r = open_dictionary(in, count, width, &d);
 
-	if (in->len < 4)
-		return TAPE_ERR_DAMAGED;
-	n = get_le32(in->data);
-	if (n < 2 || n > DICTIONARY_MAX || (in->len - 4) / width < n)
-		return TAPE_ERR_DAMAGED;
-	packed = values + (size_t)n * width;
-	len = in->len - 4 - (size_t)n * width;
-	bits = bits_for(n - 1);
-	if (len != packed_bytes(count, bits))
-		return TAPE_ERR_DAMAGED;
-	which = bits_at(packed, len, (size_t)row * bits, bits);
-	if (which >= n)
-		return TAPE_ERR_DAMAGED;
-	memcpy(out, values + which * width, width);
-	return 0;
+	return r == 0 ? look_up(&d, row, out) : r;
 }
 
 /* Byte planes: what was taken from the value before is put back by adding up a plane. */
@@ -577,8 +591,7 @@ shuffle_one(const struct input *in, unsigned codec, uint32_t count, unsigned wid
 {
 	uint64_t sum = 0;
 
-	if (in->len != (size_t)count * width ||
-	    (codec == COLUMN_DELTA_SHUFFLE && (width == 1 || width > 8)))
+	if (!shuffle_sound(in, codec, count, width))
 		return TAPE_ERR_DAMAGED;
 	for (unsigned b = 0; b < width; b++) {
 		const uint8_t *plane = in->data + (size_t)b * count;
