@@ -25,6 +25,7 @@ struct tape_cursor {
 	const struct tape_query *query;
 	struct tape_find_options options;
 	struct snapshot *snapshot; /* as of tape_find, or of the last compaction since */
+	bool raw;		   /* some session of it has segments */
 	struct tape_pos last;	   /* given; zero = none */
 	unsigned stale;	     /* how often files were gone since something was given */
 	struct marks *marks; /* as of tape_find; NULL: the query asks for none */
@@ -76,6 +77,9 @@ take_snapshot(struct tape_cursor *c, struct tape_error *err)
 
 	if (r != 0)
 		return r;
+	c->raw = false;
+	for (size_t i = 0; i < c->snapshot->count && !c->raw; i++)
+		c->raw = c->snapshot->sessions[i].dir.log_count != 0;
 	slices_init(&c->slices, c->snapshot, c->query, c->marks, b, c->answers,
 		    reader_tuning.slice_units);
 	c->in_slice = c->ended = false;
@@ -205,16 +209,6 @@ step_on(struct tape_cursor *c, struct tape_error *err)
 
 /* ---- threads ---- */
 
-static bool
-any_raw(const struct tape_cursor *c)
-{
-	bool raw = false;
-
-	for (size_t i = 0; i < c->snapshot->count && !raw; i++)
-		raw = c->snapshot->sessions[i].dir.log_count != 0;
-	return raw;
-}
-
 /*
  * An index knows all of the few answers, and nothing is raw: there is nothing to
  * share. Or segments are read for little that is made: each thread would read most of
@@ -225,7 +219,7 @@ settled(const struct tape_cursor *c, enum ahead_mode mode, uint64_t looked)
 {
 	uint64_t found = c->reader->stats.matched - c->found;
 
-	if (!any_raw(c))
+	if (!c->raw)
 		return packed_filter_settled(c->walk.filter);
 	return mode != AHEAD_MAKE || found < MADE_RAW || found * FEW_FOUND < looked;
 }
