@@ -44,16 +44,17 @@ only_fields(const struct keys *keys)
 }
 
 static uint32_t
-jobs(const struct find *find)
+threads(const struct find *find)
 {
-	uint32_t all = os_processors();
+	uint32_t all;
 
-	if (find->jobs == 0 && only_fields(&find->show.keys))
+	if (find->jobs != 0)
+		return find->jobs < 256 ? (uint32_t)find->jobs : 256;
+	if (only_fields(&find->show.keys))
 		return 1;
 	/* Each takes memory of its own, on machines that are shared. */
-	if (find->jobs == 0)
-		return all < JOBS_USUAL ? all : JOBS_USUAL;
-	return find->jobs < 256 ? (uint32_t)find->jobs : 256;
+	all = os_processors();
+	return all < JOBS_USUAL ? all : JOBS_USUAL;
 }
 
 static int
@@ -66,7 +67,7 @@ open_walk(struct find *find, const struct walk *walk, struct tape_cursor **curso
 			 (walk->reverse ? TAPE_FIND_REVERSE : 0),
 		.after = walk->after,
 		.upto = walk->upto,
-		.jobs = jobs(find),
+		.jobs = find->threads,
 	};
 
 	return tape_find(find->reader, find->query, &options, cursor, err);
@@ -147,7 +148,7 @@ remember(struct find *find, const struct tape_scope *scope, void *user)
 static bool
 by_threads(const struct find *find)
 {
-	return jobs(find) > 1 && !find->cli.quiet && !find->show.tty &&
+	return find->threads > 1 && !find->cli.quiet && !find->show.tty &&
 	       find->show.format != SHOW_CAT;
 }
 
@@ -162,7 +163,7 @@ print_walk(struct find *find, const struct walk *walk)
 		return walk_scopes(find, walk, print_scope, NULL);
 	if (open_walk(find, walk, &cursor, &err) < 0)
 		return cli_fail(&find->cli, find->tape, &err);
-	status = find_print(find, cursor, walk->limit, jobs(find));
+	status = find_print(find, cursor, walk->limit);
 	tape_cursor_close(cursor);
 	return status;
 }
@@ -179,7 +180,7 @@ learn_walk(struct find *find, const struct walk *walk, struct seen *seen)
 		return walk_scopes(find, walk, learn_columns, seen);
 	if (open_walk(find, walk, &cursor, &err) < 0)
 		return cli_fail(&find->cli, find->tape, &err);
-	status = find_columns(find, cursor, walk->limit, jobs(find), &seen->last);
+	status = find_columns(find, cursor, walk->limit, &seen->last);
 	tape_cursor_close(cursor);
 	return status;
 }
@@ -248,15 +249,11 @@ print_scopes(struct find *find)
 static int
 count_scopes(struct find *find)
 {
-	struct tape_find_options options = {
-		.size = sizeof(options),
-		.flags = find->all ? TAPE_FIND_ALL : 0,
-		.jobs = jobs(find),
-	};
+	const struct walk whole = { 0 };
 	struct tape_cursor *cursor = NULL;
 	struct tape_error err;
 	uint64_t count = 0;
-	int r = tape_find(find->reader, find->query, &options, &cursor, &err);
+	int r = open_walk(find, &whole, &cursor, &err);
 
 	if (r == 0)
 		r = tape_cursor_count(cursor, &count, &err);
@@ -353,6 +350,7 @@ find_scopes(struct find *find, int argc, char **argv)
 
 	if (!choose_output(find))
 		return CLI_FAILED;
+	find->threads = threads(find);
 	find->tape = where_tape(&find->cli, &argc, &argv, false);
 	if (!find->tape)
 		return CLI_NO_TAPE;

@@ -16,8 +16,9 @@ struct find {
 	/* From the command line. */
 	const char *format, *keys_text, *cat, *partials;
 	uint64_t limit;
-	uint64_t jobs; /* 0 = as many as there are processors */
+	uint64_t jobs; /* 0 = not said */
 	bool count, first, last, all, reverse, null, utc, force, explain, bookmarks;
+	uint32_t threads; /* at most so many */
 	uint64_t found;
 	int64_t began; /* on the monotonic clock */
 };
@@ -27,11 +28,10 @@ void find_explain(const struct find *find);
 /* --cat: the bytes of one variable to stdout. 0, or CLI_FAILED after a message. */
 int find_cat(struct find *find, const struct tape_scope *scope);
 /* What threads are worth their while for: the rest of a walk as text, up to a limit. An exit code. */
-int find_print(struct find *find, struct tape_cursor *cursor, uint64_t limit,
-	       uint32_t jobs);
+int find_print(struct find *find, struct tape_cursor *cursor, uint64_t limit);
 /* The same for the columns of CSV; *last is the last position, or zero. */
 int find_columns(struct find *find, struct tape_cursor *cursor, uint64_t limit,
-		 uint32_t jobs, struct tape_pos *last);
+		 struct tape_pos *last);
 /* --bookmarks: lists them. An exit code. */
 int find_marks(struct find *find);
 /* Nothing was found: names bookmarks near those of the query that do not exist. */

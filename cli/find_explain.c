@@ -107,5 +107,5 @@ find_explain(const struct find *find)
 		"index %.3f); reading and decompressing %.3f, part of all of "
 		"these%s\n",
 		ms(all), ms(s.open_ns), ms(s.filter_ns), ms(s.index_ns), ms(s.read_ns),
-		find->jobs == 1 ? "" : ", summed over threads");
+		find->threads == 1 ? "" : ", summed over threads");
 }

@@ -66,9 +66,10 @@ take_position(void *user, const struct tape_pos *pos, const void *data, size_t l
 }
 
 static int
-run(struct printing *p, struct tape_cursor *cursor, uint32_t jobs, tape_make_fn *make,
+run(struct printing *p, struct tape_cursor *cursor, tape_make_fn *make,
     tape_take_fn *take)
 {
+	uint32_t jobs = p->find->threads;
 	struct tape_error err;
 	int r = 0;
 
@@ -83,9 +84,9 @@ run(struct printing *p, struct tape_cursor *cursor, uint32_t jobs, tape_make_fn 
 }
 
 static void
-release(struct printing *p, uint32_t jobs)
+release(struct printing *p)
 {
-	for (uint32_t i = 0; i < jobs; i++) {
+	for (uint32_t i = 0; i < p->find->threads; i++) {
 		show_copy_release(&p->makers[i].show);
 		out_release(&p->makers[i].out);
 	}
@@ -93,24 +94,24 @@ release(struct printing *p, uint32_t jobs)
 }
 
 int
-find_print(struct find *find, struct tape_cursor *cursor, uint64_t limit, uint32_t jobs)
+find_print(struct find *find, struct tape_cursor *cursor, uint64_t limit)
 {
 	struct printing p = { .find = find, .left = limit };
-	int status = run(&p, cursor, jobs, make_text, take_text);
+	int status = run(&p, cursor, make_text, take_text);
 
-	release(&p, jobs);
+	release(&p);
 	return status;
 }
 
 int
-find_columns(struct find *find, struct tape_cursor *cursor, uint64_t limit, uint32_t jobs,
+find_columns(struct find *find, struct tape_cursor *cursor, uint64_t limit,
 	     struct tape_pos *last)
 {
 	struct printing p = { .find = find, .left = limit };
-	int status = run(&p, cursor, jobs, make_columns, take_position);
+	int status = run(&p, cursor, make_columns, take_position);
 
 	/* Nothing was learnt before: what a copy has is its own. */
-	for (uint32_t i = 0; i < jobs; i++) {
+	for (uint32_t i = 0; i < find->threads; i++) {
 		struct show *show = &p.makers[i].show;
 
 		show_csv_join(&find->show, show);
@@ -118,7 +119,7 @@ find_columns(struct find *find, struct tape_cursor *cursor, uint64_t limit, uint
 			free(show->column[k]);
 		free(show->column);
 	}
-	release(&p, jobs);
+	release(&p);
 	*last = p.last;
 	return status;
 }
