@@ -100,9 +100,9 @@ item_canonical_write(const struct item *item, uint8_t *p)
 /* ---- the body ---- */
 
 static inline void
-write_other(const struct layout *l, const struct values *v, uint8_t *body)
+write_fixed(const struct layout *l, const struct values *v, uint8_t *body)
 {
-	for (uint32_t i = l->word_count + l->named_count; i < l->fixed_count; i++) {
+	for (uint32_t i = 0; i < l->fixed_count; i++) {
 		const struct slot *slot = &l->slots[i];
 		const struct tape_word *w;
 
@@ -132,22 +132,6 @@ write_other(const struct layout *l, const struct values *v, uint8_t *body)
 			break; /* null has no bytes */
 		}
 	}
-}
-
-static inline void
-write_fixed(const struct layout *l, const struct values *v, uint8_t *body)
-{
-	const struct slot *slot = l->slots, *end = slot + l->word_count;
-
-	for (; slot < end; slot++)
-		put_le64(body + slot->offset, v->words[slot->source].lo);
-	end += l->named_count;
-	for (; slot < end; slot++)
-		put_le64(body + slot->offset,
-			 ((const struct tape_named *)(uintptr_t)v->words[slot->source].lo)
-				 ->value.lo);
-	if (end < l->slots + l->fixed_count)
-		write_other(l, v, body);
 }
 
 static inline size_t

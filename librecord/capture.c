@@ -83,7 +83,7 @@ load_checked(struct thread_state *ts, const struct layout *l, struct values *v)
 {
 	uint32_t all = l->fixed_count + l->wide_count;
 
-	for (uint32_t i = l->word_count + l->named_count; i < all; i++) {
+	for (uint32_t i = 0; i < all; i++) {
 		const struct slot *slot = &l->slots[i];
 		struct item *item;
 

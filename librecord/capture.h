@@ -99,15 +99,13 @@ struct plain_step {
 
 /*
  * A form, and where its values come from. Never freed before the recorder. The
- * slots: fixed-width ones of 8 bytes from words, then from named words, then
- * other fixed-width ones, then the wide ones in canonical order.
+ * slots: the fixed-width ones, then the wide ones, each in canonical order.
  */
 struct layout {
 	struct rec_form *form;
 	struct context *context;
 	uint32_t number, fixed_bytes;
-	uint32_t word_count, named_count, fixed_count,
-		wide_count; /* fixed_count: all fixed */
+	uint32_t fixed_count, wide_count;
 	uint32_t argument_count;
 	bool dynamic;		/* a name or unit may change from call to call */
 	bool checked;		/* some slot is, or is wide */

@@ -269,17 +269,6 @@ slot_make(const struct form *form, uint32_t var_index, const struct parts *parts
 	return slot;
 }
 
-/* 0: eight bytes from a word, 1: from a named one, 2: another fixed width, 3: wide. */
-static unsigned
-slot_group(const struct slot *slot)
-{
-	if (slot->type >= TAPE_STR)
-		return 3;
-	if (slot->width == 8 && slot->from == FROM_WORD)
-		return 0;
-	return slot->width == 8 && slot->from == FROM_NAMED ? 1 : 2;
-}
-
 /*
  * Are bytes of some variable kept nowhere? Its scope has the content of one whose
  * bytes are, and must not be what such a one is a link to.
@@ -304,21 +293,17 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	struct layout *l = calloc(1, sizeof(*l) + slots +
 					     plain_room(form->var_count) *
 						     sizeof(struct plain_step));
-	uint32_t counts[4] = { 0 }, at = 0;
 
 	if (!l)
 		return NULL;
-	for (unsigned group = 0; group < 4; group++)
-		for (uint32_t i = 0; i < form->var_count; i++) {
-			struct slot slot = slot_make(form, form->canonical[i], parts,
-						     count, plan, kinds, words);
-
-			if (slot_group(&slot) != group)
-				continue;
-			l->slots[at++] = slot;
-			counts[group]++;
-			l->checked |= slot.checked || group == 3;
-		}
+	l->fixed_count = form->fixed_count;
+	l->wide_count = form->var_count - form->fixed_count;
+	l->checked = l->wide_count != 0;
+	for (uint32_t i = 0; i < form->var_count; i++) {
+		l->slots[i] = slot_make(form, form->canonical[i], parts, count, plan,
+					kinds, words);
+		l->checked |= l->slots[i].checked;
+	}
 	l->form = rec;
 	l->context = ctx;
 	l->policy = policy;
@@ -328,10 +313,6 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->hooked = policy->hooked;
 	l->number = form->number;
 	l->fixed_bytes = form->fixed_bytes;
-	l->word_count = counts[0];
-	l->named_count = counts[1];
-	l->fixed_count = counts[0] + counts[1] + counts[2];
-	l->wide_count = counts[3];
 	l->argument_count = (uint32_t)count;
 	l->spread = plan && plan->spread;
 	for (size_t i = 0; plan && i < count; i++)

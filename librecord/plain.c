@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "librecord/plain.h"
 
-#include <stdlib.h>
-
 /* A step names this many sources. */
 #define SOURCES 128u
 
@@ -40,14 +38,6 @@ add_text(struct layout *l, const struct slot *slot, const unsigned char *kinds)
 	return true;
 }
 
-static int
-by_offset(const void *a, const void *b)
-{
-	const struct plain_step *x = a, *y = b;
-
-	return (x->offset > y->offset) - (x->offset < y->offset);
-}
-
 void
 plain_make(struct layout *l, const unsigned char *kinds, struct plain_step *steps)
 {
@@ -57,7 +47,6 @@ plain_make(struct layout *l, const unsigned char *kinds, struct plain_step *step
 	l->steps = steps;
 	for (uint32_t i = 0; plain && i < l->fixed_count; i++)
 		plain = add_fixed(l, &l->slots[i]);
-	qsort(l->steps, l->plain_count, sizeof *l->steps, by_offset);
 	for (uint32_t i = l->fixed_count; plain && i < all; i++)
 		plain = add_text(l, &l->slots[i], kinds);
 	if (!plain)

@@ -92,8 +92,9 @@ plain_measure(const struct layout *l, const struct tape_word *words,
 
 /*
  * Writes the body; up to PLAIN_SLACK bytes behind it are overwritten. Steps are
- * in order of their offsets: each stores eight bytes, and the next one, or a
- * text, overwrites those that were too many. A word is two of 64 bits.
+ * in order of their offsets, which is that of the form: each stores eight bytes,
+ * and the next one, or a text, overwrites those that were too many. A word is two
+ * of 64 bits.
  */
 static inline void
 plain_write(const struct layout *l, const struct tape_word *words,
