@@ -7,6 +7,9 @@
 #include "format/scopepack.h"
 #include "format/varint.h"
 
+/* What the header says of a chunk: step, count, flags and size take a byte each at least. */
+#define CHUNK_INFO_MIN 4
+
 static const uint8_t row_widths[ROWS_COLUMNS] = { 4, 8, 8, 4, 1, 8, 8 };
 
 struct reading {
@@ -153,8 +156,7 @@ get_group(struct reading *r, struct block_group *g, uint32_t *used)
 
 	get_column(r, &g->forms_offset, &g->forms_bytes);
 	g->chunk_count = varint_get32(&r->in, r->p->column_count);
-	/* Each takes five bytes at least. */
-	if (r->in.failed || g->chunk_count > varint_left(&r->in) / 5) {
+	if (r->in.failed || g->chunk_count > varint_left(&r->in) / CHUNK_INFO_MIN) {
 		r->in.failed = true;
 		return true;
 	}

@@ -671,6 +671,34 @@ START_TEST(a_scope_without_variables_keeps_its_content)
 }
 END_TEST
 
+/*
+ * What the header of a block says of a column takes more or fewer bytes with how large
+ * the column is, and whether it stands in the header itself: every size about that border.
+ */
+START_TEST(columns_of_any_small_size_are_compacted)
+{
+	static const char *const names[] = { "x", "y", "z" };
+	unsigned char text[100];
+
+	for (size_t n = 0; n < 60; n++) {
+		struct tape *t = recording_open("sync=none");
+		struct tape_build *b = tape_build_begin(t, "texts");
+		size_t len = 1 + n / 3 * 5;
+
+		for (size_t v = 0; v <= n % 3; v++) {
+			recording_fill(text, len, (unsigned)(n * 3 + v));
+			for (size_t i = 0; i < len; i++)
+				text[i] = (unsigned char)('a' + text[i] % 26);
+			ck_assert_int_eq(
+				tape_build_str(b, names[v], 1, (char *)text, len), 0);
+		}
+		ck_assert_int_eq(tape_build_end(b), 0);
+		ck_assert_int_eq(tape_close(t), 0);
+		compact(0);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -702,6 +730,7 @@ main(void)
 	tcase_add_test(tc, nothing_is_reclaimed_while_something_is_damaged);
 	tcase_add_test(tc, what_a_killed_recorder_left_in_the_temporary_directory_goes);
 	tcase_add_test(tc, a_scope_without_variables_keeps_its_content);
+	tcase_add_test(tc, columns_of_any_small_size_are_compacted);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
