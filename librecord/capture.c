@@ -247,7 +247,7 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 static inline bool
 stage_due(const struct thread_state *ts, const struct stage *stage, int64_t now)
 {
-	return stage->len + stage->blob_len >= ts->commit_len ||
+	return stage->len + stage->blob_len >= stage->due ||
 	       (now - stage->first_time >= ts->commit_ns && stage->count) ||
 	       stage->count >= ts->commit_scopes;
 }

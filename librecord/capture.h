@@ -203,7 +203,6 @@ struct thread_state {
 	struct stage *stage;
 	struct level *levels, *level; /* level: the innermost */
 	uint32_t level_count, level_cap;
-	uint64_t commit_len; /* stage->len that calls for a commit */
 	int64_t commit_ns;
 	uint32_t commit_scopes;
 	uint64_t inline_max; /* of the policy that items are loaded for */

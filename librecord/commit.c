@@ -39,10 +39,10 @@ stage_clear(struct stage *stage)
 
 /* ---- repeats ---- */
 
-/* Where the walk through a part is: records move from `at` down to `to`. */
+/* Where the walk through a part is: what stays, from `run` up to `at`, is to move down to `to`. */
 struct squeeze {
 	struct part *part;
-	size_t at, to;
+	size_t at, run, to;
 	size_t fixup, fixup_to;
 };
 
@@ -57,7 +57,7 @@ move_fixups(struct squeeze *s, size_t end, bool keep)
 
 		if (!keep)
 			continue;
-		fixup.hint_at -= s->at - s->to;
+		fixup.hint_at -= s->run - s->to;
 		part->fixups[s->fixup_to++] = fixup;
 	}
 }
@@ -65,13 +65,19 @@ move_fixups(struct squeeze *s, size_t end, bool keep)
 static void
 keep_record(struct squeeze *s, uint32_t len)
 {
-	uint8_t *records = s->part->records;
-
 	if (s->part->fixup_count)
 		move_fixups(s, s->at + len, true);
-	if (s->to != s->at)
-		memmove(records + s->to, records + s->at, len);
-	s->to += len;
+}
+
+/* Records that stay one after another move in one piece. */
+static void
+move_run(struct squeeze *s)
+{
+	uint8_t *records = s->part->records;
+
+	if (s->to != s->run)
+		memmove(records + s->to, records + s->run, s->at - s->run);
+	s->to += s->at - s->run;
 }
 
 static void
@@ -81,8 +87,10 @@ link_record(struct squeeze *s, uint32_t len, uint64_t target)
 	uint32_t form = get_le32(record + 4) >> 8;
 	int64_t delta = (int64_t)get_le64(record + RECORD_HEADER);
 
+	move_run(s);
+	s->run = s->at + len;
 	if (s->part->fixup_count)
-		move_fixups(s, s->at + len, false);
+		move_fixups(s, s->run, false);
 	s->to += record_link_write(s->part->records + s->to, RECORD_LINK, form, delta,
 				   target);
 }
@@ -98,19 +106,20 @@ hash_none(const struct tape_hash *hash)
 static uint64_t
 find_repeats(struct tape *t, struct part *part, uint64_t seq)
 {
-	struct squeeze s = { .part = part, .at = FRAME_HEADER, .to = FRAME_HEADER };
+	struct squeeze s = {
+		.part = part, .at = FRAME_HEADER, .run = FRAME_HEADER, .to = FRAME_HEADER
+	};
 	uint32_t ahead = part->count < AHEAD ? part->count : AHEAD;
 
 	for (uint32_t i = 0; i < ahead; i++)
-		__builtin_prefetch(seen_slot(t->seen, &part->hashes[i]), 1);
+		seen_prefetch(t->seen, &part->hashes[i]);
 	for (uint32_t i = 0; s.at < part->len; i++) {
 		const uint8_t *record = part->records + s.at;
 		uint32_t len = get_le32(record), kind = get_le32(record + 4) & 0xff;
 		uint64_t target = 0;
 
 		if (i + AHEAD < part->count)
-			__builtin_prefetch(seen_slot(t->seen, &part->hashes[i + AHEAD]),
-					   1);
+			seen_prefetch(t->seen, &part->hashes[i + AHEAD]);
 		if (kind == RECORD_SCOPE && len > LINK_RECORD &&
 		    !hash_none(&part->hashes[i]))
 			target = seen_find_or_add(t->seen, &part->hashes[i], seq);
@@ -121,9 +130,24 @@ find_repeats(struct tape *t, struct part *part, uint64_t seq)
 		s.at += len;
 		seq += record_has_seq(kind);
 	}
+	move_run(&s);
 	part->len = s.to;
 	part->fixup_count = s.fixup_to;
 	return seq;
+}
+
+/* Where nothing is looked for, or memory was out, all stays as it is: nothing is wrong. */
+static void
+repeats_become_links(struct tape *t, struct part *parts)
+{
+	uint64_t seq = t->next_seq;
+
+	for (struct part *part = parts; part; part = part->next) {
+		if (part->hashed && part->hashes && part->hash_cap >= part->count)
+			seq = find_repeats(t, part, seq);
+		else if (part->next) /* else nobody asks for the seq */
+			seq += part_count(part);
+	}
 }
 
 /* ---- commit ---- */
@@ -165,7 +189,6 @@ commit_parts(struct tape *t, struct part *parts)
 {
 	struct bookmark_lines lines;
 	struct hook_event *event;
-	uint64_t seq;
 	int r = session_alive(t);
 
 	/* A repeat of a scope whose blob is gone is recorded anew, blob and all. */
@@ -183,20 +206,8 @@ commit_parts(struct tape *t, struct part *parts)
 		t->writer->blobs_told = blobs_lost(t);
 		return -1;
 	}
-	seq = t->next_seq;
 	event = hooks_count(t, parts);
-	for (struct part *part = parts; part; part = part->next) {
-		/* Nothing is looked for, or memory was out: nothing is wrong. */
-		if (part->hashed && part->hashes && part->hash_cap >= part->count) {
-			seq = find_repeats(t, part, seq);
-		} else {
-			struct part *next = part->next;
-
-			part->next = NULL;
-			seq += part_count_scopes(part);
-			part->next = next;
-		}
-	}
+	repeats_become_links(t, parts);
 	bookmark_lines_make(t, parts, &lines);
 	hooks_linked(event, parts);
 	r = writer_commit(t, parts);
@@ -241,10 +252,21 @@ closed(struct tape *t, struct stage *stage)
 	return true;
 }
 
+/* The record that fills the stage up is of the group too, and may be larger than most. */
+static void
+set_due(struct tape *t, struct stage *stage, uint64_t mean)
+{
+	uint64_t room = writer_room(t), slack = RECORD_HEADER + 2 * mean;
+
+	if (room)
+		stage->due = room > 2 * slack ? room - slack : room;
+}
+
 int
 session_commit_stage(struct tape *t, struct stage *stage)
 {
 	struct part *part = NULL;
+	uint64_t mean = 0;
 	int r;
 
 	session_lock(t);
@@ -254,10 +276,12 @@ session_commit_stage(struct tape *t, struct stage *stage)
 	}
 	r = take(t, stage, &part);
 	if (part) {
+		mean = part->len / (part->count + 1u);
 		r = commit_parts(t, part);
 		if (r == 0)
 			r = make_safe(t);
 	}
+	set_due(t, stage, mean);
 	session_unlock(t);
 	hooks_deliver(t);
 	return r < 0 ? -1 : 0;

@@ -398,6 +398,23 @@ group_add_pad(struct group *group, uint64_t end, uint64_t align)
 	return 0;
 }
 
+void
+group_fill(struct group *group, struct part *last, uint64_t end, uint64_t align,
+	   uint64_t most)
+{
+	uint64_t missing = align - end % align;
+	struct group_frame *out;
+
+	if (group->scopes.count == 0 || missing < RECORD_HEADER || missing > most ||
+	    missing > last->cap - last->len)
+		return;
+	out = &group->scopes.items[group->scopes.count - 1];
+	memset(last->records + last->len, 0, missing);
+	record_header_write(last->records + last->len, (uint32_t)missing, RECORD_PAD, 0);
+	out->frame.payload_bytes += (uint32_t)missing;
+	out->frame.records++;
+}
+
 uint64_t
 group_head_bytes(const struct group *group)
 {

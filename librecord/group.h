@@ -23,7 +23,7 @@ struct group_list {
 
 /*
  * A group: the head frame (notes, a MARK, FORMs), blob frames, scope frames,
- * and a frame of padding. Used again for each group; the buffers stay.
+ * and perhaps a frame of padding. Used again for each group; the buffers stay.
  */
 struct group {
 	uint8_t *head; /* the first FRAME_HEADER bytes are kept free */
@@ -59,6 +59,14 @@ int group_add_blobs(struct group *group, struct known *known, struct part *part,
 void group_relocate(struct known *known, struct part *parts);
 /* Adds a frame so that a group which ends at file offset `end` ends at a multiple of `align`. */
 int group_add_pad(struct group *group, uint64_t end, uint64_t align);
+
+/*
+ * A group that ends at file offset `end`, its last records being those of `last`: if
+ * at most `most` bytes are missing to a multiple of `align`, and the buffer of the
+ * part has room for them, a PAD record behind the scopes fills them.
+ */
+void group_fill(struct group *group, struct part *last, uint64_t end, uint64_t align,
+		uint64_t most);
 
 /* Bytes in the file of what was added. */
 uint64_t group_head_bytes(const struct group *group);

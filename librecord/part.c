@@ -248,14 +248,21 @@ part_scopes_after(const struct part *parts, uint64_t group)
 }
 
 uint64_t
+part_count(const struct part *part)
+{
+	uint64_t scopes = 0;
+
+	for (size_t at = FRAME_HEADER; at < part->len; at += get_le32(part->records + at))
+		scopes += record_has_seq(get_le32(part->records + at + 4) & 0xff);
+	return scopes;
+}
+
+uint64_t
 part_count_scopes(const struct part *parts)
 {
 	uint64_t scopes = 0;
 
 	for (; parts; parts = parts->next)
-		for (size_t at = FRAME_HEADER; at < parts->len;
-		     at += get_le32(parts->records + at))
-			scopes +=
-				record_has_seq(get_le32(parts->records + at + 4) & 0xff);
+		scopes += part_count(parts);
 	return scopes;
 }

@@ -79,5 +79,6 @@ uint64_t part_scopes(const struct part *parts);
 uint64_t part_scopes_after(const struct part *parts, uint64_t group);
 /* The same, counted by walking the records: before they were laid out. */
 uint64_t part_count_scopes(const struct part *parts);
+uint64_t part_count(const struct part *part); /* of one */
 
 #endif

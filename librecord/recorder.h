@@ -103,6 +103,7 @@ struct stage {
 	struct stage_big *bigs;
 	size_t big_count, big_cap;
 	uint64_t big_bytes;
+	uint64_t due; /* the len that calls for a commit; its owner's */
 	struct stage *
 		next; /* all stages of the recorder; pushed once, under table_lock, never removed */
 	atomic_bool

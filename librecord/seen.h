@@ -29,6 +29,16 @@ seen_slot(struct seen_set *seen, const struct tape_hash *hash)
 	return &seen->entries[get_le64(hash->byte) & (SEEN_ENTRIES - 1)];
 }
 
+/* An entry may lie across a border between cache lines. */
+static inline void
+seen_prefetch(struct seen_set *seen, const struct tape_hash *hash)
+{
+	struct seen_entry *entry = seen_slot(seen, hash);
+
+	__builtin_prefetch(entry, 1);
+	__builtin_prefetch(&entry->seq, 1);
+}
+
 /* The seq of an earlier scope of this content, or 0 after `seq` was put in its place. */
 static inline uint64_t
 seen_find_or_add(struct seen_set *seen, const struct tape_hash *hash, uint64_t seq)

@@ -148,11 +148,9 @@ state_new(struct tape *t)
 	*ts->level = (struct level){ .context = &t->forms->root,
 				     .sticky = &no_sticky,
 				     .with = &no_sticky };
-	ts->commit_len = UINT64_MAX;
 	ts->commit_ns = INT64_MAX;
 	ts->commit_scopes = UINT32_MAX;
 	if (t->conf.commit == COMMIT_AUTO) {
-		ts->commit_len = FRAME_HEADER + t->conf.commit_bytes;
 		ts->commit_ns = (int64_t)t->conf.commit_ms * 1000000;
 		if (t->conf.commit_scopes)
 			ts->commit_scopes = t->conf.commit_scopes;
@@ -167,6 +165,9 @@ state_new(struct tape *t)
 		state_free(ts);
 		return NULL;
 	}
+	ts->stage->due = t->conf.commit == COMMIT_AUTO
+				 ? FRAME_HEADER + t->conf.commit_bytes
+				 : UINT64_MAX;
 	return ts;
 }
 

@@ -14,6 +14,14 @@
 /* A group never shares a block with another one under sync=commit. */
 #define BLOCK 4096u
 
+/*
+ * Pages come to the page cache in pieces of a power of two, and a write that fills a
+ * whole one of 64 KiB needs a third less time than one across its border (measured).
+ */
+#define PIECE 65536u
+/* So much may be filled up for that: one part in 32. */
+#define FILL_MOST (PIECE / 32)
+
 int
 writer_new(struct tape *t)
 {
@@ -339,6 +347,19 @@ estimate(const struct part *parts)
 	return bytes;
 }
 
+/* Of many bytes, or what is filled up would be more than what is there. */
+static void
+fill_piece(struct writer *w, struct part *parts)
+{
+	struct group *group = &w->group;
+	uint64_t bytes = group_bytes(group);
+
+	while (parts->next)
+		parts = parts->next;
+	if (bytes >= PIECE / 2)
+		group_fill(group, parts, w->log->offset + bytes, PIECE, FILL_MOST);
+}
+
 static int
 lay_out(struct tape *t, struct part *parts, const struct report_notes *notes)
 {
@@ -364,7 +385,22 @@ lay_out(struct tape *t, struct part *parts, const struct report_notes *notes)
 	group_relocate(&w->known, parts);
 	if (r == 0 && t->conf.sync == SYNC_COMMIT && group_frame_count(group) > 0)
 		r = group_add_pad(group, w->log->offset + group_bytes(group), BLOCK);
+	else if (r == 0 && parts && t->conf.commit == COMMIT_AUTO)
+		fill_piece(w, parts);
 	return r;
+}
+
+uint64_t
+writer_room(const struct tape *t)
+{
+	const struct writer_log *log = t->writer->log;
+	uint64_t end;
+
+	if (!log || t->conf.commit != COMMIT_AUTO || t->conf.commit_bytes < PIECE ||
+	    t->conf.sync == SYNC_COMMIT)
+		return 0;
+	end = (log->offset + t->conf.commit_bytes + PIECE / 8) / PIECE * PIECE;
+	return end - log->offset;
 }
 
 /* Lays out and writes one group at the end of the open segment. */

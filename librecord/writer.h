@@ -67,6 +67,11 @@ int writer_begin(struct tape *t);
  * are set. 0, or a negative errno: they are lost; counted and reported here.
  */
 int writer_commit(struct tape *t, struct part *parts);
+/*
+ * How many bytes the next group should have so that it ends where the kernel writes
+ * it with the least work: about commit_bytes. 0: any number.
+ */
+uint64_t writer_room(const struct tape *t);
 /* Writes the retained groups to a new segment if that is due. 0 or a negative errno. */
 int writer_rewrite(struct tape *t);
 /* The open segment is not to be trusted: leave it. What is retained is written again. */

@@ -425,6 +425,66 @@ START_TEST(sync_commit_leaves_marks_and_groups_that_share_no_block)
 }
 END_TEST
 
+/* Scopes of several sizes, each of a number below `period`. */
+static void
+put_many(struct tape *t, int64_t count, int64_t period)
+{
+	char text[64];
+
+	memset(text, 'x', sizeof text);
+	for (int64_t i = 0; i < count; i++) {
+		struct tape_build *b = tape_build_begin(t, "row");
+
+		tape_build_i64(b, "i", TAPE_NUL, i % period);
+		tape_build_str(b, "s", TAPE_NUL, text, (size_t)(i % period * 7 % 64));
+		ck_assert_int_eq(tape_build_end(b), 0);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+static void
+check_many(int64_t count, int64_t period)
+{
+	struct recording read = recording_read();
+
+	ck_assert_msg(read.damage == 0, "%s", read.report);
+	ck_assert_uint_eq(read.count, (size_t)count);
+	/* Two contents that share a place of the seen-set push each other out. */
+	ck_assert_uint_le(read.links, (size_t)(count - period));
+	ck_assert_uint_ge(read.links, (size_t)(count - period) * 9 / 10);
+	for (int64_t i = 0; i < count; i++)
+		ck_assert_int_eq(read.numbers[i], i % period);
+	recording_release(&read);
+}
+
+START_TEST(full_groups_end_where_pieces_of_the_page_cache_do)
+{
+	struct tape *t = recording_open("sync=none dedup=off");
+	struct recording_groups groups;
+
+	put_many(t, 40000, 40000);
+	groups = recording_groups();
+	/* The first ones hold forms and notes, and the last is not full. */
+	ck_assert_uint_ge(groups.count, 20);
+	ck_assert_uint_ge(groups.whole, groups.count - 3);
+	ck_assert_uint_gt(groups.filled, 0);
+	ck_assert_uint_lt(groups.filled, groups.bytes / 32);
+	check_many(40000, 40000);
+}
+END_TEST
+
+START_TEST(groups_that_shrink_are_filled_up_by_little)
+{
+	struct tape *t = recording_open("sync=none dedup=exact");
+	struct recording_groups groups;
+
+	put_many(t, 40000, 977);
+	groups = recording_groups();
+	ck_assert_uint_lt(groups.filled, groups.bytes / 16);
+	check_many(40000, 977);
+}
+END_TEST
+
 START_TEST(the_interval_sync_leaves_a_mark)
 {
 	struct tape *t = recording_open("sync=5 commit_ms=10");
@@ -632,6 +692,8 @@ add_commits(Suite *suite)
 	tcase_add_test(tc, a_large_manual_commit_is_one_group_of_several_frames);
 	tcase_add_test(tc, sync_none_leaves_no_mark);
 	tcase_add_test(tc, sync_commit_leaves_marks_and_groups_that_share_no_block);
+	tcase_add_test(tc, full_groups_end_where_pieces_of_the_page_cache_do);
+	tcase_add_test(tc, groups_that_shrink_are_filled_up_by_little);
 	tcase_add_test(tc, the_interval_sync_leaves_a_mark);
 	suite_add_tcase(suite, tc);
 }

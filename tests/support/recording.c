@@ -320,14 +320,14 @@ recording_files(const char *below)
 	return listing.files;
 }
 
-static size_t
-marks_in(const char *path)
+static void
+frames_in(const char *path, void (*see)(void *user, const struct scan_event *event),
+	  void *user)
 {
 	struct segment_scan *scan = NULL;
 	struct scan_event event;
 	struct block_source source;
 	struct os_stat st;
-	size_t marks = 0;
 	int fd = -1;
 
 	ck_assert_int_eq(os_open_read(OS_CWD, path, &fd), 0);
@@ -335,18 +335,18 @@ marks_in(const char *path)
 	source = block_from_fd(&fd, st.size);
 	ck_assert_int_eq(segment_scan_open(&source, NULL, 0, &scan, NULL), 0);
 	while (segment_scan_next(scan, &event, NULL) == 1)
-		marks += event.kind == SCAN_FRAME && (event.frame.contents & HAS_MARK);
+		if (event.kind == SCAN_FRAME)
+			see(user, &event);
 	segment_scan_close(scan);
 	os_close(&fd);
-	return marks;
 }
 
-size_t
-recording_marks(void)
+static void
+each_frame(void (*see)(void *user, const struct scan_event *event), void *user)
 {
 	struct tapedir dir = { .fd = -1 };
 	struct tapedir_session *sessions = NULL;
-	size_t count = 0, marks = 0;
+	size_t count = 0;
 	char path[700];
 
 	ck_assert_int_eq(tapedir_open(recording_dir, &dir, NULL), 0);
@@ -355,9 +355,49 @@ recording_marks(void)
 		for (size_t k = 0; k < sessions[i].log_count; k++) {
 			snprintf(path, sizeof path, "%s/%s/%06u.log", recording_dir,
 				 sessions[i].path, (unsigned)sessions[i].logs[k]);
-			marks += marks_in(path);
+			frames_in(path, see, user);
 		}
 	tapedir_free_sessions(sessions, count);
 	tapedir_close(&dir);
+}
+
+static void
+see_mark(void *user, const struct scan_event *event)
+{
+	*(size_t *)user += (event->frame.contents & HAS_MARK) != 0;
+}
+
+size_t
+recording_marks(void)
+{
+	size_t marks = 0;
+
+	each_frame(see_mark, &marks);
 	return marks;
+}
+
+static void
+see_fill(void *user, const struct scan_event *event)
+{
+	struct recording_groups *groups = user;
+	uint64_t end = event->frame.offset + FRAME_HEADER + event->frame.payload_bytes;
+	struct record rec = { 0 };
+	size_t at = 0;
+
+	if (event->frame.scopes != 0 && (event->frame.flags & FRAME_LAST)) {
+		groups->count++;
+		groups->whole += end % 65536 == 0;
+	}
+	groups->bytes += FRAME_HEADER + event->frame.payload_bytes;
+	while (record_next(event->payload, event->frame.payload_bytes, &at, &rec) == 1)
+		groups->filled += rec.kind == RECORD_PAD ? rec.len : 0;
+}
+
+struct recording_groups
+recording_groups(void)
+{
+	struct recording_groups groups = { 0 };
+
+	each_frame(see_fill, &groups);
+	return groups;
 }
