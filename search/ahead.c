@@ -17,9 +17,9 @@
 #define PACKED_CACHE ((size_t)640 << 20)
 #define PACKED_CACHE_MOST ((size_t)160 << 20)
 #define PACKED_CACHE_LEAST ((size_t)64 << 20)
-#define RAW_CACHE ((size_t)96 << 20)
-#define RAW_CACHE_MOST ((size_t)48 << 20)
-#define RAW_CACHE_LEAST ((size_t)8 << 20)
+#define RAW_CACHE ((size_t)32 << 20)
+#define RAW_CACHE_MOST ((size_t)16 << 20)
+#define RAW_CACHE_LEAST ((size_t)4 << 20)
 /* Text of a chunk; and of those that are made and not taken, for each thread. */
 #define CHUNK_TEXT ((size_t)4 << 20)
 #define MADE_TEXT ((size_t)8 << 20)

@@ -129,7 +129,7 @@ next_frame(struct raw_session *s, struct tape_error *err)
 	struct raw_segment *g = &s->segments[s->at_segment];
 
 	while (s->iter.reverse ? s->at_frame > 0 : s->at_frame < g->frame_count) {
-		const struct raw_frame *f;
+		struct raw_frame *f;
 		int r;
 
 		if (s->iter.reverse)
@@ -145,11 +145,13 @@ next_frame(struct raw_session *s, struct tape_error *err)
 			continue;
 		r = raw_frame_read(s, s->at_segment, f, &s->view, &s->frame, &s->payload,
 				   err);
+		if (r == 0)
+			continue;
 		if (r == 1)
 			r = raw_frame_items(s, s->at_segment, &s->frame, s->payload, true,
 					    &s->items, err);
-		else if (r == 0)
-			continue;
+		if (r == 0 && !s->iter.reverse)
+			raw_cache_keep(s, s->at_segment, f, &s->frame, s->payload);
 		if (r < 0)
 			return r;
 		s->at_item = s->iter.reverse ? s->items.count : 0;

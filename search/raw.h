@@ -80,14 +80,16 @@ struct raw_items {
 
 struct raw_cached {
 	uint32_t segment, frame;
-	uint8_t *payload; /* NULL = free slot */
-	uint32_t *at;	  /* by index: offset of the record + 1, 0 = not shown */
+	uint8_t *bytes; /* header and payload, NULL = free slot */
+	const uint8_t *payload;
+	uint32_t *
+		at; /* by index: offset of the record + 1, 0 = not shown; NULL = not known yet */
 	uint32_t scopes;
-	size_t bytes;
-	int64_t base_time;
+	size_t held;
+	struct frame header;
 };
 #define RAW_CACHE_SLOTS 8192u
-#define RAW_CACHE_BYTES (48u << 20)
+#define RAW_CACHE_BYTES (16u << 20)
 
 /* Where a session begins whose first segments are in generations. */
 struct raw_rest {
@@ -119,7 +121,8 @@ struct raw_session {
 	uint64_t skipped; /* records of unknown kinds beside the scopes of this walk */
 
 	struct raw_cached *cache;
-	size_t cache_bytes, cache_hand; /* the slot that goes next */
+	size_t cache_bytes;
+	size_t cache_oldest, cache_hand; /* a ring: what is kept lies between them */
 	size_t cache_most;
 
 	bool mark_known;
@@ -173,6 +176,9 @@ int raw_recall(struct source *source, const struct source_key *key,
 	       struct source_record *out, struct tape_error *err);
 int raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	       struct tape_error *err);
+/* A frame that was just read and verified may be the target of links that come. */
+void raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
+		    const struct frame *header, const uint8_t *payload);
 void raw_cache_drop_segment(struct raw_session *s, size_t segment);
 void raw_cache_release(struct raw_session *s);
 /* Index of the segment that has this seq, or segment_count. */

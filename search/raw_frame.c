@@ -335,31 +335,37 @@ find_frame(struct raw_segment *g, uint64_t seq)
 }
 
 static void
+cached_release(struct raw_cached *c)
+{
+	free(c->bytes);
+	free(c->at);
+	memset(c, 0, sizeof *c);
+}
+
+static void
 cache_drop(struct raw_session *s, size_t slot)
 {
 	struct raw_cached *c = &s->cache[slot];
 
-	if (c->payload == NULL)
+	if (c->bytes == NULL)
 		return;
 	s->segments[c->segment].frames[c->frame].cached = 0;
-	s->cache_bytes -= c->bytes;
-	free(c->payload);
-	free(c->at);
-	memset(c, 0, sizeof *c);
+	s->cache_bytes -= c->held;
+	cached_release(c);
 }
 
 /* A free slot, and room for that many bytes beside what is kept: first in, first out. */
 static size_t
 cache_slot(struct raw_session *s, size_t bytes)
 {
-	size_t slot = s->cache_hand;
+	size_t slot = s->cache_hand, next = (slot + 1) % RAW_CACHE_SLOTS;
 
-	cache_drop(s, slot);
-	for (size_t i = (slot + 1) % RAW_CACHE_SLOTS;
-	     s->cache_bytes != 0 && s->cache_bytes + bytes > s->cache_most;
-	     i = (i + 1) % RAW_CACHE_SLOTS)
-		cache_drop(s, i);
-	s->cache_hand = (slot + 1) % RAW_CACHE_SLOTS;
+	while (s->cache_oldest != slot &&
+	       (s->cache_bytes + bytes > s->cache_most || s->cache_oldest == next)) {
+		cache_drop(s, s->cache_oldest);
+		s->cache_oldest = (s->cache_oldest + 1) % RAW_CACHE_SLOTS;
+	}
+	s->cache_hand = next;
 	return slot;
 }
 
@@ -372,31 +378,48 @@ scopes_held(uint32_t payload, uint32_t scopes)
 	return scopes < most ? scopes : most;
 }
 
-static int
-cache_fill(struct raw_session *s, size_t slot, const struct frame *h,
-	   const uint8_t *payload, struct tape_error *err)
+/* Takes `bytes`: header and payload, verified, of that frame. */
+static struct raw_cached *
+cache_put(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	  const struct frame *h, uint8_t *bytes)
 {
+	uint32_t scopes = scopes_held(frame->payload, frame->scopes);
+	size_t held = FRAME_HEADER + (size_t)frame->payload + (size_t)scopes * 4;
+	size_t slot = cache_slot(s, held);
 	struct raw_cached *c = &s->cache[slot];
-	struct raw_items items = { 0 };
-	int r = raw_frame_items(s, c->segment, h, payload, false, &items, err);
 
+	*c = (struct raw_cached){ .segment = (uint32_t)segment,
+				  .frame =
+					  (uint32_t)(frame - s->segments[segment].frames),
+				  .bytes = bytes,
+				  .payload = bytes + FRAME_HEADER,
+				  .scopes = scopes,
+				  .held = held,
+				  .header = *h };
+	s->cache_bytes += held;
+	frame->cached = (uint32_t)slot + 1;
+	return c;
+}
+
+/* Where its scopes are. */
+static int
+cache_index(struct raw_session *s, struct raw_cached *c, struct tape_error *err)
+{
+	struct raw_items items = { 0 };
+	int r;
+
+	if (c->at != NULL)
+		return 0;
+	r = raw_frame_items(s, c->segment, &c->header, c->payload, false, &items, err);
 	if (r == 0) {
-		c->payload = malloc(h->payload_bytes == 0 ? 1 : h->payload_bytes);
-		c->at = calloc(scopes_held(h->payload_bytes, h->scopes) + 1,
-			       sizeof *c->at);
-		if (c->payload == NULL || c->at == NULL)
+		c->at = calloc((size_t)c->scopes + 1, sizeof *c->at);
+		if (c->at == NULL)
 			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
 				      "no memory for a frame");
 	}
-	if (r != 0) {
-		free(c->payload);
-		free(c->at);
-		memset(c, 0, sizeof *c);
-	} else {
-		memcpy(c->payload, payload, h->payload_bytes);
-		for (size_t i = 0; i < items.count; i++)
+	for (size_t i = 0; r == 0 && i < items.count; i++)
+		if (items.items[i].index < c->scopes)
 			c->at[items.items[i].index] = items.items[i].at + 1;
-	}
 	free(items.items);
 	return r;
 }
@@ -407,35 +430,42 @@ cache_get(struct raw_session *s, size_t segment, struct raw_frame *frame,
 	  struct raw_cached **out, struct tape_error *err)
 {
 	struct raw_view view = { .segment = UINT32_MAX };
-	struct raw_segment *g = &s->segments[segment];
-	size_t bytes = frame->payload + scopes_held(frame->payload, frame->scopes) * 4,
-	       slot;
 	const uint8_t *payload;
 	struct frame h;
-	int r;
+	int r = 1;
 
 	if (frame->cached != 0) {
 		*out = &s->cache[frame->cached - 1];
-		return 1;
-	}
-	r = raw_frame_read(s, segment, frame, &view, &h, &payload, err);
-	if (r == 1) {
-		slot = cache_slot(s, bytes);
-		s->cache[slot].segment = (uint32_t)segment;
-		s->cache[slot].frame = (uint32_t)(frame - g->frames);
-		r = cache_fill(s, slot, &h, payload, err);
-		if (r == 0) {
-			*out = &s->cache[slot];
-			(*out)->bytes = bytes;
-			(*out)->scopes = scopes_held(h.payload_bytes, h.scopes);
-			(*out)->base_time = h.base_time;
-			s->cache_bytes += bytes;
-			frame->cached = (uint32_t)slot + 1;
-			r = 1;
+	} else {
+		r = raw_frame_read(s, segment, frame, &view, &h, &payload, err);
+		if (r != 1) {
+			free(view.buf);
+			return r;
 		}
+		/* A view without anything read ahead is the frame. */
+		*out = cache_put(s, segment, frame, &h, view.buf);
 	}
-	free(view.buf);
-	return r;
+	r = cache_index(s, *out, err);
+	return r == 0 ? 1 : r;
+}
+
+/*
+ * Links repeat what is not far behind, mostly: where some were followed, frames that
+ * are walked need not be read again. Without memory they are.
+ */
+void
+raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	       const struct frame *header, const uint8_t *payload)
+{
+	uint8_t *bytes;
+
+	if (s->cache == NULL || frame->cached != 0 || frame->payload > s->cache_most / 8)
+		return;
+	bytes = malloc(FRAME_HEADER + (size_t)frame->payload);
+	if (bytes == NULL)
+		return;
+	memcpy(bytes + FRAME_HEADER, payload, frame->payload);
+	(void)cache_put(s, segment, frame, header, bytes);
 }
 
 int
@@ -447,7 +477,6 @@ raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	struct raw_cached *c = NULL;
 	struct raw_frame *frame;
 	struct raw_item item;
-	struct frame h = { 0 };
 	int r;
 
 	if (segment == s->segment_count)
@@ -471,11 +500,7 @@ raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	if (item.index >= c->scopes || c->at[item.index] == 0)
 		return 0;
 	item.at = c->at[item.index] - 1;
-	h.offset = frame->offset;
-	h.first_seq = frame->first_seq;
-	h.payload_bytes = frame->payload;
-	h.base_time = c->base_time;
-	return raw_frame_record(s, segment, &h, c->payload, &item, out);
+	return raw_frame_record(s, segment, &c->header, c->payload, &item, out);
 }
 
 /* What is recalled stays while its target is looked up: its segment is that of the walk. */
@@ -495,17 +520,15 @@ void
 raw_cache_drop_segment(struct raw_session *s, size_t segment)
 {
 	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
-		if (s->cache[i].payload != NULL && s->cache[i].segment == segment)
+		if (s->cache[i].bytes != NULL && s->cache[i].segment == segment)
 			cache_drop(s, i);
 }
 
 void
 raw_cache_release(struct raw_session *s)
 {
-	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++) {
-		free(s->cache[i].payload);
-		free(s->cache[i].at);
-	}
+	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
+		cached_release(&s->cache[i]);
 	free(s->cache);
 	s->cache = NULL;
 }
