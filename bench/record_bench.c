@@ -454,7 +454,7 @@ number(const char *text, size_t most)
 	errno = 0;
 	unsigned long n = strtoul(text, &end, 10);
 	if (errno || *end || n == 0 || n > most)
-		die("usage: record_bench DIR [ROWS]");
+		die("usage: record_bench DIR [ROWS [VARIANT]]");
 	return n;
 }
 
@@ -463,8 +463,8 @@ main(int argc, char **argv)
 {
 	struct run run = { .dir = argc > 1 ? argv[1] : NULL };
 
-	if (!run.dir || argc > 3)
-		die("usage: record_bench DIR [ROWS]");
+	if (!run.dir || argc > 4)
+		die("usage: record_bench DIR [ROWS [VARIANT]]");
 	run.count = argc > 2 ? number(argv[2], 100000000) : BENCH_ROWS;
 	struct bench_row *rows = calloc(run.count, sizeof(*rows));
 	if (!rows)
@@ -472,6 +472,8 @@ main(int argc, char **argv)
 	bench_generate(rows, run.count, BENCH_SEED);
 	run.rows = rows;
 	for (size_t v = 0; v < sizeof(variants) / sizeof(variants[0]); v++) {
+		if (argc > 3 && strcmp(variants[v].name, argv[3]) != 0)
+			continue;
 		sync(); /* what an earlier one left dirty is not this one's burden */
 		(void)printf("record.%s\tns\t%.2f\n", variants[v].name,
 			     (double)variants[v].time(&run) / (double)run.count);
