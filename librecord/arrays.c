@@ -395,6 +395,20 @@ load_array(struct thread_state *ts, unsigned dtype, struct tape_word word,
 	return ITEM_FINE;
 }
 
+/* Its 32 digits, which is how it is looked for. */
+static void
+load_key(struct thread_state *ts, struct tape_word word, struct item *item)
+{
+	char *text = scratch_take(&ts->scratch, TAPE_HASH_TEXT);
+
+	if (!text) {
+		set_absent(item, TAPE_UNREADABLE);
+		return;
+	}
+	tape_key_text((struct tape_key){ word.lo, word.hi }, text);
+	item_load_text(ts, text, TAPE_HASH_TEXT - 1, item);
+}
+
 enum item_problem
 item_load(struct thread_state *ts, unsigned kind, struct tape_word word,
 	  struct item *item)
@@ -416,6 +430,9 @@ item_load(struct thread_state *ts, unsigned kind, struct tape_word word,
 		return ITEM_FINE;
 	}
 	switch (kind) {
+	case tape_kind_key:
+		load_key(ts, word, item);
+		return ITEM_FINE;
 	case tape_kind_text:
 		load_bounded_text(ts, (const char *)(uintptr_t)word.lo, word.hi, false,
 				  item);

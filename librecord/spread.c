@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "librecord/capture.h"
+#include "librecord/spread.h"
 #include "search/partial.h"
 
 const struct tape_of *
@@ -184,10 +184,10 @@ name_member(struct thread_state *ts, const struct tape_named *prefix, const char
 	return true;
 }
 
-/* The members of one argument. */
-static bool
-spread_one(struct thread_state *ts, const struct tape_of *of,
-	   const struct tape_named *prefix, unsigned char *kinds, struct tape_word *words)
+bool
+spread_members(struct thread_state *ts, const struct tape_of *of,
+	       const struct tape_named *prefix, unsigned char *kinds,
+	       struct tape_word *words)
 {
 	const struct tape_member *members = of->partial->list();
 	const char *rest = of->partial->members;
@@ -231,7 +231,7 @@ spread_args(struct thread_state *ts, const struct plan *plan, struct spread *arg
 			words[at++] = args->words[i];
 			continue;
 		}
-		if (!spread_one(ts, of, named, kinds + at, words + at))
+		if (!spread_members(ts, of, named, kinds + at, words + at))
 			return false;
 		at += of->partial->count;
 	}

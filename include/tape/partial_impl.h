@@ -222,6 +222,7 @@ enum {
 	tape_member_named = 0,
 	tape_member_dense = 0,
 	tape_member_ref = 0,
+	tape_member_key = 0,
 	tape_member_of = 0,
 	tape_member_bool = tape_kind_bool,
 	tape_member_i64 = tape_kind_i64,
@@ -424,6 +425,7 @@ struct tape_named tape_to_bad(size_t tape_size_, ...) TAPE_BAD_(
 #define tape_to_c16 tape_to_bad
 #define tape_to_cld tape_to_bad
 #define tape_to_str tape_to_bad
+#define tape_to_key tape_to_bad
 #define tape_to_ref tape_to_bad
 /* clang-format on */
 

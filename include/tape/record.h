@@ -353,6 +353,7 @@ enum tape_kind {
 	tape_kind_dense = 18, /* lo: struct tape_dense * */
 	tape_kind_ref = 19,   /* lo: struct tape_ref * */
 	tape_kind_of = 20,    /* lo: struct tape_of *: several variables */
+	tape_kind_key = 21,   /* lo, hi: a struct tape_key */
 	tape_kind_array = 32, /* 32 + enum tape_dtype: lo: its address, hi: bytes */
 };
 
@@ -584,5 +585,7 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 #include "tape/record_impl.h"
 
 #include "tape/partial_impl.h"
+
+#include "tape/cache.h"
 
 #endif

@@ -317,7 +317,7 @@ enum tape_probe_ { TAPE_PROBE_ };
 			long double _Complex: pre##cld, char *: pre##str,                   \
 			const char *: pre##str, struct tape_named *: pre##named,           \
 			struct tape_dense *: pre##dense, struct tape_of *: pre##of,         \
-			struct tape_ref *: pre##ref,                                       \
+			struct tape_key: pre##key, struct tape_ref *: pre##ref,            \
 			const struct tape_ref *: pre##ref, default: pre##bad))
 
 #define TAPE_KIND_(x) TAPE_PICK_KIND_(tape_kind_, x)

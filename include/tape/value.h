@@ -63,6 +63,11 @@ struct tape_hash {
 };
 #define TAPE_HASH_TEXT 33 /* with NUL */
 
+/* What a result depends on, as a hash (tape/cache.h): its low and high half. All zero = none. */
+struct tape_key {
+	uint64_t lo, hi;
+};
+
 enum tape_type {
 	TAPE_NULL = 0,
 	TAPE_ABSENT = 1,

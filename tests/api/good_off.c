@@ -55,6 +55,12 @@ main(void)
 	    tape_call(t, "c", &only_recorded) || tape_unhook(t, 1))
 		return 1;
 	tape_hooks_reset(t);
+	struct tape_key_build *kb = tape_key_begin("k");
+	struct tape_key key =
+		TAPE_KEY("k", only_recorded, never(), TAPE_OF(described, &s));
+	tape_key_put_f64(kb, "x", 1, 2);
+	if (key.lo | tape_key_end(kb).hi)
+		return 1;
 	TAPE_ADD(t, only_recorded, never(), TAPE_HASHED(a, never()));
 	tape_tare(t, 1);
 	tape_untare(t);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "Have I computed this?": results kept on the tape under a key that is made of what
+ * they depend on. Part of record.h, which it includes where somebody includes it alone;
+ * docs/cache.md explains it with examples.
+ *
+ *	struct tape_key k = TAPE_KEY("yield", D, X0, seed);
+ */
+#ifndef TAPE_CACHE_H
+#define TAPE_CACHE_H
+
+#include "tape/record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- keys: docs/format/hash.md section 4 ---- */
+
+/*
+ * A struct tape_key over named values: a name, then 1 to 32 variables as in TAPE, whose
+ * order does not count. Integers go by value whatever their type, a float as the double
+ * that it is, arrays and texts by what is in them; TAPE_OF gives all members of a
+ * described structure; a struct tape_key may be among them. No recorder is needed.
+ *	struct tape_key k = TAPE_KEY("yield", D, X0, TAPE_ARRAY(grid, n));
+ * A key over nothing, with a name twice, or with an array that cannot be read is no key:
+ * all zero, nothing is found or kept under it.
+ */
+#define TAPE_KEY(...)                                                                    \
+	TAPE_KEY_(__COUNTER__, TAPE_COUNT_(__VA_ARGS__), #__VA_ARGS__, __VA_ARGS__, 0)
+
+struct tape_key_build;
+
+#ifndef TAPE_OFF
+
+/* Under the macro. */
+TAPE_API struct tape_key tape_key_of(struct tape_site *site, const char *name,
+				     const unsigned char *kinds,
+				     const struct tape_word *values);
+/*
+ * A key in pieces, for bindings: begin .. put .. end. Names and text are copied; a name's
+ * length may be TAPE_NUL. What goes wrong makes the key none. NULL is fine everywhere;
+ * tape_key_end frees it.
+ */
+TAPE_API struct tape_key_build *tape_key_begin(const char *name);
+TAPE_API void tape_key_put_null(struct tape_key_build *b, const char *name, size_t len);
+TAPE_API void tape_key_put_bool(struct tape_key_build *b, const char *name, size_t len,
+				int v);
+TAPE_API void tape_key_put_i64(struct tape_key_build *b, const char *name, size_t len,
+			       int64_t v);
+TAPE_API void tape_key_put_u64(struct tape_key_build *b, const char *name, size_t len,
+			       uint64_t v);
+/* A float is the double that it is. */
+TAPE_API void tape_key_put_f32(struct tape_key_build *b, const char *name, size_t len,
+			       float v);
+TAPE_API void tape_key_put_c8(struct tape_key_build *b, const char *name, size_t len,
+			      const float v[2]);
+TAPE_API void tape_key_put_f64(struct tape_key_build *b, const char *name, size_t len,
+			       double v);
+TAPE_API void tape_key_put_c16(struct tape_key_build *b, const char *name, size_t len,
+			       const double v[2]);
+/* Text that is not UTF-8 is bytes; text_len may be TAPE_NUL; NULL text is a null value. */
+TAPE_API void tape_key_put_str(struct tape_key_build *b, const char *name, size_t len,
+			       const char *text, size_t text_len);
+TAPE_API void tape_key_put_bytes(struct tape_key_build *b, const char *name, size_t len,
+				 const void *data, size_t size);
+TAPE_API void tape_key_put_nd(struct tape_key_build *b, const char *name, size_t len,
+			      const struct tape_nd *nd);
+/* By the hash that it has already. */
+TAPE_API void tape_key_put_ref(struct tape_key_build *b, const char *name, size_t len,
+			       const struct tape_ref *ref);
+TAPE_API void tape_key_put_key(struct tape_key_build *b, const char *name, size_t len,
+			       struct tape_key key);
+TAPE_API struct tape_key tape_key_end(struct tape_key_build *b);
+
+#endif /* TAPE_OFF */
+
+/* 32 digits: as it is printed, and as a scope shows a key that is among its variables. */
+static inline __attribute__((__unused__)) void
+tape_key_text(struct tape_key tape_key_, char tape_text_[TAPE_HASH_TEXT])
+{
+	for (unsigned tape_i_ = 0; tape_i_ < 32; tape_i_++) {
+		uint64_t tape_half_ = tape_i_ < 16 ? tape_key_.hi : tape_key_.lo;
+
+		tape_text_[tape_i_] =
+			"0123456789abcdef"[tape_half_ >> (60 - 4 * (tape_i_ % 16)) & 15];
+	}
+	tape_text_[32] = 0;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- how the macros are done ---- */
+
+#ifdef TAPE_OFF
+/* clang-format off */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#define TAPE_STUB_(type, name, parameters, value)                                        \
+	static inline __attribute__((__unused__)) type name parameters                   \
+	{                                                                                \
+		return value;                                                            \
+	}
+#define TAPE_STUB_PUT_(what, ...)                                                        \
+	TAPE_STUB_(void, tape_key_put_##what, (struct tape_key_build * tape_b_, const char *tape_name_, size_t tape_len_, __VA_ARGS__), )
+static inline __attribute__((__unused__)) struct tape_key
+tape_key_end(struct tape_key_build *tape_b_)
+{
+	struct tape_key tape_none_ = { 0, 0 };
+
+	return tape_none_;
+}
+TAPE_STUB_(struct tape_key, tape_key_of, (struct tape_site *tape_site_, const char *tape_name_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_key_end(0))
+TAPE_STUB_(struct tape_key_build *, tape_key_begin, (const char *tape_name_), 0)
+TAPE_STUB_(void, tape_key_put_null, (struct tape_key_build *tape_b_, const char *tape_name_, size_t tape_len_), )
+TAPE_STUB_PUT_(bool, int tape_v_)
+TAPE_STUB_PUT_(i64, int64_t tape_v_)
+TAPE_STUB_PUT_(u64, uint64_t tape_v_)
+TAPE_STUB_PUT_(f64, double tape_v_)
+TAPE_STUB_PUT_(f32, float tape_v_)
+TAPE_STUB_PUT_(c8, const float tape_v_[2])
+TAPE_STUB_PUT_(c16, const double tape_v_[2])
+TAPE_STUB_PUT_(str, const char *tape_v_, size_t tape_n_)
+TAPE_STUB_PUT_(bytes, const void *tape_v_, size_t tape_n_)
+TAPE_STUB_PUT_(nd, const struct tape_nd *tape_v_)
+TAPE_STUB_PUT_(ref, const struct tape_ref *tape_v_)
+TAPE_STUB_PUT_(key, struct tape_key tape_v_)
+#undef TAPE_STUB_PUT_
+#undef TAPE_STUB_
+#pragma GCC diagnostic pop
+/* clang-format on */
+#endif /* TAPE_OFF */
+
+#define TAPE_KEY_(id, n, ...) TAPE_KEY2_(id, n, __VA_ARGS__)
+#define TAPE_KEY2_(id, n, names, name, ...)                                              \
+	TAPE_KEY3_(tape_key_##id##_, tape_key_kinds_##id##_, tape_key_site_##id##_,      \
+		   tape_key_words_##id##_, n, names, name, __VA_ARGS__)
+
+#ifndef __cplusplus
+
+static inline __attribute__((__always_inline__, __unused__)) struct tape_word
+tape_word_key(size_t tape_size_, struct tape_key tape_v_)
+{
+	struct tape_word tape_w_ = { tape_v_.lo, tape_v_.hi };
+
+	(void)tape_size_;
+	return tape_w_;
+}
+static inline __attribute__((__always_inline__, __unused__)) struct tape_named *
+tape_named_key(struct tape_named *tape_named_, size_t tape_size_, struct tape_key tape_v_)
+{
+	tape_named_->value = tape_word_key(tape_size_, tape_v_);
+	tape_named_->kind = tape_kind_key;
+	return tape_named_;
+}
+
+#define TAPE_KEY3_(key, kinds, site, words, n, names, name, ...)                         \
+	__extension__({                                                                  \
+		_Static_assert((n) <= 32, "TAPE_KEY takes at most 32 variables: "        \
+					  "make a key of some, and one with that");      \
+		struct tape_key key = { 0, 0 };                                          \
+		if (TAPE_ON_(1)) {                                                       \
+			static const unsigned char kinds[] = { TAPE_EACH_(               \
+				n, TAPE_KIND_, __VA_ARGS__) };                           \
+			static struct tape_site site =                                   \
+				TAPE_SITE_(names, n, TAPE_SITE_HAS_LABEL);               \
+			const struct tape_word words[] = { TAPE_EACH_(n, TAPE_WORD_,     \
+								      __VA_ARGS__) };    \
+			key = tape_key_of(&site, (name), kinds, words);                  \
+		}                                                                        \
+		key;                                                                     \
+	})
+
+#else /* C++ */
+
+#define TAPE_KEY3_(key, kinds, site, words, n, names, name, ...)                         \
+	__extension__({                                                                  \
+		static_assert((n) <= 32, "TAPE_KEY takes at most 32 variables: "         \
+					 "make a key of some, and one with that");       \
+		struct tape_key key = { 0, 0 };                                          \
+		if (TAPE_ON_(1)) {                                                       \
+			static struct tape_site site =                                   \
+				TAPE_SITE_(names, n, TAPE_SITE_HAS_LABEL);               \
+			key = tape_cpp_::tape_key_(&site, name, __VA_ARGS__);            \
+		}                                                                        \
+		key;                                                                     \
+	})
+
+namespace tape_cpp_
+{
+
+template <> struct as_<tape_key, void> {
+	static const unsigned char kind = tape_kind_key;
+	static tape_word
+	word(const tape_key &tape_v_)
+	{
+		return tape_word{ tape_v_.lo, tape_v_.hi };
+	}
+};
+
+template <class L, class... Ts>
+tape_key
+tape_key_(struct tape_site *tape_site_, const L &tape_name_, const Ts &...tape_vars_)
+{
+	const tape_word tape_words_[] = { as_<Ts>::word(tape_vars_)... };
+
+	return tape_key_of(tape_site_, tape_label_of_(tape_name_), kinds_<Ts...>::of,
+			   tape_words_);
+}
+
+} /* namespace tape_cpp_ */
+
+#endif
+
+#endif
