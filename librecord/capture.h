@@ -211,6 +211,8 @@ struct thread_state {
 	 * while it is recorded. `under` is then what the level had, else NULL.
 	 */
 	struct sticky pending, *merged; /* merged: NULL: not needed yet */
+	/* The path, for tape_near; NULL while something is pending, which goes with a scope that is left out. */
+	const void *now;
 	const struct sticky *under;
 	struct thread_thin *thin;   /* thin.c; NULL: not needed yet */
 	struct thread_hooks *hooks; /* hooks.c; NULL: not needed yet */
@@ -263,6 +265,20 @@ enum session_said {
 /* ---- threads.c, context.c ---- */
 
 extern const struct sticky no_sticky;
+
+/* The level or what is pending has changed. */
+static inline void
+thread_now(struct thread_state *ts)
+{
+	ts->now = ts->pending.count ? NULL : ts->level->context;
+}
+
+static inline void
+pending_drop(struct thread_state *ts)
+{
+	ts->pending.count = 0;
+	thread_now(ts);
+}
 
 /* The state that this thread used last: one comparison finds it again. */
 extern __thread struct thread_state *last_state

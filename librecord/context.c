@@ -225,6 +225,7 @@ level_push(struct thread_state *ts, struct tape_guard *guard, struct context *co
 	level->with = outer->with;
 	level->tare = outer->tare;
 	ts->level = level;
+	thread_now(ts);
 	return level;
 }
 
@@ -261,6 +262,7 @@ tape_guard_pop(struct tape_guard *guard)
 		return;
 	ts->level_count = (uint32_t)level;
 	ts->level = &ts->levels[level - 1];
+	thread_now(ts);
 }
 
 struct tape_guard
@@ -495,6 +497,7 @@ tape_add(struct tape *t, struct tape_site *site, const unsigned char *kinds,
 	} else {
 		*ts->merged = before;
 	}
+	thread_now(ts);
 	scratch_reset(&ts->scratch);
 	report_tell(t);
 	return (struct tape_guard){ 0 };
@@ -508,6 +511,7 @@ pending_begin(struct thread_state *ts)
 			      sticky) == 0;
 
 	ts->pending.count = 0;
+	thread_now(ts);
 	if (!ok) {
 		recorder_error(ts->tape, "no memory for what TAPE_ADD keeps");
 		return false;

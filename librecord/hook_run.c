@@ -174,6 +174,7 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 	}
 	swap_own(ts, frame);
 	swap_pending(ts, frame);
+	thread_now(ts);
 	if (under)
 		ts->level->sticky = under;
 	ts->under = NULL;
@@ -193,6 +194,7 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 	ts->chosen = chosen;
 	ts->pending.count = 0;
 	swap_pending(ts, frame);
+	thread_now(ts);
 	ts->under = under;
 	if (under)
 		ts->level->sticky = ts->merged;

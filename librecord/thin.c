@@ -30,16 +30,17 @@ struct sink {
 
 /* A thread's own count. */
 struct skip {
+	struct tape_left_out
+		out; /* its count is written by its thread alone, here or in a macro */
 	struct skip *next;
-	_Atomic uint64_t count; /* written by its thread alone */
-	uint64_t folded;	/* under table_lock */
+	uint64_t folded; /* under table_lock */
 	struct sink *sink;
 };
 
 /* How one site thins one thread's scopes of one label path. */
 struct tally {
 	struct skip skip; /* first */
-	uint64_t left, step, every;
+	uint64_t every;
 };
 
 /* A query at the gate of one layout. */
@@ -83,14 +84,20 @@ thin_release(struct tape *t)
 	t->thinning = NULL;
 }
 
-static void
-ask_anew(struct tape *t)
+static unsigned
+next_epoch(void)
 {
 	unsigned epoch = 0;
 
 	while (epoch == 0)
 		epoch = atomic_fetch_add(&epochs, 1) + 1u;
-	__atomic_store_n(&t->head.asks, epoch, __ATOMIC_RELEASE);
+	return epoch;
+}
+
+static void
+ask_anew(struct tape *t)
+{
+	__atomic_store_n(&t->head.asks, next_epoch(), __ATOMIC_RELEASE);
 }
 
 static bool
@@ -208,9 +215,7 @@ skip_begin(struct thread_state *ts, struct skip *skip, const struct rule *rule,
 static inline void
 skip_count(struct skip *skip)
 {
-	uint64_t n = atomic_load_explicit(&skip->count, memory_order_relaxed);
-
-	atomic_store_explicit(&skip->count, n + 1, memory_order_relaxed);
+	__atomic_store_n(&skip->out.count, skip->out.count + 1, __ATOMIC_RELAXED);
 }
 
 /* Under table_lock. */
@@ -220,7 +225,7 @@ fold(struct thread_state *ts)
 	if (!ts->thin)
 		return;
 	for (struct skip *s = atomic_load(&ts->thin->skips); s; s = s->next) {
-		uint64_t count = atomic_load_explicit(&s->count, memory_order_relaxed);
+		uint64_t count = __atomic_load_n(&s->out.count, __ATOMIC_RELAXED);
 
 		s->sink->count += count - s->folded;
 		s->folded = count;
@@ -234,11 +239,10 @@ tally_take(struct tally *tally)
 {
 	if (!tally)
 		return true;
-	if (tally->left == 0) {
-		tally->left = tally->every - 1;
+	if (tally->skip.out.count == tally->skip.out.until) {
+		tally->skip.out.until += tally->every - 1;
 		return true;
 	}
-	tally->left -= tally->step;
 	skip_count(&tally->skip);
 	return false;
 }
@@ -272,13 +276,12 @@ tally_find(struct thread_state *ts, const struct bytes *key, struct context *con
 		return NULL;
 	}
 	tally->every = policy->every;
-	tally->left = policy->off ? 1 : 0;
-	tally->step = policy->off ? 0 : 1;
+	tally->skip.out.until = policy->off ? UINT64_MAX : 0;
 	if (skip_begin(ts, &tally->skip,
 		       policy->by[policy->off ? RULE_RECORD : RULE_EVERY], context))
 		return tally;
 	/* It stays in the table, and lets everything pass. */
-	tally->left = 0;
+	tally->skip.out.until = 0;
 	tally->every = 1;
 	no_memory(ts->tape);
 	return tally;
@@ -305,17 +308,14 @@ ask_slot(struct thread_state *ts, const struct tape_site *site)
 
 static __attribute__((noinline)) bool
 ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
-	 struct cached_ask *ask)
+	 unsigned asks, struct cached_ask *ask)
 {
 	struct tape *t = ts->tape;
-	unsigned asks = __atomic_load_n(&t->head.asks, __ATOMIC_ACQUIRE);
 	uint32_t version = atomic_load(&t->rules_version);
 	struct context *parent = ts->level->context, *context = parent;
 	struct bytes *key = &ts->key;
 	const struct policy *policy;
 
-	if (asks == 0)
-		return true;
 	report_hold();
 	if (label && *label)
 		context = context_child(t, parent, label, strlen(label));
@@ -324,8 +324,11 @@ ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
 	bytes_put(key, &site, sizeof site);
 	bytes_put(key, &context, sizeof context);
 	bytes_put(key, &policy, sizeof policy);
-	*ask = (struct cached_ask){ site, parent, context_label(parent, context, label),
-				    version, tally_find(ts, key, context, policy) };
+	*ask = (struct cached_ask){ .site = site,
+				    .parent = parent,
+				    .label = context_label(parent, context, label),
+				    .version = version,
+				    .tally = tally_find(ts, key, context, policy) };
 	if (key->failed)
 		bytes_release(key);
 	if ((site->flags & TAPE_SITE_LITERAL) && !thins(policy) && never_thins(t, label))
@@ -334,15 +337,33 @@ ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
 	return tally_take(ask->tally);
 }
 
+/* For the macro's next ones: `asks` was the recorder's before *ask was found. */
+static void
+leave_near(const struct thread_state *ts, const struct tape_site *site, unsigned asks,
+	   const struct cached_ask *ask, struct tape_near *near_by)
+{
+	if (!(site->flags & TAPE_SITE_LITERAL))
+		return;
+	near_by->out = ask->tally ? &ask->tally->skip.out : NULL;
+	near_by->path = ask->parent;
+	near_by->now = &ts->now;
+	near_by->asks = asks;
+}
+
 int
-tape_wanted(struct tape *t, struct tape_site *site, const char *label)
+tape_wanted_near(struct tape *t, struct tape_site *site, const char *label,
+		 struct tape_near *near_by)
 {
 	struct thread_state *ts = capture_thread(t);
 	struct cached_ask *ask;
+	unsigned asks;
 	bool wanted;
 
 	if (!ts)
 		return 0;
+	asks = __atomic_load_n(&t->head.asks, __ATOMIC_ACQUIRE);
+	if (asks == 0)
+		return 1;
 	ask = ask_slot(ts, site);
 	if (likely(ask->site == site && ask->parent == ts->level->context &&
 		   ask->version == atomic_load_explicit(&t->rules_version,
@@ -351,11 +372,19 @@ tape_wanted(struct tape *t, struct tape_site *site, const char *label)
 		    context_same_label(ask->label, label))))
 		wanted = tally_take(ask->tally);
 	else
-		wanted = ask_slow(ts, site, label, ask);
+		wanted = ask_slow(ts, site, label, asks, ask);
+	if (near_by)
+		leave_near(ts, site, asks, ask, near_by);
 	/* What TAPE_ADD has kept for a scope that is left out goes with it. */
 	if (unlikely(ts->pending.count) && !wanted)
-		ts->pending.count = 0;
+		pending_drop(ts);
 	return wanted;
+}
+
+int
+tape_wanted(struct tape *t, struct tape_site *site, const char *label)
+{
+	return tape_wanted_near(t, site, label, NULL);
 }
 
 bool
@@ -378,7 +407,7 @@ thin_wanted_place(struct thread_state *ts, struct context *context, const char *
 		bytes_release(key);
 	if (tally_take(tally))
 		return true;
-	ts->pending.count = 0;
+	pending_drop(ts);
 	return false;
 }
 
@@ -567,6 +596,18 @@ thin_commits(struct thread_state *ts, const struct policy *policy)
 	return true;
 }
 
+/* What the ending thread still does, in destructors, must not look at its tallies. */
+static void
+forget_near(struct tape *t)
+{
+	unsigned asks = __atomic_load_n(&t->head.asks, __ATOMIC_RELAXED);
+
+	while (asks &&
+	       !__atomic_compare_exchange_n(&t->head.asks, &asks, next_epoch(), false,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
 void
 thin_thread_ends(struct thread_state *ts)
 {
@@ -574,6 +615,8 @@ thin_thread_ends(struct thread_state *ts)
 
 	if (!thin)
 		return;
+	if (thin->tallies.cap)
+		forget_near(ts->tape);
 	pthread_mutex_lock(&ts->tape->table_lock);
 	fold(ts);
 	ts->thin = NULL;

@@ -148,6 +148,7 @@ state_new(struct tape *t)
 	*ts->level = (struct level){ .context = &t->forms->root,
 				     .sticky = &no_sticky,
 				     .with = &no_sticky };
+	thread_now(ts);
 	ts->commit_ns = INT64_MAX;
 	ts->commit_scopes = UINT32_MAX;
 	if (t->conf.commit == COMMIT_AUTO) {

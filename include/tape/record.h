@@ -117,6 +117,7 @@ struct tape_build;
 struct tape_of;
 struct tape_partial;
 struct tape_stream;
+struct tape_near;
 struct tape_site;
 struct tape_word;
 
@@ -251,8 +252,14 @@ TAPE_API struct tape_guard tape_add(struct tape *t, struct tape_site *site,
 TAPE_API struct tape_guard tape_inherit_push(struct tape *t, struct tape_ctx ctx);
 /* Sets this thread's level back to what it was at the push, also if inner ones were skipped. */
 TAPE_API void tape_guard_pop(struct tape_guard *guard);
-/* Is the next scope of this site under this label to be recorded? Counts; to be asked once per scope, before its values are. */
+/*
+ * Is the next scope of this site under this label to be recorded? Counts; to be asked
+ * once per scope, before its values are. tape_wanted_near leaves the answer for the
+ * next ones in *near_by (static, of the site and the thread), if it can.
+ */
 TAPE_API int tape_wanted(struct tape *t, struct tape_site *site, const char *label);
+TAPE_API int tape_wanted_near(struct tape *t, struct tape_site *site, const char *label,
+			      struct tape_near *near_by);
 TAPE_API void tape_record(struct tape *t, struct tape_site *site, const char *label,
 			  const unsigned char *kinds, const struct tape_word *values);
 
@@ -330,6 +337,19 @@ struct tape_site {
 		asked; /* the library's: tape_head.asks of a recorder that always wants it */
 	unsigned reserved_asked;
 	void *reserved;
+};
+
+/* Scopes that are left out by count: it is another one's turn when both are equal. */
+struct tape_left_out {
+	uint64_t count, until;
+};
+
+/* What tape_wanted_near has left: it holds while `asks` is the recorder's, and *now is path. */
+struct tape_near {
+	unsigned asks, reserved;
+	struct tape_left_out *out; /* NULL: all are wanted */
+	const void *path;
+	const void *const *now;
 };
 
 /* A value, or where it is; an enum tape_kind says which. */
@@ -463,6 +483,7 @@ TAPE_STUB_(struct tape_guard, tape_inherit_push, (struct tape *tape_t_, struct t
 TAPE_STUB_(struct tape_guard, tape_add, (struct tape *tape_t_, struct tape_site *tape_site_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_no_guard())
 TAPE_STUB_(void, tape_guard_pop, (struct tape_guard *tape_guard_), )
 TAPE_STUB_(int, tape_wanted, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_), 0)
+TAPE_STUB_(int, tape_wanted_near, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, struct tape_near *tape_near_), 0)
 TAPE_STUB_(int, tape_set, (struct tape *tape_t_, const char *tape_label_, const char *tape_key_, const char *tape_value_), 0)
 TAPE_STUB_(int, tape_describe, (struct tape *tape_t_, const struct tape_partial *tape_partial_), 0)
 TAPE_STUB_(int, tape_settings, (struct tape *tape_t_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_), 0)
@@ -505,6 +526,47 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 #else
 #define TAPE_ON_(t) (t)
 #endif
+
+TAPE_INLINE_ unsigned
+tape_asks_of_(const struct tape *tape_t_)
+{
+	return __atomic_load_n(&((const struct tape_head *)(const void *)tape_t_)->asks,
+			       __ATOMIC_RELAXED);
+}
+
+/* Nothing to ask, the common case: one comparison, or two. */
+TAPE_INLINE_ int
+tape_always_(unsigned tape_asks_, const struct tape_site *tape_site_)
+{
+	const unsigned tape_asked_ =
+		__atomic_load_n(&tape_site_->asked, __ATOMIC_RELAXED);
+
+	return __builtin_expect(tape_asks_ == 0 || tape_asks_ == tape_asked_, 1) != 0;
+}
+
+/* Scopes that are left out by count are counted here, without a call. */
+TAPE_INLINE_ int
+tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *tape_site_,
+		  const char *tape_label_, struct tape_near *tape_near_)
+{
+	if (tape_near_->asks == tape_asks_ && *tape_near_->now == tape_near_->path) {
+		struct tape_left_out *tape_out_ = tape_near_->out;
+
+		if (!tape_out_)
+			return 1;
+		if (tape_out_->count != tape_out_->until) {
+			__atomic_store_n(&tape_out_->count, tape_out_->count + 1,
+					 __ATOMIC_RELAXED);
+			return 0;
+		}
+	}
+	return tape_wanted_near(tape_t_, tape_site_, tape_label_, tape_near_);
+}
+
+/* Each address is made where it is needed: that of a thread's own may take a call. */
+#define TAPE_WANTED_(asks)                                                               \
+	(tape_always_(asks, &tape_site_) ||                                              \
+	 tape_near_wanted_(asks, tape_to_, &tape_site_, tape_label_, &tape_near_))
 
 /* ---- recording ---- */
 

@@ -86,20 +86,6 @@ tape_nd_(const struct tape_nd *tape_nd)
 		TAPE_SITE_VERSION, __LINE__, __FILE__, __func__, names, count, flags, 0, \
 			0, 0, 0                                                          \
 	}
-/* Nothing to ask, the common case: one comparison, or two. */
-TAPE_INLINE_ int
-tape_wanted_(struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_)
-{
-	unsigned tape_asks_ =
-		__atomic_load_n(&((struct tape_head *)tape_t_)->asks, __ATOMIC_RELAXED);
-
-	return __builtin_expect(tape_asks_ == 0 ||
-					tape_asks_ == __atomic_load_n(&tape_site_->asked,
-								      __ATOMIC_RELAXED),
-				1) ||
-	       tape_wanted(tape_t_, tape_site_, tape_label_);
-}
-
 #define TAPE_FLAGS_(flags, label)                                                        \
 	((flags) | TAPE_SITE_ASKS |                                                      \
 	 (__builtin_constant_p(label) ? TAPE_SITE_LITERAL : 0u))
@@ -200,8 +186,10 @@ tape_wanted_(struct tape *tape_t_, struct tape_site *tape_site_, const char *tap
 					n, TAPE_KIND_, __VA_ARGS__) };                   \
 				static struct tape_site tape_site_ =                     \
 					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label)); \
+				static __thread struct tape_near tape_near_;             \
 				const char *const tape_label_ = (label);                 \
-				if (tape_wanted_(tape_to_, &tape_site_, tape_label_)) {  \
+				const unsigned tape_asks_ = tape_asks_of_(tape_to_);     \
+				if (TAPE_WANTED_(tape_asks_)) {                          \
 					const struct tape_word tape_words_[] = {         \
 						TAPE_EACH_(n, TAPE_WORD_, __VA_ARGS__)   \
 					};                                               \
@@ -457,11 +445,12 @@ tape_unit_(const char *tape_unit, unsigned tape_dynamic_, struct tape_named *tap
 			if (tape_to_) {                                                     \
 				static struct tape_site tape_site_ =                        \
 					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label));    \
+				static __thread struct tape_near tape_near_;                \
+				const unsigned tape_asks_ = tape_asks_of_(tape_to_);        \
 				/* One expression, so that a label made for it lives on. */ \
 				const char *tape_label_;                                    \
 				(void)((tape_label_ = tape_cpp_::tape_label_of_(label),     \
-					tape_wanted_(tape_to_, &tape_site_,                 \
-						     tape_label_))                          \
+					TAPE_WANTED_(tape_asks_))                           \
 					       ? (tape_cpp_::tape_record_(                  \
 							  tape_to_, &tape_site_,            \
 							  tape_label_, __VA_ARGS__),        \
