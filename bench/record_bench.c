@@ -398,6 +398,59 @@ time_thinned(struct run *run)
 	return took;
 }
 
+/* A stage of 9,910 scopes of nested loops, of which 310 hold a part of another one. */
+static void
+nested_loops(struct tape *t, size_t round)
+{
+	TAPE_LABEL(t, "sweep");
+	for (int i = 0; i < 10; i++) {
+		double D = 0.1 * i + (double)round;
+
+		for (int j = 0; j < 30; j++) {
+			double mu = j + D;
+
+			for (int k = 0; k < 32; k++) {
+				double X = k * mu, S = k - D;
+
+				TAPE(t, "step", i, j, k, D, mu, X, S);
+			}
+			TAPE(t, "step", i, j, D, mu);
+		}
+		TAPE(t, "step", i, D);
+	}
+	if (tape_commit(t) < 0)
+		die(tape_error(t));
+}
+
+static int64_t
+time_nested(struct run *run, const char *name, const char *settings)
+{
+	struct tape *t = tape_with(run, name, settings);
+	size_t rounds = run->count / 10000 + 1;
+	int64_t start = os_monotonic_ns();
+
+	for (size_t i = 0; i < rounds; i++)
+		nested_loops(t, i);
+	int64_t took = os_monotonic_ns() - start;
+	if (tape_close(t) < 0)
+		die("scopes were lost");
+	return (int64_t)((double)took / (double)(rounds * 9910) * (double)run->count);
+}
+
+static int64_t
+time_nested_off(struct run *run)
+{
+	return time_nested(run, "nested_off",
+			   "sync = none\ncommit = manual\ndedup = off\n");
+}
+
+static int64_t
+time_nested_subset(struct run *run)
+{
+	return time_nested(run, "nested_subset",
+			   "sync = none\ncommit = manual\ndedup = subset\n");
+}
+
 /* Few rows over and over, so that it is not memory that is timed. */
 static int64_t
 time_null(struct run *run)
@@ -441,6 +494,8 @@ static const struct variant {
 	{ "sqlite_wal", time_sqlite },
 	{ "floor_synced", time_floor_synced },
 	{ "tape_default", time_default },
+	{ "nested_off", time_nested_off },
+	{ "nested_subset", time_nested_subset },
 	{ "thinned", time_thinned },
 	{ "tape_null", time_null },
 	{ "label_enter_leave", time_label },

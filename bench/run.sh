@@ -45,6 +45,11 @@ while [ "$run" -le "$runs" ]; do
 	record_lines "$work/now/lines" >>"$raw"
 	"$build/cli/tape-find" "$work/now/exact" -o jsonl >"$work/now/found"
 	sh "$here/find_bench.sh" "$build/cli/tape-find" "$work/now/exact" "$work/now/found" >>"$raw"
+	for dedup in off subset; do
+		before=$(date +%s%N)
+		"$build/cli/tape-find" "$work/now/nested_$dedup" -o jsonl >/dev/null
+		printf 'find.nested_%s\tms\t%s\n' "$dedup" $((($(date +%s%N) - before) / 1000000)) >>"$raw"
+	done
 	"$here/compact_bench.sh" "$build/cli/tape-compact" "$work/now/exact" "$work/now/compacted" >>"$raw"
 	[ "$run" -gt 1 ] || prepare_packed >>"$raw"
 	"$here/packed_find.sh" "$build" "$work/packed/tape" "$work/packed" >>"$raw"

@@ -183,7 +183,7 @@ finish(struct stage *stage, const struct layout *l, size_t canonical, size_t tai
 		memcpy(record, l->form->form.head16.byte, 16);
 		hash_store(&stage->hashes[stage->count],
 			   XXH3_128bits(record, SCOPE_PREFIX + canonical));
-		stage->hashed = true;
+		stage->hashed |= l->dedup;
 	} else if (unlikely(stage->hashed)) {
 		memset(stage->hashes[stage->count].byte, 0, 16);
 	}

@@ -107,15 +107,15 @@ struct layout {
 	uint32_t number, fixed_bytes;
 	uint32_t fixed_count, wide_count;
 	uint32_t argument_count;
-	bool dynamic;		/* a name or unit may change from call to call */
-	bool checked;		/* some slot is, or is wide */
-	bool dedup;		/* of the policy, as are these: */
-	bool gated;		/* a query decides what is kept */
-	bool hooked;		/* hooks see each scope, or decide by its values */
-	bool spread;		/* some argument is TAPE_OF */
-	bool commits;		/* some scopes of it commit the stage */
-	uint32_t gate;		/* of gated ones: a number from 0 */
-	uint8_t contract;	/* enum contract; if not CONTRACT_NONE: */
+	bool dynamic;	  /* a name or unit may change from call to call */
+	bool checked;	  /* some slot is, or is wide */
+	uint8_t dedup;	  /* what it is for stage->hashed */
+	bool gated;	  /* of the policy, as are these: a query decides what is kept */
+	bool hooked;	  /* hooks see each scope, or decide by its values */
+	bool spread;	  /* some argument is TAPE_OF */
+	bool commits;	  /* some scopes of it commit the stage */
+	uint32_t gate;	  /* of gated ones: a number from 0 */
+	uint8_t contract; /* enum contract; if not CONTRACT_NONE: */
 	uint32_t contract_gate; /* a number from 0 */
 	/* Of a plain one, else NULL: its fixed-width values by offset, then its texts in canonical order. */
 	struct plain_step *steps;

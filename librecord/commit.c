@@ -14,6 +14,8 @@
 #include "librecord/recorder.h"
 #include "librecord/seen.h"
 #include "librecord/session.h"
+#include "librecord/squeeze.h"
+#include "librecord/subset.h"
 #include "librecord/sync.h"
 #include "librecord/writer.h"
 
@@ -31,7 +33,7 @@ stage_clear(struct stage *stage)
 	stage->blob_len = 0;
 	stage->count = stage->bookmarks = 0;
 	stage_quiet_reset(stage);
-	stage->hashed = false;
+	stage->hashed = 0;
 	stage->fixup_count = stage->big_count = 0;
 	stage->big_bytes = 0;
 	stage->base_time = stage->first_time = 0;
@@ -39,76 +41,11 @@ stage_clear(struct stage *stage)
 
 /* ---- repeats ---- */
 
-/* Where the walk through a part is: what stays, from `run` up to `at`, is to move down to `to`. */
-struct squeeze {
-	struct part *part;
-	size_t at, run, to;
-	size_t fixup, fixup_to;
-};
-
-/* The blobs of a record that stays move with it; those of a link are its target's. */
-static void
-move_fixups(struct squeeze *s, size_t end, bool keep)
-{
-	struct part *part = s->part;
-
-	while (s->fixup < part->fixup_count && part->fixups[s->fixup].hint_at < end) {
-		struct stage_fixup fixup = part->fixups[s->fixup++];
-
-		if (!keep)
-			continue;
-		fixup.hint_at -= s->run - s->to;
-		part->fixups[s->fixup_to++] = fixup;
-	}
-}
-
-static void
-keep_record(struct squeeze *s, uint32_t len)
-{
-	if (s->part->fixup_count)
-		move_fixups(s, s->at + len, true);
-}
-
-/* Records that stay one after another move in one piece. */
-static void
-move_run(struct squeeze *s)
-{
-	uint8_t *records = s->part->records;
-
-	if (s->to != s->run)
-		memmove(records + s->to, records + s->run, s->at - s->run);
-	s->to += s->at - s->run;
-}
-
-static void
-link_record(struct squeeze *s, uint32_t len, uint64_t target)
-{
-	uint8_t *record = s->part->records + s->at;
-	uint32_t form = get_le32(record + 4) >> 8;
-	int64_t delta = (int64_t)get_le64(record + RECORD_HEADER);
-
-	move_run(s);
-	s->run = s->at + len;
-	if (s->part->fixup_count)
-		move_fixups(s, s->run, false);
-	s->to += record_link_write(s->part->records + s->to, RECORD_LINK, form, delta,
-				   target);
-}
-
-/* One that is not to be looked for. */
-static bool
-hash_none(const struct tape_hash *hash)
-{
-	return (get_le64(hash->byte) | get_le64(hash->byte + 8)) == 0;
-}
-
 /* Turns records whose content the session already has into links. Returns the next seq. */
 static uint64_t
 find_repeats(struct tape *t, struct part *part, uint64_t seq)
 {
-	struct squeeze s = {
-		.part = part, .at = FRAME_HEADER, .run = FRAME_HEADER, .to = FRAME_HEADER
-	};
+	struct squeeze s = squeeze_begin(part);
 	uint32_t ahead = part->count < AHEAD ? part->count : AHEAD;
 
 	for (uint32_t i = 0; i < ahead; i++)
@@ -121,33 +58,16 @@ find_repeats(struct tape *t, struct part *part, uint64_t seq)
 		if (i + AHEAD < part->count)
 			seen_prefetch(t->seen, &part->hashes[i + AHEAD]);
 		if (kind == RECORD_SCOPE && len > LINK_RECORD &&
-		    !hash_none(&part->hashes[i]))
+		    !seen_none(&part->hashes[i]))
 			target = seen_find_or_add(t->seen, &part->hashes[i], seq);
 		if (target)
-			link_record(&s, len, target);
+			squeeze_refer(&s, len, RECORD_LINK, target);
 		else
-			keep_record(&s, len);
-		s.at += len;
+			squeeze_keep(&s, len);
 		seq += record_has_seq(kind);
 	}
-	move_run(&s);
-	part->len = s.to;
-	part->fixup_count = s.fixup_to;
+	squeeze_end(&s);
 	return seq;
-}
-
-/* Where nothing is looked for, or memory was out, all stays as it is: nothing is wrong. */
-static void
-repeats_become_links(struct tape *t, struct part *parts)
-{
-	uint64_t seq = t->next_seq;
-
-	for (struct part *part = parts; part; part = part->next) {
-		if (part->hashed && part->hashes && part->hash_cap >= part->count)
-			seq = find_repeats(t, part, seq);
-		else if (part->next) /* else nobody asks for the seq */
-			seq += part_count(part);
-	}
 }
 
 /* ---- commit ---- */
@@ -183,6 +103,41 @@ drop(struct tape *t, struct part *parts)
 	part_put_all(&t->writer->pool, parts);
 }
 
+/*
+ * May records refer to later ones? A group of more than LIMIT_GROUP is written as
+ * several, of which a crash may leave the first.
+ */
+static bool
+one_group(const struct part *parts)
+{
+	uint64_t bytes = 0;
+
+	for (; parts; parts = parts->next)
+		bytes += parts->len + parts->blob_len;
+	return bytes <= LIMIT_GROUP / 2;
+}
+
+/* Gives seqs, and writes shorter what is known. commit_lock is held. */
+static void
+find_known(struct tape *t, struct part *parts)
+{
+	bool together = one_group(parts);
+	uint64_t seq = t->next_seq;
+
+	for (struct part *part = parts; part; part = part->next) {
+		uint64_t first = seq;
+
+		/* Nothing is looked for, or memory was out: nothing is wrong. */
+		if (part->hashed && part->hashes && part->hash_cap >= part->count) {
+			seq = find_repeats(t, part, seq);
+			if (together && part->hashed & STAGE_SUBSET)
+				subset_find(t, part, first);
+		} else if (part->next) { /* else nobody asks for the seq */
+			seq += part_count(part);
+		}
+	}
+}
+
 /* commit_lock is held; the parts are given away. */
 static int
 commit_parts(struct tape *t, struct part *parts)
@@ -207,7 +162,7 @@ commit_parts(struct tape *t, struct part *parts)
 		return -1;
 	}
 	event = hooks_count(t, parts);
-	repeats_become_links(t, parts);
+	find_known(t, parts);
 	bookmark_lines_make(t, parts, &lines);
 	hooks_linked(event, parts);
 	r = writer_commit(t, parts);

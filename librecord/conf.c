@@ -24,7 +24,7 @@ conf_defaults(struct conf *conf)
 		.blobs = BLOBS_IMMEDIATE,
 		.blob_budget = 256u << 20,
 		.blob_store = STORE_LOOSE,
-		.dedup = true,
+		.dedup = DEDUP_EXACT,
 		.inline_max = DEFAULT_INLINE_MAX,
 		.embed_max = DEFAULT_EMBED_MAX,
 	};
@@ -132,16 +132,24 @@ parse_ms(const char *text, uint64_t max, uint64_t *out)
 	return true;
 }
 
-static bool
-parse_bool(const char *text, bool *out)
+bool
+conf_dedup(const char *text, enum dedup_mode *out)
 {
 	if (strcmp(text, "exact") == 0 || strcmp(text, "on") == 0)
-		*out = true;
+		*out = DEDUP_EXACT;
+	else if (strcmp(text, "subset") == 0)
+		*out = DEDUP_SUBSET;
 	else if (strcmp(text, "off") == 0)
-		*out = false;
+		*out = DEDUP_OFF;
 	else
 		return false;
 	return true;
+}
+
+const char *
+conf_dedup_text(unsigned mode)
+{
+	return mode == DEDUP_SUBSET ? "subset" : mode == DEDUP_EXACT ? "exact" : "off";
 }
 
 /* 0 or 1: which of the two words it is; -1: neither. */
@@ -244,7 +252,7 @@ set_blob_store(struct conf *conf, const char *value)
 static bool
 set_dedup(struct conf *conf, const char *value)
 {
-	return parse_bool(value, &conf->dedup);
+	return conf_dedup(value, &conf->dedup);
 }
 
 static bool
@@ -286,7 +294,7 @@ static const struct setting {
 	{ "blobs", "TAPE_BLOBS", set_blobs, "immediate or at-commit" },
 	{ "blob_budget", "TAPE_BLOB_BUDGET", set_blob_budget, "a size, as 256M" },
 	{ "blob_store", "TAPE_BLOB_STORE", set_blob_store, "loose or log" },
-	{ "dedup", "TAPE_DEDUP", set_dedup, "off or exact" },
+	{ "dedup", "TAPE_DEDUP", set_dedup, "off, exact or subset" },
 	{ "inline_max", "TAPE_INLINE_MAX", set_inline_max, "a size up to 1M, as 4K" },
 	{ "embed_max", "TAPE_EMBED_MAX", set_embed_max, "a size up to 16M, as 64K" },
 };
@@ -326,7 +334,7 @@ conf_setting_text(const struct conf *conf, size_t index, char text[24])
 	else if (strcmp(key, "blob_store") == 0)
 		snprintf(text, 24, "%s", conf->blob_store == STORE_LOG ? "log" : "loose");
 	else if (strcmp(key, "dedup") == 0)
-		snprintf(text, 24, "%s", conf->dedup ? "exact" : "off");
+		snprintf(text, 24, "%s", conf_dedup_text(conf->dedup));
 	else
 		conf_size_text(strcmp(key, "inline_max") == 0 ? conf->inline_max
 							      : conf->embed_max,

@@ -26,6 +26,9 @@ const char *conf_setting(size_t index, const char **variable);
 void conf_setting_text(const struct conf *conf, size_t index, char text[24]);
 /* "none", "commit" or the milliseconds. */
 void conf_sync_text(const struct conf *conf, char text[24]);
+/* off, exact (or on), subset. */
+bool conf_dedup(const char *text, enum dedup_mode *out);
+const char *conf_dedup_text(unsigned mode);
 /* Decimal digits up to `max`, nothing else. */
 bool conf_digits(const char *text, uint64_t max, uint64_t *out);
 /* "65536", "64K", "1M", "2G", with or without B or iB. */

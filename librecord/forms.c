@@ -307,7 +307,9 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->form = rec;
 	l->context = ctx;
 	l->policy = policy;
-	l->dedup = policy->dedup && !form_hashes_only(form);
+	if (policy->dedup != DEDUP_OFF && !form_hashes_only(form))
+		l->dedup = policy->dedup == DEDUP_SUBSET ? STAGE_HASHED | STAGE_SUBSET
+							 : STAGE_HASHED;
 	l->gated = policy->by[RULE_WHEN] != NULL;
 	l->commits = policy->commit != 0;
 	l->hooked = policy->hooked;

@@ -162,9 +162,12 @@ count_links(struct hook_event *event, const struct part *parts)
 	for (; parts; parts = parts->next) {
 		event->counts.bytes += parts->len - FRAME_HEADER;
 		for (size_t at = FRAME_HEADER; at < parts->len;
-		     at += get_le32(parts->records + at))
-			event->counts.links +=
-				(get_le32(parts->records + at + 4) & 0xff) == RECORD_LINK;
+		     at += get_le32(parts->records + at)) {
+			unsigned kind = get_le32(parts->records + at + 4) & 0xff;
+
+			event->counts.links += kind == RECORD_LINK;
+			event->counts.projections += kind == RECORD_PROJECTION;
+		}
 	}
 }
 

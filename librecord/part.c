@@ -163,7 +163,7 @@ part_take(struct part_pool *pool, struct stage *stage)
 	SWAP(part->bigs, stage->bigs);
 	SWAP(part->big_cap, stage->big_cap);
 	part->hashed = stage->hashed;
-	stage->hashed = false;
+	stage->hashed = 0;
 	part->len = stage->len;
 	part->count = stage->count;
 	part->bookmarks = stage->bookmarks;

@@ -20,8 +20,8 @@ struct part {
 	int64_t base_time;
 	struct tape_hash *hashes;
 	size_t hash_cap;
-	bool hashed; /* some hash is not all zero */
-	bool told;   /* commit hooks may be told of some record */
+	uint8_t hashed; /* as in struct stage */
+	bool told;	/* commit hooks may be told of some record */
 	uint8_t *blobs;
 	size_t blob_len, blob_cap;
 	struct stage_fixup *fixups;

@@ -25,6 +25,8 @@ enum commit_mode { COMMIT_AUTO, COMMIT_MANUAL };
 enum sync_mode { SYNC_NONE, SYNC_INTERVAL, SYNC_COMMIT };
 enum blob_mode { BLOBS_IMMEDIATE, BLOBS_AT_COMMIT };
 enum blob_store { STORE_LOOSE, STORE_LOG };
+/* What is looked for in the stage. The last: repeats too. */
+enum dedup_mode { DEDUP_OFF, DEDUP_EXACT, DEDUP_SUBSET };
 
 /* Where a setting of the session came from: 0 = default, 1 + enum rule_level; place in the file. */
 struct conf_from {
@@ -45,7 +47,7 @@ struct conf {
 	enum blob_mode blobs;
 	uint64_t blob_budget; /* bytes that blobs=at-commit may hold in RAM */
 	enum blob_store blob_store;
-	bool dedup; /* exact */
+	enum dedup_mode dedup;
 	uint64_t inline_max, embed_max;
 	struct conf_from from[CONF_SETTINGS];
 };
@@ -56,6 +58,8 @@ struct rec_form {
 	struct context *context;
 	uint32_t
 		defined_in; /* 1 + number of the segment that holds its FORM record; under commit_lock */
+	struct subset_form
+		*subset; /* subset.c; NULL: not needed yet; under commit_lock */
 };
 
 #define REC_FORM_CHUNK 4096u
@@ -66,6 +70,10 @@ struct stage_fixup {
 	size_t hint_at; /* offset of the 12 bytes in stage->records */
 	size_t blob_at; /* offset of the BLOB record in stage->blobs */
 };
+
+/* stage->hashed, layout->dedup */
+#define STAGE_HASHED 1u
+#define STAGE_SUBSET 2u /* and some may be a part of others */
 
 /* A large blob that waits in RAM for the commit (blobs=at-commit). */
 struct stage_big {
@@ -95,7 +103,7 @@ struct stage {
 	int64_t base_time, first_time;
 	struct tape_hash *hashes; /* all zero: not looked for among earlier ones */
 	size_t hash_cap;
-	bool hashed;	/* some are not */
+	uint8_t hashed; /* STAGE_HASHED: some are not; STAGE_SUBSET */
 	uint8_t *blobs; /* BLOB records; the first FRAME_HEADER bytes are kept free */
 	size_t blob_len, blob_cap; /* blob_len: 0, or counts the reserved bytes */
 	struct stage_fixup *fixups;
@@ -156,6 +164,7 @@ stage_unlock(struct stage *stage)
 
 struct writer;	   /* session side: segments, sync, retained groups (writer.c) */
 struct seen_set;   /* session side (seen.c) */
+struct subset;	   /* session side: scopes that are a part of others (subset.c) */
 struct blobs;	   /* session side: loose blobs, blob segments (blobs.c) */
 struct facts;	   /* session side: who records (facts.c) */
 struct report;	   /* session side: manifest, notes that wait (report.c) */
@@ -184,6 +193,7 @@ struct tape {
 	uint64_t next_seq;
 	struct writer *writer;
 	struct seen_set *seen;
+	struct subset *subset; /* under commit_lock */
 	_Atomic(struct stage *) stages;
 
 	pthread_mutex_t table_lock; /* rec_forms, contexts, stages: changes only */

@@ -34,8 +34,12 @@ value_commit(const char *text, uint64_t *out)
 static bool
 value_dedup(const char *text, uint64_t *out)
 {
-	*out = strcmp(text, "exact") == 0 || strcmp(text, "on") == 0;
-	return *out || strcmp(text, "off") == 0;
+	enum dedup_mode mode;
+
+	if (!conf_dedup(text, &mode))
+		return false;
+	*out = mode;
+	return true;
 }
 
 static bool
@@ -65,7 +69,7 @@ static const struct key {
 	[RULE_RECORD] = { "record", value_record, "on or off" },
 	[RULE_EVERY] = { "every", value_count, "a number of scopes, 1 for all" },
 	[RULE_WHEN] = { "when", NULL, "a query" },
-	[RULE_DEDUP] = { "dedup", value_dedup, "off or exact" },
+	[RULE_DEDUP] = { "dedup", value_dedup, "off, exact or subset" },
 	[RULE_COMMIT] = { "commit", value_commit, "a number of scopes, or off" },
 	[RULE_BLOBS] = { "blobs", value_blobs, "immediate or at-commit" },
 	[RULE_INLINE_MAX] = { "inline_max", value_inline, "a size up to 1M, as 4K" },
@@ -107,7 +111,7 @@ rules_init(struct rules *rules)
 	*rules = (struct rules){ .count = 0 };
 	conf_defaults(&conf);
 	rules->plain = (struct policy){
-		.dedup = conf.dedup,
+		.dedup = (uint8_t)conf.dedup,
 		.blobs = (uint8_t)conf.blobs,
 		.every = 1,
 		.inline_max = conf.inline_max,
@@ -512,7 +516,7 @@ policy_take(struct policy *policy, const struct rule *rule)
 		policy->every = (uint32_t)rule->number;
 		break;
 	case RULE_DEDUP:
-		policy->dedup = rule->number != 0;
+		policy->dedup = (uint8_t)rule->number;
 		break;
 	case RULE_COMMIT:
 		policy->commit = (uint32_t)rule->number;

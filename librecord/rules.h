@@ -99,7 +99,8 @@ struct policy {
 	size_t hook_count;
 	uint32_t hook_kinds; /* of them: bit 1 << kind */
 	bool hooked;	     /* some see each scope, or go by its values */
-	bool off, dedup;
+	bool off;
+	uint8_t dedup; /* enum dedup_mode */
 	uint8_t blobs; /* enum blob_mode */
 	uint32_t every, commit;
 	uint64_t inline_max, embed_max;

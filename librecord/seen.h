@@ -6,6 +6,8 @@
 #ifndef TAPE_LIBRECORD_SEEN_H
 #define TAPE_LIBRECORD_SEEN_H
 
+#include <stdbool.h>
+
 #include "format/le.h"
 #include "tape/value.h"
 
@@ -22,6 +24,13 @@ struct seen_set {
 
 struct seen_set *seen_new(void);
 void seen_clear(struct seen_set *seen);
+
+/* The hash of a record that is not to be looked for. */
+static inline bool
+seen_none(const struct tape_hash *hash)
+{
+	return (get_le64(hash->byte) | get_le64(hash->byte + 8)) == 0;
+}
 
 static inline struct seen_entry *
 seen_slot(struct seen_set *seen, const struct tape_hash *hash)

@@ -20,6 +20,7 @@
 #include "librecord/report.h"
 #include "librecord/seen.h"
 #include "librecord/settings.h"
+#include "librecord/subset.h"
 #include "librecord/sync.h"
 #include "librecord/thin.h"
 #include "librecord/writer.h"
@@ -118,6 +119,7 @@ destroy(struct tape *t)
 	hooks_release(t);
 	free(t->background);
 	free(t->seen);
+	subset_release(t);
 	facts_release(t);
 	tapedir_close(&t->dir);
 	free(t);
@@ -282,6 +284,7 @@ shed(struct tape *t)
 	report_release(t);
 	free(t->seen);
 	t->seen = NULL;
+	subset_release(t);
 	tapedir_close(&t->dir);
 }
 

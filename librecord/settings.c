@@ -150,7 +150,7 @@ list_labels(const struct policy *policy, tape_setting_fn *each, void *user)
 	list_rule(policy->by[RULE_RECORD], RULE_RECORD, "on", each, user);
 	list_rule(policy->by[RULE_EVERY], RULE_EVERY, "1", each, user);
 	list_rule(policy->by[RULE_WHEN], RULE_WHEN, "", each, user);
-	list_rule(policy->by[RULE_DEDUP], RULE_DEDUP, policy->dedup ? "exact" : "off",
+	list_rule(policy->by[RULE_DEDUP], RULE_DEDUP, conf_dedup_text(policy->dedup),
 		  each, user);
 	list_rule(policy->by[RULE_COMMIT], RULE_COMMIT, "off", each, user);
 	list_rule(policy->by[RULE_BLOBS], RULE_BLOBS,

@@ -99,7 +99,7 @@ END_TEST
 START_TEST(a_mistake_has_a_line_and_a_column_and_the_rest_holds)
 {
 	expect_mistake("[tape]\n\n  dedup =  sometimes\nsync = none\n",
-		       "line 3, column 12:", "off or exact");
+		       "line 3, column 12:", "off, exact or subset");
 	ck_assert_int_eq(conf.sync, SYNC_NONE);
 	expect_mistake("[tape]\n dedub = off\nsync = none\n",
 		       "line 2, column 2:", "dedub");
@@ -157,7 +157,7 @@ START_TEST(a_mistake_in_a_rule_leaves_the_whole_file_out)
 		{ "label = a\nrequire = {T: x}",
 		  "line 5, column 15:", "expected a type" },
 		{ "label = a\nrequires = p", "line 5, column 1:", "requires" },
-		{ "label = a\ndedup = subset", "line 5, column 9:", "off or exact" },
+		{ "label = a\ndedup = subsets", "line 5, column 9:", "off, exact or" },
 		{ "label = a\nwhen = T>1 and (", "line 5, column", "" },
 		{ "label = a\nwhen = _seq=3", "line 5, column 8:", "no place" },
 		{ "label = a\nexclude = x[", "line 5, column", "regular expression" },

@@ -443,7 +443,7 @@ START_TEST(a_call_that_is_not_understood_changes_nothing_and_says_why)
 		{ "x", "when", "_seq=3", "no place on the tape" },
 		{ "x", "sync", "none", "whole session" },
 		{ "x", "require", "{p", "expected" },
-		{ "x", "dedup", "subset", "off or exact" },
+		{ "x", "dedup", "subsets", "off, exact or subset" },
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -82,6 +82,7 @@ struct tape_counts {
 	uint64_t links;	 /* of all: repeats of earlier ones */
 	uint64_t bytes;	 /* of records, without blobs */
 	uint64_t first_seq, last_seq;
+	uint64_t projections; /* of all: parts of others, with dedup=subset */
 };
 
 #ifndef TAPE_OFF
