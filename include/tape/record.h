@@ -593,7 +593,8 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 	TAPE_SCOPE_(TAPE_COUNT_(__VA_ARGS__), 0u, t, names, label, __VA_ARGS__)
 
 /* The rest of the block has this label, below those that are open. */
-#define TAPE_LABEL(t, name) TAPE_GUARD_(t, tape_label_push(tape_to_, (name)))
+#define TAPE_LABEL(t, name)                                                              \
+	TAPE_GUARD_(t, tape_label_push(tape_to_, TAPE_LABEL_TEXT_(name)))
 #define TAPE_LABELF(t, ...) TAPE_GUARD_(t, tape_label_pushf(tape_to_, __VA_ARGS__))
 /* Until the block ends, every scope has these variables too, with their value of now. */
 #define TAPE_WITH(t, ...)                                                                \

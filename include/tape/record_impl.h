@@ -174,6 +174,7 @@ tape_nd_(const struct tape_nd *tape_nd)
 #ifndef __cplusplus
 
 #define TAPE_ASSERT_ _Static_assert
+#define TAPE_LABEL_TEXT_(name) (name)
 #define TAPE_SCOPE2_(n, flags, t, names, label, ...)                                     \
 	do {                                                                             \
 		_Static_assert((n) <= 32,                                                \
@@ -435,6 +436,7 @@ tape_unit_(const char *tape_unit, unsigned tape_dynamic_, struct tape_named *tap
 #ifdef __cplusplus
 
 #define TAPE_ASSERT_ static_assert
+#define TAPE_LABEL_TEXT_(name) (tape_cpp_::tape_label_of_(name))
 #define TAPE_SCOPE2_(n, flags, t, names, label, ...)                                        \
 	do {                                                                                \
 		static_assert((n) <= 32,                                                    \

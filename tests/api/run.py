@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles programs against the public headers: run.py INCLUDE_DIR TEST...
 
-good_*  must compile without a warning under every flag that the headers promise
+good_*  must compile without a warning under every flag that the headers promise,
+/*      and so must a program elsewhere (it skips where MPI is missing that it needs)
 bad_*   must not compile, and the first error must be the one in "expect:"
 """
 import os
@@ -15,7 +16,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 C = ['-std=c11', '-pedantic', '-Wall', '-Wextra', '-Wshadow', '-Wconversion',
      '-Wsign-conversion', '-Wdouble-promotion', '-Werror']
-CPP = ['-std=c++17', '-Wall', '-Wextra', '-Werror']
+# Not pedantic: TAPE_OPTIONS(.name = ...) is a designated initializer.
+CPP = ['-std=c++17', *C[2:]]
 COMPILERS = {'.c': ['gcc', 'clang'], '.cc': ['g++', 'clang++']}
 
 
@@ -39,13 +41,30 @@ def flags(source):
     return C if source.endswith('.c') else CPP
 
 
-def good(include, source, tmp):
+def good(include, source, tmp, more=(), levels=('-O0', '-O2')):
     for compiler in compilers(source):
-        for level in ['-O0', '-O2']:
-            done = run([compiler, *flags(source), level, '-I', include, '-c',
+        for level in levels:
+            done = run([compiler, *flags(source), *more, level, '-I', include, '-c',
                         os.path.join(HERE, source), '-o', os.path.join(tmp, 'x.o')])
             if done.returncode or done.stderr:
                 raise Failure('%s %s %s:\n%s' % (compiler, level, source, done.stderr))
+
+
+def example(include, path, tmp):
+    with open(path, encoding='utf-8') as f:
+        text = f.read()
+    more = []
+    if '#pragma omp' in text:
+        more.append('-fopenmp')
+    if '<mpi.h>' in text:
+        if not shutil.which('mpicc'):
+            print('skipped: there is no mpicc (libopenmpi-dev in Debian)')
+            sys.exit(77)
+        dirs = run(['mpicc', '--showme:incdirs']).stdout.split()
+        more += [x for d in dirs for x in ('-isystem', d)]
+    if 'CHEMOSTAT_NETWORK' in text:
+        more.append('-DCHEMOSTAT_NETWORK="x"')
+    good(include, path, tmp, ['-pedantic', *more], ['-O2'])
 
 
 def bad(include, source, tmp):
@@ -146,6 +165,8 @@ def main(include, tests):
         for test in tests:
             if test in special:
                 special[test](include, tmp)
+            elif os.path.isabs(test):
+                example(include, test, tmp)
             elif test.startswith('good'):
                 good(include, test, tmp)
             else:
