@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,15 @@ uint32_t
 os_getpid(void)
 {
 	return (uint32_t)getpid();
+}
+
+int64_t
+os_read_memory(uintptr_t at, void *buf, size_t len)
+{
+	struct iovec to = { buf, len }, from = { (void *)at, len };
+	ssize_t n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+
+	return n < 0 ? -errno : n;
 }
 
 uint32_t

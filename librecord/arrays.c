@@ -147,6 +147,23 @@ load_bounded_text(struct thread_state *ts, const char *text, uint64_t bound, boo
 	item_load_text(ts, text, len, item);
 }
 
+static void
+load_safe(struct thread_state *ts, uintptr_t at, struct item *item)
+{
+	const char *text = NULL;
+	int64_t len;
+
+	if (at == 0) {
+		set_null(item);
+		return;
+	}
+	len = safe_text(ts, at, &text);
+	if (len < 0)
+		set_absent(item, (enum tape_absent) - len);
+	else
+		item_load_text(ts, text, (uint64_t)len, item);
+}
+
 /* Bytes of the elements; false if the dims are beyond what an array may have. */
 static bool
 measure(const uint64_t *dims, size_t ndim, size_t element, uint64_t *size)
@@ -413,9 +430,9 @@ enum item_problem
 item_load(struct thread_state *ts, unsigned kind, struct tape_word word,
 	  struct item *item)
 {
-	static const uint8_t fixed[] = { TAPE_NULL, TAPE_BOOL, TAPE_I64, TAPE_U64,
-					 TAPE_F64,  TAPE_F32,  TAPE_C16, TAPE_C8,
-					 TAPE_F64,  TAPE_C16 };
+	static const uint8_t fixed[] = { TAPE_NULL, TAPE_BOOL, TAPE_I64,   TAPE_U64,
+					 TAPE_F64,  TAPE_F32,  TAPE_C16,   TAPE_C8,
+					 TAPE_F64,  TAPE_C16,  TAPE_ABSENT };
 	const struct tape_named *named;
 
 	item->on_tape = false;
@@ -436,6 +453,9 @@ item_load(struct thread_state *ts, unsigned kind, struct tape_word word,
 	case tape_kind_text:
 		load_bounded_text(ts, (const char *)(uintptr_t)word.lo, word.hi, false,
 				  item);
+		return ITEM_FINE;
+	case tape_kind_safe:
+		load_safe(ts, (uintptr_t)word.lo, item);
 		return ITEM_FINE;
 	case tape_kind_dense:
 		return load_dense(ts, (const struct tape_dense *)(uintptr_t)word.lo,

@@ -53,8 +53,10 @@ slot_load(const struct layout *l, const struct values *v, const struct slot *slo
 	item->name_len = var->name_len;
 	item->unit = var->unit;
 	item->unit_len = (uint32_t)strlen(var->unit);
+	item->enums = (struct enumerators){ var->enumerators, var->enumerator_count };
 	item->type = slot->type;
 	item->store = slot->loaded;
+	item->found = item->hidden = false;
 }
 
 /* ---- wide values ---- */

@@ -514,9 +514,13 @@ write_checked(struct thread_state *ts, const struct tape_site *site,
 	enum outcome outcome = OUTCOME_OTHER;
 	bool same = true;
 
-	spread.items = items;
+	spread.items =
+		l->argument_count <= MAX_ARGUMENTS
+			? items
+			: scratch_take(&ts->scratch, l->argument_count * sizeof(*items));
+	same = spread.items != NULL;
 	ts->inline_max = l->policy->inline_max;
-	if (l->dynamic || l->spread) {
+	if (same && (l->dynamic || l->spread)) {
 		struct plan *plan = __atomic_load_n((void **)(uintptr_t)&site->plans,
 						    __ATOMIC_ACQUIRE);
 

@@ -18,6 +18,7 @@
 #include "search/name.h"
 
 #define MAX_ARGUMENTS 32u
+#define MAX_LOCALS 4096u /* of TAPE_LOCALS */
 
 /* One label path. Never freed before the recorder; id 0 is the empty path. */
 struct context {
@@ -28,6 +29,12 @@ struct context {
 	atomic_uint policy_version;
 	_Atomic(const struct policy *) policy;
 	char label[]; /* the innermost, NUL-terminated, at most LIMIT_NAME */
+};
+
+/* Names of an integer's values, kept as long as the recorder; see enums.c. */
+struct enumerators {
+	const struct form_enumerator *list;
+	uint32_t count;
 };
 
 /* A variable with its value at hand. Names and bytes are borrowed. */
@@ -41,6 +48,9 @@ struct item {
 	uint64_t size;
 	struct tape_hash hash; /* if size is over CANON_BYTES */
 	uint64_t dims[TAPE_MAX_DIMS];
+	struct enumerators enums;
+	bool found;  /* nobody named it: a member, a local */
+	bool hidden; /* and it is tared */
 };
 
 /*
@@ -131,6 +141,8 @@ struct plan_var {
 	const char *unit;
 	uint32_t name_len, unit_len;
 	uint8_t dynamic;
+	struct enumerators enums;
+	bool found; /* a member or a local: the program does not name it */
 };
 
 /* What a site is to one recorder. */
@@ -141,6 +153,7 @@ struct plan {
 	uint32_t line, count;
 	uint32_t argument_count; /* less than count where one is several variables */
 	bool spread;		 /* some argument is TAPE_OF */
+	bool found;		 /* some variable is */
 	atomic_uint said;	 /* enum plan_said: said once per site */
 	struct plan_var vars[];
 };
@@ -154,6 +167,7 @@ enum plan_said {
 	SAID_EXPRESSION = 128,
 	SAID_RECORD = 256,
 	SAID_SPREAD = 1024,
+	SAID_LOCALS = 2048,
 };
 
 struct cached_layout {
@@ -238,6 +252,7 @@ struct threads {
 struct forms {
 	struct intern contexts, shapes, layouts, snapshots;
 	struct intern known; /* struct rec_form, by content */
+	struct intern enums; /* lists of enumerators, by content */
 	struct context **context_by_id;
 	uint32_t context_count, context_cap;
 	uint32_t shape_count;
@@ -376,6 +391,20 @@ bool text_is_utf8(const void *text, size_t len);
 /* Replaces each byte that is not UTF-8. */
 void text_clean(char *text, size_t len);
 
+/* ---- enums.c ---- */
+
+/* The names, cut and cleaned; the first of each number. Takes table_lock. 0 or -1: no memory, there are none. */
+int enums_keep(struct tape *t, const struct tape_enumerator *names, size_t count,
+	       struct enumerators *out);
+int enums_of(struct tape *t, const struct tape_enum *e, struct enumerators *out);
+/* Of a list as TAPE_SITE_LOCALS has it: SLOW=0,FAST=1 */
+int enums_of_list(struct tape *t, const char *list, size_t len, struct enumerators *out);
+
+/* ---- safe.c ---- */
+
+/* The text at an address that may be any, in place or in scratch memory: its length, or minus an enum tape_absent. */
+int64_t safe_text(struct thread_state *ts, uintptr_t at, const char **text);
+
 /* ---- arrays.c ---- */
 
 enum item_problem { ITEM_FINE, ITEM_BAD_ARRAY, ITEM_TOO_LARGE };
@@ -410,6 +439,10 @@ void plan_items(struct thread_state *ts, struct plan *plan, const unsigned char 
 		const struct tape_word *words, struct item *items);
 void plan_complain(struct plan *plan, unsigned bit, bool error, const char *what);
 
+/* ---- locals.c ---- */
+
+void locals_after_fork(void);
+
 /* ---- spread.c: TAPE_OF ---- */
 
 struct spread {
@@ -423,6 +456,8 @@ bool spread_count(const unsigned char *kinds, const struct tape_word *words,
 		  uint32_t count, uint32_t *total);
 /* The arguments of a call, one for each variable of the plan, in scratch memory. False: no memory, or another structure. */
 bool spread_args(struct thread_state *ts, const struct plan *plan, struct spread *args);
+/* A scalar of so many bytes in memory as its macro would have given it. */
+struct tape_word word_load(unsigned kind, size_t size, const void *at);
 /* Room for the items of a plan: `items`, or scratch memory (NULL: none). */
 struct item *spread_items(struct thread_state *ts, const struct plan *plan,
 			  struct item items[MAX_ARGUMENTS]);

@@ -21,9 +21,20 @@ put_types(struct bytes *key, const struct item *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint8_t pair[2] = { items[i].type,
-				    (uint8_t)(items[i].store | items[i].on_tape << 4) };
+				    (uint8_t)(items[i].store | items[i].on_tape << 4 |
+					      items[i].hidden << 5) };
 
 		bytes_put(key, pair, sizeof(pair));
+	}
+}
+
+static void
+put_enums(struct bytes *key, uint32_t count, const struct form_enumerator *list)
+{
+	bytes_put_u32(key, count);
+	for (uint32_t i = 0; i < count; i++) {
+		bytes_put(key, &list[i].number, sizeof(list[i].number));
+		put_text(key, list[i].name, (uint32_t)strlen(list[i].name));
 	}
 }
 
@@ -32,6 +43,7 @@ put_names(struct bytes *key, const struct item *item)
 {
 	put_text(key, item->name, item->name_len);
 	put_text(key, item->unit, item->unit_len);
+	put_enums(key, item->type == TAPE_I64 ? item->enums.count : 0, item->enums.list);
 }
 
 uint32_t
@@ -135,6 +147,7 @@ keep_first(const struct item *items, size_t count, const struct sticky *sticky,
 {
 	size_t total = count + sticky->count;
 	struct name_order *order = malloc((total ? total : 1) * sizeof(*order));
+	const struct item *last = NULL;
 
 	if (!order)
 		return -1;
@@ -143,9 +156,12 @@ keep_first(const struct item *items, size_t count, const struct sticky *sticky,
 						(uint32_t)i };
 	qsort(order, total, sizeof(*order), compare_names);
 	for (size_t i = 0; i < total; i++) {
-		bool again = i > 0 && same_name(order[i].item, order[i - 1].item);
+		bool again = last && same_name(order[i].item, last);
 
-		keep[order[i].index] = !again;
+		keep[order[i].index] = !again && !order[i].item->hidden;
+		if (order[i].item->hidden)
+			continue;
+		last = order[i].item;
 		if (again && order[i].index < count)
 			*twice = true;
 	}
@@ -164,7 +180,7 @@ keep_wanted(struct tape *t, const struct policy *policy, const struct item *item
 		const struct item *item = part_item(items, count, sticky, i);
 
 		if (keep[i] && !rules_keep(t->rules, policy, item->name, item->name_len,
-					   i < count, &gave_up))
+					   i < count && !item->found, &gave_up))
 			keep[i] = 0;
 	}
 	policy_gave_up(t, &gave_up);
@@ -204,6 +220,11 @@ parts_make(struct thread_state *ts, struct context *ctx, const struct policy *po
 						    .name_len = item->name_len,
 						    .type = item->type,
 						    .store = store[i] };
+		if (item->type == TAPE_I64) {
+			parts->vars[n].enumerators =
+				(struct form_enumerator *)(uintptr_t)item->enums.list;
+			parts->vars[n].enumerator_count = item->enums.count;
+		}
 		parts->loaded[n] = item->store;
 		parts->source[n++] = (uint16_t)i;
 	}
@@ -374,6 +395,7 @@ form_key(const struct place *place, const struct context *ctx, const struct part
 		bytes_put(key, pair, sizeof(pair));
 		put_text(key, var->name, var->name_len);
 		put_text(key, var->unit, (uint32_t)strlen(var->unit));
+		put_enums(key, var->enumerator_count, var->enumerators);
 	}
 }
 

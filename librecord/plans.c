@@ -34,6 +34,7 @@ plans_after_fork(void)
 struct told {
 	const char *name, *unit, *text;
 	uint8_t dynamic;
+	const struct tape_enum *enums;
 	const char *member; /* of a structure: its name, before which the name stands */
 };
 
@@ -49,7 +50,8 @@ told_by(unsigned kind, struct tape_word word)
 		told.name = n->name;
 		told.unit = n->unit;
 		told.text = n->text;
-		told.dynamic = n->dynamic;
+		told.dynamic = n->dynamic & 3;
+		told.enums = n->dynamic & TAPE_NAMED_ENUMS ? n->enums : NULL;
 		kind = n->kind;
 		word = n->value;
 	}
@@ -137,6 +139,9 @@ plan_var_init(struct plan *plan, struct plan_var *var, const struct told *told,
 	n = clean(plan, told->unit, unit);
 	var->unit = copy_text(unit, n);
 	var->unit_len = (uint32_t)n;
+	if (told->enums && !told->member &&
+	    enums_of(plan->tape, told->enums, &var->enums) < 0)
+		return -1;
 	return var->name && var->unit ? 0 : -1;
 }
 
@@ -177,6 +182,7 @@ plan_argument(struct plan *plan, uint32_t *at, unsigned kind, struct tape_word w
 	if (!of)
 		return plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len);
 	plan->spread = true;
+	plan->found = true;
 	(void)contract_describe(plan->tape, of->partial, NULL);
 	rest = of->partial->members;
 	for (uint32_t i = 0; i < of->partial->count; i++) {
@@ -184,17 +190,41 @@ plan_argument(struct plan *plan, uint32_t *at, unsigned kind, struct tape_word w
 		(void)partial_member_name(&rest, name);
 		told.member = name;
 		plan->vars[*at].of = of->partial;
+		plan->vars[*at].found = true;
 		if (plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* A local: its name, and the names of its values behind it. */
+static int
+plan_local(struct plan *plan, struct plan_var *var, const char *piece, size_t len)
+{
+	const char *names = memchr(piece, '(', len);
+	char name[LIMIT_NAME + 1];
+	size_t n = names ? (size_t)(names - piece) : len;
+
+	plan->found = true;
+	var->found = true;
+	n = name_clean(piece, n, name, NULL, NULL);
+	var->name = copy_text(name, n);
+	var->name_len = (uint32_t)n;
+	var->unit = copy_text("", 0);
+	if (names && piece[len - 1] == ')' &&
+	    enums_of_list(plan->tape, names + 1, len - (size_t)(names - piece) - 2,
+			  &var->enums) < 0)
+		return -1;
+	return var->name && var->unit ? 0 : -1;
+}
+
 static struct plan *
 plan_new(struct tape *t, const struct tape_site *site, const unsigned char *kinds,
 	 const struct tape_word *words)
 {
-	uint32_t arguments = site->count < MAX_ARGUMENTS ? site->count : MAX_ARGUMENTS;
+	bool locals = site->flags & TAPE_SITE_LOCALS;
+	uint32_t most = locals ? MAX_LOCALS : MAX_ARGUMENTS;
+	uint32_t arguments = site->count < most ? site->count : most;
 	uint32_t count, at = 0;
 	struct plan *plan;
 	const char *rest = site->names, *piece = "";
@@ -221,7 +251,9 @@ plan_new(struct tape *t, const struct tape_site *site, const unsigned char *kind
 			piece = "?";
 			len = 1;
 		}
-		if (plan_argument(plan, &at, kinds[i], words[i], piece, len) < 0)
+		if ((locals ? plan_local(plan, &plan->vars[at++], piece, len)
+			    : plan_argument(plan, &at, kinds[i], words[i], piece, len)) <
+		    0)
 			goto fail;
 		rounds(plan, kinds[i]);
 	}
@@ -288,6 +320,9 @@ item_name(struct thread_state *ts, struct plan *plan, const struct plan_var *var
 	item->name_len = var->name_len;
 	item->unit = var->unit;
 	item->unit_len = var->unit_len;
+	item->enums = var->enums;
+	item->found = var->found;
+	item->hidden = false;
 	if (!var->dynamic)
 		return;
 	text = scratch_take(&ts->scratch, 2 * (LIMIT_NAME + 1));

@@ -193,6 +193,8 @@ build_item(struct tape_build *b, const char *name, size_t len)
 	item->on_tape = false;
 	item->fortran = 0;
 	item->store = TAPE_INLINE;
+	item->enums = (struct enumerators){ NULL, 0 };
+	item->found = item->hidden = false;
 	b->pieces[b->count].name = keep_text(b, clean, len);
 	b->pieces[b->count].unit = b->pieces[b->count].name + len;
 	return item;
@@ -369,6 +371,27 @@ tape_build_unit(struct tape_build *b, const char *unit, size_t len)
 	b->items[b->count - 1].unit_len = (uint32_t)len;
 	b->pieces[b->count - 1].unit = keep_text(b, clean, len);
 	return b->bytes.failed ? lose(b, "no memory") : 0;
+}
+
+int
+tape_build_enum(struct tape_build *b, const struct tape_enumerator *names, size_t count)
+{
+	struct item *item;
+
+	if (!b)
+		return 0;
+	if (b->lost)
+		return -1;
+	if (!names || b->count == 0)
+		return 0;
+	item = &b->items[b->count - 1];
+	if (item->type == TAPE_U64)
+		item->type = TAPE_I64;
+	if (item->type != TAPE_I64)
+		return 0;
+	return enums_keep(b->tape, names, count, &item->enums) == 0
+		       ? 0
+		       : lose(b, "no memory");
 }
 
 /* Memory moves no more: offsets become pointers. */

@@ -85,20 +85,22 @@ load_long_double(const void *at, bool complex)
 	return word;
 }
 
-/* A scalar as its macro would have given it. */
-static struct tape_word
-load_scalar(const struct partial_shape *shape, const void *at)
+struct tape_word
+word_load(unsigned kind, size_t size, const void *at)
 {
 	struct tape_word word = { 0, 0 };
 	const char *text;
 
-	switch (shape->kind) {
+	switch (kind) {
+	case tape_kind_bool: /* what was never set may be anything */
+		word.lo = load_unsigned(at, size) != 0;
+		break;
 	case tape_kind_i64:
-		word.lo = load_signed(at, shape->size);
+		word.lo = load_signed(at, size);
 		break;
 	case tape_kind_ld:
 	case tape_kind_cld:
-		return load_long_double(at, shape->kind == tape_kind_cld);
+		return load_long_double(at, kind == tape_kind_cld);
 	case tape_kind_text:
 		memcpy(&text, at, sizeof text);
 		word = (struct tape_word){ (uint64_t)(uintptr_t)text, UINT64_MAX };
@@ -107,10 +109,10 @@ load_scalar(const struct partial_shape *shape, const void *at)
 	case tape_kind_f32:
 	case tape_kind_c16:
 	case tape_kind_c8:
-		memcpy(&word, at, shape->size < sizeof word ? shape->size : sizeof word);
+		memcpy(&word, at, size < sizeof word ? size : sizeof word);
 		break;
 	default:
-		word.lo = load_unsigned(at, shape->size);
+		word.lo = load_unsigned(at, size);
 		break;
 	}
 	return word;
@@ -154,7 +156,7 @@ load_member(struct thread_state *ts, const struct tape_member *member, const voi
 		return load_array(ts, &shape, at, kind, word);
 	*kind = shape.kind == TAPE_MEMBER_ENUM ? (unsigned char)tape_kind_i64
 					       : shape.kind;
-	*word = load_scalar(&shape, at);
+	*word = word_load(shape.kind, shape.size, at);
 	return true;
 }
 
@@ -174,7 +176,7 @@ name_member(struct thread_state *ts, const struct tape_named *prefix, const char
 	*named = (struct tape_named){ .unit = prefix->unit,
 				      .value = *word,
 				      .kind = *kind,
-				      .dynamic = prefix->dynamic };
+				      .dynamic = prefix->dynamic & 3 };
 	if (prefix->name && *prefix->name) {
 		snprintf(name, cap, "%s.%s", prefix->name, member);
 		named->name = name;
@@ -191,7 +193,7 @@ spread_members(struct thread_state *ts, const struct tape_of *of,
 {
 	const struct tape_member *members = of->partial->list();
 	const char *rest = of->partial->members;
-	bool named = prefix && prefix->dynamic;
+	bool named = prefix && prefix->dynamic & 3;
 	char name[LIMIT_NAME + 1];
 
 	for (uint32_t i = 0; i < of->partial->count; i++) {

@@ -255,6 +255,7 @@ capture_after_fork(struct tape *t)
 
 	pthread_mutex_init(&t->table_lock, NULL);
 	plans_after_fork();
+	locals_after_fork();
 	if (thread_key_made)
 		for (own = pthread_getspecific(thread_key); own && own->tape != t;
 		     own = own->next_of_thread)

@@ -21,7 +21,8 @@ arrows()
 arrows include/tape 'tape/'
 arrows format 'tape/value\.h|format/'
 arrows search 'tape/|format/|search/'
-arrows librecord 'tape/|format/|search/|librecord/'
-arrows cli 'tape/|cli/|commit\.h|format/os\.h'
+arrows locals 'tape/|locals/'
+arrows librecord 'tape/|format/|search/|librecord/|locals/locals\.h'
+arrows cli 'tape/|cli/|commit\.h|format/os\.h|locals/locals\.h'
 arrows examples 'tape/|examples/|[a-z_]*\.h'
 exit $failed

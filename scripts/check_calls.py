@@ -4,8 +4,8 @@ import glob
 import re
 import sys
 
-MODULES = ["format", "search", "librecord", "compactor", "cli"]
-LIBRARIES = ["format", "search", "librecord", "compactor"]
+MODULES = ["format", "search", "locals", "librecord", "compactor", "cli"]
+LIBRARIES = ["format", "search", "locals", "librecord", "compactor"]
 
 RAW = """open openat openat2 creat read pread preadv readv write pwrite pwritev writev fsync
     fdatasync sync_file_range syncfs sync rename renameat renameat2 link linkat symlink symlinkat

@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config python3
-	libxxhash-dev libpcre2-dev libyajl-dev libzstd-dev liblmdb-dev libglpk-dev"
+	libxxhash-dev libpcre2-dev libyajl-dev libzstd-dev liblmdb-dev libdw-dev libglpk-dev"
 test="$build g++ clang libclang-rt-14-dev clang-format check xxhash strace mandoc
 	gfortran libomp-dev openmpi-bin libopenmpi-dev"
 bench="$build libsqlite3-dev sqlite3 ripgrep zstd borgbackup"

@@ -287,6 +287,7 @@ unsigned tape_bad_of(int tape_dummy_)
 			       { (uint64_t)(uintptr_t)(pp),                              \
 				 (uint64_t)(uintptr_t)(1 ? (pn) : (size_t *)0) },        \
 			       TAPE_NEW_KIND_(*(pp)),                                    \
+			       0,                                                        \
 			       0 } })
 #define TAPE_NEW_KIND_(p)                                                                \
 	((unsigned char)_Generic((p), char *: TAPE_TO + tape_kind_text,                  \
@@ -298,7 +299,7 @@ unsigned tape_bad_of(int tape_dummy_)
 		__unused__)) struct tape_named tape_to_##tag(size_t tape_size_,          \
 							     type tape_v_)               \
 	{                                                                                \
-		struct tape_named tape_out_ = { 0, 0, 0, { 0, 0 }, what, 0 };            \
+		struct tape_named tape_out_ = { 0, 0, 0, { 0, 0 }, what, 0, 0 };         \
 		tape_out_.value.lo = (uint64_t)(uintptr_t)tape_v_;                       \
 		tape_out_.value.hi = bytes;                                              \
 		(void)tape_size_;                                                        \
@@ -584,7 +585,7 @@ tape_of_(const tape_partial *tape_partial_, const char *tape_text_, T *tape_p_)
 inline tape_named
 to_at_(const volatile void *tape_p_, uint64_t tape_hi_, unsigned char tape_kind_)
 {
-	return tape_named{ 0, 0, 0, at_(tape_p_, tape_hi_), tape_kind_, 0 };
+	return tape_named{ 0, 0, 0, at_(tape_p_, tape_hi_), tape_kind_, 0, 0 };
 }
 
 /* Is it a pointer that TAPE_AS takes as an output? Plain char is left to TAPE_TEXT. */
@@ -692,7 +693,7 @@ tape_new_(const char *tape_text_, T **tape_pp_, size_t *tape_pn_)
 					    ? static_cast<int>(tape_kind_text)
 					    : static_cast<int>(tape_kind_array) +
 						      element_<T>::dtype)),
-			   0 } };
+			   0, 0 } };
 }
 
 /* TAPE_AS of an output. */

@@ -262,6 +262,9 @@ TAPE_API int tape_wanted_near(struct tape *t, struct tape_site *site, const char
 			      struct tape_near *near_by);
 TAPE_API void tape_record(struct tape *t, struct tape_site *site, const char *label,
 			  const unsigned char *kinds, const struct tape_word *values);
+/* A scope of a site without a list: `frame` is __builtin_frame_address(0) of its function. */
+TAPE_API void tape_locals(struct tape *t, struct tape_site *site, const char *label,
+			  const void *frame);
 
 /*
  * ---- a scope in pieces: for bindings and tools ----
@@ -303,6 +306,9 @@ TAPE_API int tape_build_ref(struct tape_build *b, const char *name, size_t len,
 			    const struct tape_ref *ref);
 /* Unit of the variable put last. */
 TAPE_API int tape_build_unit(struct tape_build *b, const char *unit, size_t len);
+/* Names for the values of the variable put last, an i64 or a u64 (which becomes an i64). */
+TAPE_API int tape_build_enum(struct tape_build *b, const struct tape_enumerator *names,
+			     size_t count);
 TAPE_API int tape_build_end(struct tape_build *b);
 TAPE_API void tape_build_cancel(struct tape_build *b);
 
@@ -324,6 +330,9 @@ TAPE_API void tape_stream_cancel(struct tape_stream *stream);
 #define TAPE_SITE_HAS_LABEL 1u /* names begins with the text of the label */
 #define TAPE_SITE_LITERAL 2u   /* the label is a constant */
 #define TAPE_SITE_ASKS 4u      /* tape_wanted comes before tape_record, where it must */
+#define TAPE_SITE_LOCALS                                                                 \
+	8u /* names are locals: a, s.x, mode(SLOW=0,FAST=1); nobody named them */
+#define TAPE_SITE_OPTIMIZED 16u /* compiled with optimisation */
 
 /* A place in a program that records; static, one per macro call. */
 struct tape_site {
@@ -368,13 +377,22 @@ enum tape_kind {
 	tape_kind_c8 = 7,  /* lo: both */
 	tape_kind_ld = 8,  /* as f64, was a long double */
 	tape_kind_cld = 9,
-	tape_kind_text = 16,  /* lo: char *, hi: bytes at most */
-	tape_kind_named = 17, /* lo: struct tape_named * */
-	tape_kind_dense = 18, /* lo: struct tape_dense * */
-	tape_kind_ref = 19,   /* lo: struct tape_ref * */
-	tape_kind_of = 20,    /* lo: struct tape_of *: several variables */
-	tape_kind_key = 21,   /* lo, hi: a struct tape_key */
-	tape_kind_array = 32, /* 32 + enum tape_dtype: lo: its address, hi: bytes */
+	tape_kind_absent = 10, /* lo: enum tape_absent */
+	tape_kind_text = 16,   /* lo: char *, hi: bytes at most */
+	tape_kind_named = 17,  /* lo: struct tape_named * */
+	tape_kind_dense = 18,  /* lo: struct tape_dense * */
+	tape_kind_ref = 19,    /* lo: struct tape_ref * */
+	tape_kind_of = 20,     /* lo: struct tape_of *: several variables */
+	tape_kind_key = 21,    /* lo, hi: a struct tape_key */
+	tape_kind_safe = 22,   /* lo: char *, which may point anywhere */
+	tape_kind_array = 32,  /* 32 + enum tape_dtype: lo: its address, hi: bytes */
+};
+
+/* Names of numbers: `names` as they were written, with commas. */
+struct tape_enum {
+	const char *names;
+	const int64_t *numbers;
+	uint32_t count, reserved;
 };
 
 /* A name or unit that is no part of the program's text. */
@@ -383,8 +401,11 @@ struct tape_named {
 	const char *text;	 /* the variable as it was written */
 	struct tape_word value;
 	unsigned char kind;
-	unsigned char dynamic; /* bit 0: name, bit 1: unit may differ at the next call */
+	/* Bit 0: the name, bit 1: the unit may differ at the next call. Bit 2: enums is there. */
+	unsigned char dynamic;
+	const struct tape_enum *enums;
 };
+#define TAPE_NAMED_ENUMS 4
 
 enum tape_dense_flags {
 	TAPE_DENSE_FORTRAN = 1,
@@ -489,6 +510,7 @@ TAPE_STUB_(int, tape_describe, (struct tape *tape_t_, const struct tape_partial 
 TAPE_STUB_(int, tape_settings, (struct tape *tape_t_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_), 0)
 TAPE_STUB_(int, tape_settings_of, (const char *tape_dir_, const char *tape_config_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_, struct tape_error *tape_err_), 0)
 TAPE_STUB_(void, tape_record, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), )
+TAPE_STUB_(void, tape_locals, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const void *tape_frame_), )
 TAPE_STUB_(struct tape_build *, tape_build_begin, (struct tape *tape_t_, const char *tape_label_), 0)
 TAPE_STUB_PUT_(label, const char *tape_label_, size_t tape_len_)
 TAPE_STUB_PUT_(site, const char *tape_file_, uint32_t tape_line_, const char *tape_func_)
@@ -506,6 +528,7 @@ TAPE_STUB_VAR_(bytes, const void *tape_v_, size_t tape_n_)
 TAPE_STUB_VAR_(nd, const struct tape_nd *tape_v_, int tape_as_blob_)
 TAPE_STUB_VAR_(ref, const struct tape_ref *tape_v_)
 TAPE_STUB_PUT_(unit, const char *tape_unit_, size_t tape_len_)
+TAPE_STUB_PUT_(enum, const struct tape_enumerator *tape_names_, size_t tape_count_)
 TAPE_STUB_(int, tape_build_end, (struct tape_build *tape_b_), 0)
 TAPE_STUB_(void, tape_build_cancel, (struct tape_build *tape_b_), )
 TAPE_STUB_(struct tape_stream *, tape_stream_open, (struct tape *tape_t_), 0)
@@ -592,6 +615,17 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 #define TAPE_V_(t, label, names, ...)                                                    \
 	TAPE_SCOPE_(TAPE_COUNT_(__VA_ARGS__), 0u, t, names, label, __VA_ARGS__)
 
+/*
+ * One scope of all that is in scope here: parameters, variables of the blocks around it,
+ * static ones of the function. docs/locals.md says how they are found: by a list that
+ * tape-locals(1) made when the program was built, else, in a function that is compiled
+ * without optimisation, by its debug information; else the scope has none, and the
+ * session's notes say so once. One to a line.
+ */
+#define TAPE_LOCALS(t, label)                                                            \
+	TAPE_SECOND_(TAPE_JOIN_(TAPE_LOCALS_AT_, __LINE__), TAPE_LOCALS_NONE_, 0)        \
+	(__LINE__, t, label)
+
 /* The rest of the block has this label, below those that are open. */
 #define TAPE_LABEL(t, name)                                                              \
 	TAPE_GUARD_(t, tape_label_push(tape_to_, TAPE_LABEL_TEXT_(name)))
@@ -618,11 +652,19 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 /* Until the block ends, this thread's path and sticky variables are those of ctx. */
 #define TAPE_INHERIT(t, ctx) TAPE_GUARD_(t, tape_inherit_push(tape_to_, (ctx)))
 
-/* Another name; may be made at run time. AS and UNIT go round each other and all forms. */
+/* Another name; may be made at run time. AS, UNIT and ENUM go round each other and all forms. */
 #define TAPE_AS(name, x)                                                                 \
 	TAPE_AS_FN_(x)((name), __builtin_constant_p(name) ? 0u : 1u, TAPE_NAMED_(#x, x))
 #define TAPE_UNIT(x, unit)                                                               \
 	tape_unit_((unit), __builtin_constant_p(unit) ? 0u : 2u, TAPE_NAMED_(#x, x))
+/*
+ * An integer whose values have names, 1 to 32 of them, by what they are in the program:
+ *	TAPE(t, "run", TAPE_ENUM(mode, SLOW, FAST));
+ * It is an i64; queries take its number and its name (mode=FAST). Another variable may
+ * have the same ones: #define MODE(x) TAPE_ENUM(x, SLOW, FAST).
+ */
+#define TAPE_ENUM(x, ...)                                                                \
+	TAPE_ENUM_(TAPE_COUNT_(0, __VA_ARGS__), x, #x, #__VA_ARGS__, __VA_ARGS__)
 /* An array behind a pointer: T * or T (*)[], then 1 to 8 extents; last index fastest. */
 #define TAPE_ARRAY(p, ...) TAPE_DENSE_(#p, p, 0, __VA_ARGS__)
 /* The same, first index fastest. */
@@ -646,6 +688,8 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 #include "tape/hook.h"
 
 #include "tape/record_impl.h"
+
+#include "tape/locals_impl.h"
 
 #include "tape/partial_impl.h"
 

@@ -12,14 +12,14 @@
 #define TAPE_JOIN2_(a, b) a##b
 #define TAPE_EACH_(n, m, ...) TAPE_JOIN_(TAPE_DO_, n)(m, __VA_ARGS__)
 
-/* For one argument, E if it is empty, else N; it has no comma of its own. */
+/* For one argument, tape_e_ if it is empty, else tape_n_; it has no comma of its own. */
 #define TAPE_COMMA_(...) ,
 #define TAPE_THIRD_(a, b, c, ...) c
 #define TAPE_HAS_COMMA_(...) TAPE_THIRD_(__VA_ARGS__, 1, 0, 0)
-#define TAPE_EMPTY_00 N
-#define TAPE_EMPTY_10 N
-#define TAPE_EMPTY_11 N
-#define TAPE_EMPTY_01 E
+#define TAPE_EMPTY_00 tape_n_
+#define TAPE_EMPTY_10 tape_n_
+#define TAPE_EMPTY_11 tape_n_
+#define TAPE_EMPTY_01 tape_e_
 #define TAPE_EMPTY_(x)                                                                   \
 	TAPE_JOIN_(TAPE_EMPTY_, TAPE_JOIN_(TAPE_HAS_COMMA_(TAPE_COMMA_ x),               \
 					   TAPE_HAS_COMMA_(TAPE_COMMA_ x())))
@@ -27,27 +27,27 @@
 #define TAPE_SECOND_(...) TAPE_SECOND2_(__VA_ARGS__)
 #define TAPE_SECOND2_(a, b, ...) b
 #define TAPE_ZERO_0 0, TAPE_EMPTY_
-#define TAPE_FULL_(x) N
+#define TAPE_FULL_(x) tape_n_
 #define TAPE_GIVEN_(n, x) TAPE_SECOND_(TAPE_JOIN_(TAPE_ZERO_, n), TAPE_FULL_, 0)(x)
 
 #define TAPE_SCOPE_(n, flags, t, names, label, ...)                                      \
 	TAPE_JOIN_(TAPE_SCOPE_, TAPE_GIVEN_(n, label))                                   \
 	(n, flags, t, names, label, __VA_ARGS__)
-#define TAPE_SCOPE_N(...) TAPE_SCOPE2_(__VA_ARGS__)
-#define TAPE_SCOPE_E(...)                                                                \
+#define TAPE_SCOPE_tape_n_(...) TAPE_SCOPE2_(__VA_ARGS__)
+#define TAPE_SCOPE_tape_e_(...)                                                          \
 	TAPE_ASSERT_(0, "TAPE takes a recorder, a label and 0 to 32 variables: TAPE(t, " \
 			"\"label\", x)")
 #define TAPE_WITH_(what, n, names, x, ...)                                               \
 	TAPE_JOIN_(TAPE_WITH_, TAPE_GIVEN_(n, x))                                        \
 	(what, TAPE_COUNT_(x, __VA_ARGS__), names, x, __VA_ARGS__)
-#define TAPE_WITH_E(...)                                                                 \
+#define TAPE_WITH_tape_e_(...)                                                           \
 	__extension__({                                                                  \
 		TAPE_ASSERT_(                                                            \
 			0,                                                               \
 			"TAPE_WITH and TAPE_ADD take a recorder and 1 to 32 variables"); \
 		tape_no_guard();                                                         \
 	})
-#define TAPE_WITH_N(...) TAPE_WITH2_(__VA_ARGS__)
+#define TAPE_WITH_tape_n_(...) TAPE_WITH2_(__VA_ARGS__)
 
 TAPE_INLINE_ void
 tape_guard_leave_(struct tape_guard *tape_guard_)
@@ -315,7 +315,7 @@ enum tape_probe_ { TAPE_PROBE_ };
 #define TAPE_NAMED_(text, x)                                                             \
 	_Generic((__typeof__(x) *)0, TAPE_OUT_ARMS_(tape_named_), default                \
 		 : TAPE_PICK_KIND_(tape_named_, x))(                                     \
-		&(struct tape_named){ 0, 0, text, { 0, 0 }, 0, 0 },                      \
+		&(struct tape_named){ 0, 0, text, { 0, 0 }, 0, 0, 0 },                   \
 		sizeof(__typeof__(x)), x)
 
 #define TAPE_BAD_(what, fix) __attribute__((__error__("tape: " what ": " fix)))
@@ -718,7 +718,7 @@ template <class T>
 typename if_<!is_out_<T>::value, tape_named>::type
 tape_named_of_(const char *tape_text_, const T &tape_v_)
 {
-	return tape_named{ 0, 0, tape_text_, as_<T>::word(tape_v_), as_<T>::kind, 0 };
+	return tape_named{ 0, 0, tape_text_, as_<T>::word(tape_v_), as_<T>::kind, 0, 0 };
 }
 
 template <class T>
@@ -785,7 +785,6 @@ tape_unit_(const char *tape_name_, unsigned tape_dynamic_, tape_named tape_v_)
 	(&(struct tape_options){ sizeof(struct tape_options), __VA_ARGS__ })
 #endif /* C++ */
 
-#undef TAPE_INLINE_
 #undef TAPE_IS_
 
 #endif

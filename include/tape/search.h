@@ -206,10 +206,6 @@ TAPE_API struct tape_hash tape_scope_hash(const struct tape_scope *scope);
 /* Position of the scope it repeats; all zero if it is not a link, seq alone 0 where damage took it. */
 TAPE_API struct tape_pos tape_scope_link(const struct tape_scope *scope);
 
-struct tape_enumerator {
-	int64_t number;
-	const char *name;
-};
 struct tape_var {
 	const char *name, *unit;
 	size_t name_len;

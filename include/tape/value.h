@@ -109,6 +109,12 @@ enum tape_absent {
 	TAPE_TOO_LARGE = 6,
 };
 
+/* A name of a number of an enum. */
+struct tape_enumerator {
+	int64_t number;
+	const char *name;
+};
+
 enum tape_store {
 	TAPE_INLINE = 0,
 	TAPE_AS_BLOB = 1,

@@ -54,6 +54,7 @@ arrays(struct tape *t, const double *p, int n, size_t m)
 			      .dims = { 2, 3 },
 			      .strides = { sizeof(grid[0]), sizeof(grid[0][0]) } };
 	struct tape_ref ref = { .size = 0 };
+	const enum phase phase = DECAY;
 
 	TAPE(t, "arrays", real, TAPE_ARRAY(p, n), TAPE_ARRAY(p, m),
 	     TAPE_ARRAY(grid, 4, 5), TAPE_FARRAY(&cube[0][0][0], 2, 3, 4),
@@ -63,6 +64,11 @@ arrays(struct tape *t, const double *p, int n, size_t m)
 	TAPE(t, "named", TAPE_AS("a", p[0]), TAPE_UNIT(p[1], "m"),
 	     TAPE_AS("b", TAPE_UNIT(n, "s")),
 	     TAPE_UNIT(TAPE_AS("c", TAPE_ARRAY(p, 1, 2, 3, 4, 5, 6, 7, 8)), "K"));
+	TAPE(t, "enum", TAPE_ENUM(phase, GROWTH, DECAY), TAPE_ENUM(n, GROWTH, DECAY + 1),
+	     TAPE_AS("d", TAPE_UNIT(TAPE_ENUM(phase, GROWTH, DECAY), "1")),
+	     TAPE_ENUM(TAPE_AS("e", phase), DECAY));
+	TAPE_WITH(t, TAPE_ENUM(phase, GROWTH, DECAY));
+	TAPE_ADD(t, TAPE_ENUM(phase, GROWTH, DECAY));
 }
 
 #define LOG(...) TAPE_V(t, "log", #__VA_ARGS__, __VA_ARGS__)

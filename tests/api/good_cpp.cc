@@ -53,6 +53,7 @@ main()
 	std::vector<double> vec(3);
 	std::complex<double> z(1, 2);
 	std::complex<float> c(1, 2);
+	const phase sort = phase::decay;
 
 	if (n)
 		TAPE(t, "all", n, x, ld, a, text, name, p, q, v, true, 'c', 1u, 2ul, 0.5f,
@@ -72,6 +73,9 @@ main()
 	TAPE(t, s, s, vec, z, c, std::string("temporary"),
 	     TAPE_AS("u", TAPE_UNIT(vec, "K")));
 	TAPE_V(t, "v", "a, b", n, TAPE_UNIT(TAPE_AS("b", TAPE_ARRAY(a, 2)), "m"));
+	TAPE(t, "enum", TAPE_ENUM(sort, phase::growth, phase::decay),
+	     TAPE_UNIT(TAPE_ENUM(TAPE_AS("level", plain::low), low, high), "1"));
+	TAPE_WITH(t, TAPE_ENUM(sort, phase::growth, phase::decay));
 	auto lambda = [&] { TAPE(t, "lambda", n); };
 	lambda();
 	record(t, 1);

@@ -29,6 +29,8 @@
 #define typeof oops
 #define p1 oops p1_
 #define E1 oops
+#define E oops
+#define N 100
 #define pre oops
 #define tag oops
 #define dtype oops dtype_

@@ -41,6 +41,8 @@ main(void)
 	TAPE_INHERIT(t, tape_context(t));
 	TAPE(t, "x", set_but_recorded, never(), TAPE_ARRAY(a, never()), TAPE_AS("y", a));
 	TAPE_V(t, "v", "n", only_recorded);
+	TAPE(t, "enum", TAPE_ENUM(never(), 1, 2));
+	(void)tape_build_enum(b, NULL, 0);
 	TAPE(t, "of", TAPE_OF(described, &s),
 	     TAPE_AS("p", TAPE_OF(described, &s + never())));
 	if (tape_describe(t, &described))

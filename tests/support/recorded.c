@@ -267,6 +267,10 @@ add_scope(const struct tape_scope *scope)
 			add("[%s]", var.unit);
 		add("=");
 		add_value(scope, i, var.value);
+		for (size_t k = 0; k < var.enumerator_count; k++)
+			add("%s%s:%" PRId64, k ? "," : "{", var.enumerators[k].name,
+			    var.enumerators[k].number);
+		add("%s", var.enumerator_count ? "}" : "");
 	}
 	add("\n");
 }

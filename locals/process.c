@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is in scope at an address of this process. */
+#include <elfutils/libdwfl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "locals/walk.h"
+
+#if defined(__x86_64__)
+
+struct where {
+	uintptr_t pc, bias;
+	const char *path;
+};
+
+static int
+seek(struct dl_phdr_info *info, size_t size, void *user)
+{
+	struct where *where = user;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		uintptr_t from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+
+		if (info->dlpi_phdr[i].p_type != PT_LOAD || where->pc < from ||
+		    where->pc - from >= info->dlpi_phdr[i].p_memsz)
+			continue;
+		where->bias = info->dlpi_addr;
+		/* The file that was started, whatever its name leads to now. */
+		where->path = *info->dlpi_name ? info->dlpi_name : "/proc/self/exe";
+		return 1;
+	}
+	return 0;
+}
+
+static bool
+is_block(int tag)
+{
+	return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
+	       tag == DW_TAG_catch_block || tag == DW_TAG_inlined_subroutine;
+}
+
+/* What a function may stand in, without its code being within the code of that. */
+static bool
+is_holder(int tag)
+{
+	return tag == DW_TAG_namespace || tag == DW_TAG_structure_type ||
+	       tag == DW_TAG_class_type || tag == DW_TAG_lexical_block ||
+	       tag == DW_TAG_subprogram;
+}
+
+/* The function at an address, and the blocks within it, each in the one before. */
+static bool
+scopes_at(struct scopes *scopes, Dwarf_Die *parent, Dwarf_Addr pc, int depth)
+{
+	Dwarf_Die child;
+
+	if (depth > 200 || dwarf_child(parent, &child) != 0)
+		return false;
+	do {
+		int tag = dwarf_tag(&child), before = scopes->count;
+		bool here = (tag == DW_TAG_subprogram || (is_block(tag) && before)) &&
+			    dwarf_haspc(&child, pc) == 1;
+
+		if (!here && !is_holder(tag))
+			continue;
+		if (tag == DW_TAG_subprogram || !here)
+			scopes->count = 0;
+		if (here && scopes->count < SCOPES_MAX)
+			scopes->die[scopes->count++] = child;
+		if (scopes_at(scopes, &child, pc, depth + 1) || here)
+			return true;
+		scopes->count = before;
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return false;
+}
+
+/* The blocks from the function, or what was copied into another, down to the marker. */
+static void
+innermost_function(struct scopes *scopes)
+{
+	for (int i = scopes->count; i-- > 1;)
+		if (dwarf_tag(&scopes->die[i]) == DW_TAG_inlined_subroutine) {
+			memmove(scopes->die, scopes->die + i,
+				(size_t)(scopes->count - i) * sizeof scopes->die[0]);
+			scopes->count -= i;
+			return;
+		}
+}
+
+/*
+ * Is the frame's address what debug information takes it for? The canonical frame address
+ * must be rbp + 16 here; a function that aligns its stack has another.
+ */
+static bool
+frame_is_plain(Dwfl_Module *module, uintptr_t pc)
+{
+	Dwarf_Addr bias;
+	Dwarf_CFI *cfi = dwfl_module_eh_cfi(module, &bias);
+	Dwarf_Frame *frame = NULL;
+	Dwarf_Op *ops;
+	size_t n;
+	bool plain = false;
+
+	if (!cfi)
+		cfi = dwfl_module_dwarf_cfi(module, &bias);
+	if (!cfi || dwarf_cfi_addrframe(cfi, pc - bias, &frame) != 0)
+		return false;
+	if (dwarf_frame_cfa(frame, &ops, &n) == 0)
+		plain = n == 1 && ((ops[0].atom == DW_OP_breg6 && ops[0].number == 16) ||
+				   (ops[0].atom == DW_OP_bregx && ops[0].number == 6 &&
+				    ops[0].number2 == 16));
+	free(frame);
+	return plain;
+}
+
+/* What fbreg counts from: the canonical frame address, or rbp itself. */
+static bool
+frame_base(struct scopes *scopes, Dwarf_Die *function)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Op *op;
+	size_t n;
+
+	if (!dwarf_attr_integrate(function, DW_AT_frame_base, &attr) ||
+	    dwarf_getlocation_addr(&attr, scopes->pc, &op, &n, 1) != 1 || n != 1)
+		return false;
+	scopes->frame_base = op->atom == DW_OP_call_frame_cfa ? 16 : 0;
+	return op->atom == DW_OP_call_frame_cfa || op->atom == DW_OP_reg6;
+}
+
+/* The line and column of the marker, which stands in the innermost block. */
+static bool
+find_marker(struct scopes *scopes, unsigned line)
+{
+	Dwarf_Die child;
+
+	if (scopes->count == 0 ||
+	    dwarf_child(&scopes->die[scopes->count - 1], &child) != 0)
+		return false;
+	do {
+		bool optimized;
+
+		if (scopes_marker(&child, &optimized) != line || optimized)
+			continue;
+		scopes_place(scopes, &child, line);
+		return true;
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return false;
+}
+
+static Dwarf_Die *
+unit_at(Dwfl_Module *module, uintptr_t pc, Dwarf_Addr *bias)
+{
+	Dwarf_Die *unit = NULL;
+
+	/* The tables of ranges lack the files of some compilers: each is asked. */
+	while ((unit = dwfl_module_nextcu(module, unit, bias)) != NULL)
+		if (dwarf_haspc(unit, pc - *bias) == 1)
+			return unit;
+	return NULL;
+}
+
+static int
+say(char *why, size_t cap, const char *what)
+{
+	(void)snprintf(why, cap, "%s", what);
+	return -1;
+}
+
+static int
+in_module(Dwfl_Module *module, const struct where *where, unsigned line,
+	  struct scopes *scopes, struct local_list *list, char *why, size_t cap)
+{
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = unit_at(module, where->pc, &bias), function;
+
+	if (!unit)
+		return say(why, cap,
+			   "there is no debug information for it (compile with -g)");
+	if (scopes_optimized(unit))
+		return say(why, cap,
+			   "compiled with optimisation, without a list of tape-locals");
+	scopes->pc = where->pc - bias;
+	scopes->bias = (int64_t)bias;
+	scopes->clang = scopes_clang(unit);
+	scopes->cpp = scopes_cpp(unit);
+	if (!scopes_at(scopes, unit, scopes->pc, 0))
+		return say(why, cap, "its debug information has no such function (-g1?)");
+	function = scopes->die[0];
+	innermost_function(scopes);
+	if (!find_marker(scopes, line))
+		return say(why, cap, "its debug information has no variables (-g1?)");
+	if (!frame_is_plain(module, where->pc) || !frame_base(scopes, &function))
+		return say(why, cap, "its frame is not one that can be read");
+	return scopes_collect(scopes, list, why, cap);
+}
+
+__attribute__((visibility("default"))) int
+tape_locals_at(uintptr_t pc, const char *file, unsigned line, struct local_list *list,
+	       char *why, size_t cap)
+{
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		/* Not the standard one: it may ask a server, for minutes. */
+		.find_debuginfo = dwfl_build_id_find_debuginfo,
+	};
+	struct where where = { .pc = pc };
+	struct scopes *scopes = calloc(1, sizeof *scopes);
+	Dwfl *dwfl = scopes ? dwfl_begin(&callbacks) : NULL;
+	Dwfl_Module *module = NULL;
+	int r = -1;
+
+	(void)file;
+	if (!dwfl) {
+		(void)say(why, cap, "no memory");
+		goto out;
+	}
+	scopes->runtime = true;
+	if (dl_iterate_phdr(seek, &where)) {
+		dwfl_report_begin(dwfl);
+		module = dwfl_report_elf(dwfl, where.path, where.path, -1, where.bias,
+					 false);
+		dwfl_report_end(dwfl, NULL, NULL);
+	}
+	r = module ? in_module(module, &where, line, scopes, list, why, cap)
+		   : say(why, cap, "its program or library cannot be read");
+	if (r < 0)
+		local_list_release(list);
+out:
+	dwfl_end(dwfl);
+	free(scopes);
+	return r;
+}
+
+#else
+
+__attribute__((visibility("default"))) int
+tape_locals_at(uintptr_t pc, const char *file, unsigned line, struct local_list *list,
+	       char *why, size_t cap)
+{
+	(void)pc, (void)file, (void)line, (void)list;
+	(void)snprintf(why, cap, "debug information is read on x86-64 alone");
+	return -1;
+}
+
+#endif

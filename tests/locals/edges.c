@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where debug information lies or says little: what cannot be known must be absent, never wrong. */
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common.h"
+
+/* The stack of this one is aligned: its frame is not where others have theirs. */
+static int
+aligned(struct tape *t, int n)
+{
+	_Alignas(64) double lanes[8] = { 1, 2, 3 };
+	int twice = 2 * n;
+
+	lanes[1] += n;
+	HERE(t, "aligned", n, lanes, twice);
+	return twice;
+}
+
+/* This one also when all else is not: a place in registers is no place. */
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((optimize("O2")))
+#endif
+static __attribute__((noinline)) int
+quick(struct tape *t, int n)
+{
+	int sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		int square = i * i;
+
+		sum += square;
+		HERE(t, "quick", n, sum, i, square);
+	}
+	return sum;
+}
+
+static __attribute__((always_inline)) inline int
+copied(struct tape *t, int n)
+{
+	int plus = n + 1;
+
+	HERE(t, "copied", n, plus);
+	return plus;
+}
+
+/* clang-format off */
+/* Declared in the line of the call, before it and behind it. */
+static int
+lines(struct tape *t, int n)
+{
+	int first = 1;
+#ifdef __clang__ /* whose debug information has no columns */
+	int same = n + first; HERE(t, "lines", n, first, same);
+	int behind = same + 1;
+#else
+	int same = n + first; HERE(t, "lines", n, first, same); int behind = same + 1;
+#endif
+	{ int same = 7; HERE(t, "within", n, first, same, behind); first = same; }
+	for (int k = 0; k < 2; k++) HERE(t, "for", n, first, same, behind, k);
+	return behind + first;
+}
+/* clang-format on */
+
+static void
+jumps(struct tape *t, int n)
+{
+	int turns = 0;
+
+again:;
+	HERE(t, "before", n, turns);
+	int later = ++turns * 10;
+
+	HERE(t, "after", n, turns, later);
+	if (turns < 3)
+		goto again;
+}
+
+static void
+pointers(struct tape *t, long page)
+{
+	unsigned char *map = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const char *at_end, *open_end, *gone,
+		*odd = (const char *)(uintptr_t)0xdead00000000beefu;
+	char *nothing = NULL, stack[8] = "on it";
+	const char *inside = stack + 3, *constant = "in the program";
+	char *large = malloc(70000);
+	char bytes[3] = { 'a', '\xff', 0 };
+	char full[3] = { 'a', 'b', 'c' };
+
+	if (map == MAP_FAILED || !large)
+		return;
+	memset(map, 'x', 2 * (size_t)page);
+	map[page - 1] = 0;
+	at_end = (const char *)map + page - 3;
+	gone = (const char *)map + page;
+	munmap(map + page, (size_t)page);
+	open_end = at_end;
+	memset(large, 'l', 69999);
+	large[69999] = 0;
+	HERE(t, "pointers", page, TAPE_AS("nothing", (char *)nothing), stack, inside,
+	     constant, at_end, open_end, bytes, full);
+	map[page - 1] = 'y'; /* now it runs into nothing */
+	at_end = constant;
+	HERE(t, "open end", page, TAPE_AS("nothing", (char *)nothing), stack, inside,
+	     constant, at_end, bytes, full);
+	(void)gone;
+	(void)odd;
+	munmap(map, (size_t)page);
+	free(large);
+}
+
+static __thread int per_thread = 5;
+
+static void *
+thread(void *user)
+{
+	struct tape *t = user;
+	static __thread int own = 1;
+	int local = own + per_thread;
+
+	for (int i = 0; i < 5; i++)
+		HERE(t, "thread", own, local, i);
+	return NULL;
+}
+
+static void
+many(struct tape *t)
+{
+	struct {
+		struct {
+			int a, b, c, d, e, f, g, h;
+		} p, q;
+		double x[3][2];
+	} one = { .q = { .a = 9 } };
+	struct {
+		struct {
+			short k;
+		} p[2][3];
+	} s[2] = { { .p = { { { 1 }, { 2 } } } } };
+	int m1 = 1, m2 = 2, m3 = 3, m4 = 4, m5 = 5, m6 = 6, m7 = 7, m8 = 8, m9 = 9,
+	    m10 = 10;
+	int m11 = 11, m12 = 12, m13 = 13, m14 = 14, m15 = 15, m16 = 16;
+
+	s[1].p[0][2].k = 7;
+	HERE(t, "many", m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, one.p.a,
+	     one.p.b, one.p.c, one.p.d, one.p.e, one.p.f, one.p.g, one.p.h, one.q.a,
+	     one.q.b, one.q.c, one.q.d, one.q.e, one.q.f, one.q.g, one.q.h,
+	     GRID("one.x", one.x, 3, 2),
+	     TAPE_AS("s.p.k", TAPE_ARRAY(&s[0].p[0][0].k, 2, 2, 3)));
+	TAPE(t, "rest", m14, m15, m16);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct tape *t = tape_open(argv[argc - 1], NULL);
+	pthread_t other;
+
+	(void)aligned(t, argc);
+	(void)quick(t, 4);
+	(void)copied(t, copied(t, 1));
+	(void)lines(t, 3);
+	jumps(t, 1);
+	pointers(t, 4096);
+	many(t);
+	if (pthread_create(&other, NULL, thread, t) == 0)
+		pthread_join(other, NULL);
+	return tape_close(t) < 0;
+}

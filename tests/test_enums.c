@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Integers whose values have names. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tape/search.h"
+#include "tests/support/recorded.h"
+#include "tests/support/suite.h"
+
+static struct tape *t;
+
+enum mode { SLOW, FAST, LATE = 10 };
+enum sign { DOWN = -1, UP = 1 };
+#define MODE(x) TAPE_ENUM(x, SLOW, FAST, LATE)
+#define MODES "{SLOW:0,FAST:1,LATE:10}"
+
+START_TEST(names_stand_in_the_form_whatever_the_integer_and_the_order_of_macros)
+{
+	enum mode mode = FAST;
+	const enum sign sign = DOWN;
+	unsigned char small = 10;
+	volatile int wide = 7;
+
+	t = recorded_open("");
+	TAPE(t, "x", MODE(mode), TAPE_ENUM(sign, DOWN, UP), MODE(small), MODE(wide));
+	TAPE(t, "x", TAPE_AS("a", TAPE_UNIT(MODE(mode), "1")),
+	     TAPE_UNIT(MODE(TAPE_AS("b", mode)), "2"), TAPE_ENUM(mode, SLOW));
+	ck_assert_str_eq(recorded(),
+			 "x mode=1" MODES " sign=-1{DOWN:-1,UP:1} small=10" MODES
+			 " wide=7" MODES "\n"
+			 "x a[1]=1" MODES " b[2]=1" MODES " mode=1{SLOW:0}\n");
+	ck_assert_uint_eq(recorded_errors(), 0);
+}
+END_TEST
+
+START_TEST(sticky_and_added_variables_keep_them)
+{
+	enum mode mode = LATE;
+	int i = 0;
+
+	t = recorded_open("");
+	TAPE_WITH(t, MODE(mode));
+	TAPE_ADD(t, TAPE_ENUM(i, SLOW));
+	TAPE(t, "x");
+	TAPE(t, "x", i);
+	ck_assert_str_eq(recorded(),
+			 "x i=0{SLOW:0} mode=10" MODES "\nx i=0 mode=10" MODES "\n");
+}
+END_TEST
+
+START_TEST(a_name_made_at_run_time_has_them_too)
+{
+	enum mode mode = SLOW;
+	char name[2] = "a";
+
+	t = recorded_open("");
+	for (; *name < 'c'; ++*name) {
+		TAPE(t, "x", TAPE_AS(name, MODE(mode)));
+		mode = FAST;
+	}
+	ck_assert_str_eq(recorded(), "x a=0" MODES "\nx b=1" MODES "\n");
+}
+END_TEST
+
+START_TEST(what_is_no_integer_has_none)
+{
+	double x = 1;
+
+	t = recorded_open("");
+	TAPE(t, "x", TAPE_ENUM(x, SLOW, FAST));
+	ck_assert_str_eq(recorded(), "x x=1.0\n");
+}
+END_TEST
+
+START_TEST(the_functions_take_any_number_of_any_names)
+{
+	struct tape_enumerator names[40],
+		bad[] = { { 5, "five" }, { 6, "" }, { 5, "again" } };
+	char text[40][8];
+	struct tape_build *b;
+	const char *all;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(text[i], sizeof text[i], "n%d", i);
+		names[i] = (struct tape_enumerator){ i - 20, text[i] };
+	}
+	t = recorded_open("");
+	b = tape_build_begin(t, "x");
+	(void)tape_build_i64(b, "a", TAPE_NUL, -20);
+	ck_assert_int_eq(tape_build_enum(b, names, 40), 0);
+	(void)tape_build_u64(b, "b", TAPE_NUL, 5);
+	ck_assert_int_eq(tape_build_enum(b, bad, 3), 0);
+	(void)tape_build_f64(b, "c", TAPE_NUL, 5);
+	ck_assert_int_eq(tape_build_enum(b, names, 40), 0);
+	ck_assert_int_eq(tape_build_end(b), 0);
+	all = recorded();
+	ck_assert_ptr_nonnull(strstr(all, "x a=-20{n0:-20,n1:-19,"));
+	ck_assert_ptr_nonnull(strstr(all, ",n39:19} b=5{five:5} c=5.0\n"));
+	ck_assert_int_eq(tape_build_enum(NULL, names, 40), 0);
+}
+END_TEST
+
+START_TEST(a_rule_and_a_hook_know_them)
+{
+	enum mode mode;
+
+	t = recorded_open("[rule x]\nlabel = x\nwhen = mode=FAST\n");
+	for (int i = 0; i < 4; i++) {
+		mode = i % 2 ? FAST : SLOW;
+		TAPE(t, "x", MODE(mode), i);
+	}
+	ck_assert_str_eq(recorded(), "x i=1 mode=1" MODES "\nx i=3 mode=1" MODES "\n");
+}
+END_TEST
+
+static int
+add(const struct tape_view *view, void *arg, void *user)
+{
+	(void)arg;
+	(void)user;
+	(void)tape_build_i64(tape_view_add(view), "more", TAPE_NUL, 1);
+	return 0;
+}
+
+START_TEST(a_scope_that_a_hook_adds_to_keeps_them)
+{
+	enum mode mode = FAST;
+
+	t = recorded_open("");
+	ck_assert_int_gt(
+		tape_hook(t, TAPE_HOOK_CAPTURE, (const char *[]){ "x", NULL }, add, NULL),
+		0);
+	TAPE(t, "x", MODE(mode));
+	ck_assert_str_eq(recorded(), "x mode=1" MODES " more=1\n");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("enums");
+	TCase *tc = tcase_create("all");
+
+	tcase_add_checked_fixture(tc, NULL, recorded_teardown);
+	tcase_add_test(
+		tc, names_stand_in_the_form_whatever_the_integer_and_the_order_of_macros);
+	tcase_add_test(tc, sticky_and_added_variables_keep_them);
+	tcase_add_test(tc, a_name_made_at_run_time_has_them_too);
+	tcase_add_test(tc, what_is_no_integer_has_none);
+	tcase_add_test(tc, the_functions_take_any_number_of_any_names);
+	tcase_add_test(tc, a_rule_and_a_hook_know_them);
+	tcase_add_test(tc, a_scope_that_a_hook_adds_to_keeps_them);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
