@@ -316,12 +316,16 @@ open_inputs(struct record *record)
 	return CLI_OK;
 }
 
-/* A tape that is just being made, or whose maker was killed, is no stranger's directory. */
+/*
+ * A tape that is just being made, or whose maker was killed, is no stranger's directory,
+ * nor is one that waits for its first recorder with settings or partials.
+ */
 static int
 one_name(void *user, const char *name)
 {
 	if (strncmp(name, "TAPE", 4) == 0 || strcmp(name, "tape.conf") == 0 ||
-	    strcmp(name, "sessions") == 0 || strcmp(name, "blobs") == 0)
+	    strcmp(name, "tape.partials") == 0 || strcmp(name, "sessions") == 0 ||
+	    strcmp(name, "blobs") == 0)
 		return 0;
 	*(bool *)user = true;
 	return 1;

@@ -76,5 +76,10 @@ $ tape-record more.jsonl
 ! tape-record: more.jsonl is a file, not a tape
 !              a tape is a directory that holds a file named TAPE
 ? 5
+$ mkdir ready; printf '[tape]\ndedup = subset\n' >ready/tape.conf; printf 'p { a: int }\n' >ready/tape.partials
+$ tape-record ready more.jsonl && tape-find ready 'is=p' --count
+1
+$ mkdir named; printf 'p { a: int }\n' >named/tape.partials; tape-record named more.jsonl && tape-find named 'is=p' --count
+1
 $ mkdir empty; tape-record empty more.jsonl && tape-find empty --count
 1
