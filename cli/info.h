@@ -29,7 +29,7 @@ struct info_row {
 	char *name;	  /* with "*" for those numbers */
 	const char *path; /* one of them */
 	size_t paths;
-	uint64_t scopes, links;
+	uint64_t scopes, links, projections, saved;
 };
 /* By scopes, then name; `all`: one row for each path, as in `data`. */
 struct info_row *info_rows(const struct tape_info *data, bool all, size_t *count);

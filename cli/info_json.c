@@ -116,6 +116,8 @@ whole_tape(struct out *out, const struct info *info, const struct tape_info *dat
 	number(out, "blob_references", data->blob_references);
 	number(out, "reference_bytes", data->reference_bytes);
 	number(out, "link_bytes_saved", data->link_bytes_saved);
+	if (data->projections)
+		number(out, "projection_bytes_saved", data->projection_bytes_saved);
 	if (data->thinned)
 		number(out, "thinned", data->thinned);
 	if (data->broken)
@@ -150,6 +152,10 @@ info_json(struct info *info, const struct tape_info *data)
 		json_str(out, data->labels[i].path);
 		number(out, "scopes", data->labels[i].scopes);
 		number(out, "links", data->labels[i].links);
+		if (data->labels[i].projections)
+			number(out, "projections", data->labels[i].projections);
+		if (data->labels[i].bytes_saved)
+			number(out, "bytes_saved", data->labels[i].bytes_saved);
 		out_str(out, "}\n");
 	}
 	for (size_t i = 0; i < data->variable_count; i++) {

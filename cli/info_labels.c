@@ -92,6 +92,8 @@ add_kind(struct info_row *rows, size_t at, size_t from, size_t to)
 		sum.paths++;
 		sum.scopes += rows[i].scopes;
 		sum.links += rows[i].links;
+		sum.projections += rows[i].projections;
+		sum.saved += rows[i].saved;
 		free(rows[i].name);
 	}
 	rows[at] = sum;
@@ -114,6 +116,8 @@ info_rows(const struct tape_info *data, bool all, size_t *count)
 			.paths = 1,
 			.scopes = label->scopes,
 			.links = label->links,
+			.projections = label->projections,
+			.saved = label->bytes_saved,
 		};
 	}
 	if (all) {

@@ -118,17 +118,19 @@ summary(struct info *info, const struct tape_info *data)
 		   grouped(data->session_count, b), data->session_count == 1 ? "" : "s");
 	out_printf(out, "  links      %s repeat an earlier scope",
 		   grouped(data->links, a));
-	if (data->link_bytes_saved != 0 || data->generations == 0)
-		out_printf(out, " (%s not written again)",
-			   show_bytes(data->link_bytes_saved, size));
-	out_char(out, '\n');
+	out_printf(out, " (%s not written again)\n",
+		   show_bytes(data->link_bytes_saved, size));
 	if (data->thinned)
 		out_printf(out, "  left out   %s by rules\n", grouped(data->thinned, a));
 	if (data->broken)
 		out_printf(out, "  broken     %s break what is required of them\n",
 			   grouped(data->broken, a));
 	if (data->projections)
-		out_printf(out, "  subsets    %s\n", grouped(data->projections, a));
+		out_printf(out,
+			   "  subsets    %s repeat a part of another scope (%s not "
+			   "written again)\n",
+			   grouped(data->projections, a),
+			   show_bytes(data->projection_bytes_saved, size));
 	if (data->bookmarks)
 		out_printf(out, "  bookmarks  %s\n", grouped(data->bookmarks, a));
 	out_printf(out, "  segments   %s\n", show_bytes(data->segment_bytes, size));
@@ -241,7 +243,8 @@ static void
 labels(struct info *info, const struct tape_info *data)
 {
 	struct out *out = &info->cli.out;
-	char scopes[32], links[32], paths[32];
+	char scopes[32], links[32], subsets[32], saved[SHOW_BYTES], paths[32];
+	bool parts = data->projections != 0;
 	size_t count, width = 16;
 	struct info_row *rows = info_rows(data, info->cli.verbose, &count);
 	size_t n = rows_shown(info, count);
@@ -249,12 +252,17 @@ labels(struct info *info, const struct tape_info *data)
 	for (size_t i = 0; i < n; i++)
 		width = widest(width, rows[i].name);
 	if (n)
-		table_heading(info, "label paths", width, "    scopes        links");
+		table_heading(info, "label paths", width,
+			      parts ? "    scopes        links      subsets        saved"
+				    : "    scopes        links        saved");
 	for (size_t i = 0; i < n; i++) {
 		out_str(out, "  ");
 		plain_padded(out, *rows[i].name ? rows[i].name : "(none)", width);
 		out_printf(out, "%10s   %10s", grouped(rows[i].scopes, scopes),
 			   grouped(rows[i].links, links));
+		if (parts)
+			out_printf(out, "   %10s", grouped(rows[i].projections, subsets));
+		out_printf(out, "   %10s", show_bytes(rows[i].saved, saved));
 		if (rows[i].paths > 1)
 			out_printf(out, "   %s paths", grouped(rows[i].paths, paths));
 		out_char(out, '\n');

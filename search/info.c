@@ -11,51 +11,16 @@
 #include "format/manifest.h"
 #include "format/os.h"
 #include "format/path.h"
-#include "search/content.h"
 #include "search/generations.h"
-#include "search/info_table.h"
+#include "search/info_build.h"
 #include "search/reader.h"
-#include "search/seqmap.h"
 #include "search/snapshot.h"
 
 #define STALE_MAX 100u
 #define SIZES_BYTES (64u << 20)
 
-/* Everything that a tape_info points to. `info` first: it is what the caller has. */
-struct build {
-	struct tape_info info;
-	struct tape_reader *reader;
-	struct info_keys texts;	 /* every text of the answer, once */
-	struct info_keys labels; /* label paths */
-	struct info_keys vars;	 /* type tag, name, NUL, unit */
-	struct info_keys notes;	 /* of one session: seen already? */
-	struct info_keys sinks;	 /* of one session, what its counts are about */
-	struct info_hashes blobs;
-	struct tape_session_info *sessions;
-	struct tape_label_info *label_list;
-	struct tape_variable_info *var_list;
-	struct tape_note_info *note_list;
-	struct tape_thinned_info *thinned_list;
-	size_t thinned_from, thinned_cap; /* from: the first of this session */
-	size_t label_cap, var_cap, note_cap;
-	struct seqmap sizes; /* of bodies, by seq */
-	struct tape_session_info *now;
-	struct tape_value *values;
-	struct body_hint *hints;
-	size_t value_cap;
-	bool no_memory;
-};
-
-/* Per form, in the form's place for a plan. */
-struct tally {
-	struct build *build;
-	const struct form *form;
-	uint64_t scopes, links;
-	bool has_blobs;
-};
-
-static const char *
-text(struct build *b, const char *s, size_t len)
+const char *
+info_text(struct build *b, const char *s, size_t len)
 {
 	int64_t i = info_keys_put(&b->texts, s, len);
 
@@ -66,29 +31,14 @@ text(struct build *b, const char *s, size_t len)
 	return b->texts.keys[i].bytes;
 }
 
-static const char *
-text0(struct build *b, const char *s)
+const char *
+info_text0(struct build *b, const char *s)
 {
-	return text(b, s, strlen(s));
+	return info_text(b, s, strlen(s));
 }
 
-static const char *
-type_name(unsigned type)
-{
-	static const char *const names[] = {
-		[TAPE_NULL] = "null", [TAPE_ABSENT] = "absent", [TAPE_BOOL] = "bool",
-		[TAPE_I64] = "i64",   [TAPE_U64] = "u64",	[TAPE_F64] = "f64",
-		[TAPE_F32] = "f32",   [TAPE_C16] = "c16",	[TAPE_C8] = "c8",
-		[TAPE_STR] = "str",   [TAPE_BYTES_T] = "bytes", [TAPE_ARRAY_T] = "array",
-	};
-	const char *name = type < sizeof names / sizeof names[0] ? names[type] : NULL;
-
-	return name == NULL ? "?" : name;
-}
-
-/* Room for one more; false: no memory. */
-static bool
-grow(void **list, size_t *cap, size_t count, size_t size)
+bool
+info_grow(void **list, size_t *cap, size_t count, size_t size)
 {
 	size_t more = *cap == 0 ? 64 : *cap * 2;
 	void *bigger;
@@ -102,175 +52,6 @@ grow(void **list, size_t *cap, size_t count, size_t size)
 	*list = bigger;
 	*cap = more;
 	return true;
-}
-
-/* ---- labels and variables, form by form ---- */
-
-static void
-add_labels(struct build *b, const struct tally *t)
-{
-	char path[LIMIT_LABELS * (LIMIT_NAME + 1) + 1];
-	size_t len = 0;
-	int64_t i;
-
-	for (uint32_t k = 0; k < t->form->label_count; k++)
-		len += (size_t)snprintf(path + len, sizeof path - len, "%s%s",
-					k == 0 ? "" : "/", t->form->labels[k]);
-	i = info_keys_put(&b->labels, path, len);
-	if (i < 0 || !grow((void **)&b->label_list, &b->label_cap, (size_t)i,
-			   sizeof *b->label_list)) {
-		b->no_memory = true;
-		return;
-	}
-	b->label_list[i].path = b->labels.keys[i].bytes;
-	b->label_list[i].scopes += t->scopes;
-	b->label_list[i].links += t->links;
-}
-
-static void
-add_var(struct build *b, const struct form_var *v, uint64_t scopes)
-{
-	char key[2 * (LIMIT_NAME + 2) + 16];
-	int len = snprintf(key, sizeof key, "%s%c%s%c%s", v->name, 1, v->unit, 1,
-			   type_name(v->type));
-	int64_t i = len < 0 ? -1 : info_keys_put(&b->vars, key, strlen(key));
-
-	if (i < 0 ||
-	    !grow((void **)&b->var_list, &b->var_cap, (size_t)i, sizeof *b->var_list)) {
-		b->no_memory = true;
-		return;
-	}
-	if (b->var_list[i].name == NULL) {
-		b->var_list[i].name = text0(b, v->name);
-		b->var_list[i].unit = text0(b, v->unit);
-		b->var_list[i].type = type_name(v->type);
-	}
-	b->var_list[i].scopes += scopes;
-}
-
-/* Called when a session is closed, once per form. */
-static void
-fold_tally(void *plan)
-{
-	struct tally *t = plan;
-
-	if (t->scopes != 0) {
-		add_labels(t->build, t);
-		for (uint32_t i = 0; i < t->form->var_count; i++)
-			add_var(t->build, &t->form->vars[i], t->scopes);
-	}
-	free(t);
-}
-
-static bool
-want_form(void *user, struct source_form *form)
-{
-	struct build *b = user;
-	struct tally *t = calloc(1, sizeof *t);
-
-	if (t == NULL) {
-		b->no_memory = true;
-		return false;
-	}
-	t->build = b;
-	t->form = &form->form;
-	for (uint32_t i = 0; i < form->form.var_count; i++)
-		t->has_blobs |= form->form.vars[i].store == TAPE_AS_BLOB;
-	form->plan = t;
-	return true;
-}
-
-/* ---- scopes ---- */
-
-static int
-count_blobs(struct build *b, struct source *source, const struct source_record *rec,
-	    struct tape_error *err)
-{
-	struct content content;
-	const struct form *form = &rec->form->form;
-	int r;
-
-	if (b->value_cap < form->var_count) {
-		free(b->values);
-		free(b->hints);
-		b->values = calloc(form->var_count, sizeof *b->values);
-		b->hints = calloc(form->var_count, sizeof *b->hints);
-		b->value_cap = form->var_count;
-		if (b->values == NULL || b->hints == NULL) {
-			b->value_cap = 0;
-			b->no_memory = true;
-			return 0;
-		}
-	}
-	r = content_get(source, rec, &content, err);
-	if (r != 0 || content.lost || !content_check(&content))
-		return r;
-	content_values(&content, form, b->values, b->hints);
-	for (uint32_t i = 0; i < form->var_count; i++) {
-		const struct tape_value *v = &b->values[i];
-
-		if (v->store != TAPE_AS_BLOB || v->data != NULL || v->size == 0)
-			continue;
-		b->info.blob_references++;
-		b->info.reference_bytes += v->size;
-		r = info_hashes_put(&b->blobs, &v->hash);
-		b->no_memory |= r < 0;
-		b->info.blobs += r == 1;
-		b->info.blob_bytes += r == 1 ? v->size : 0;
-	}
-	return 0;
-}
-
-/* What a link did not repeat. */
-static int
-count_link(struct build *b, struct source *source, const struct source_record *rec,
-	   struct tape_error *err)
-{
-	uint32_t *size = seqmap_entry(&b->sizes, rec->target, 0);
-	struct content content;
-	int r;
-
-	if (size != NULL && *size != 0) {
-		b->info.link_bytes_saved += *size - 1;
-		return 0;
-	}
-	r = content_get(source, rec, &content, err);
-	if (r == 0 && !content.lost)
-		b->info.link_bytes_saved += content.len;
-	return r;
-}
-
-static int
-count_scope(struct build *b, struct source *source, const struct source_record *rec,
-	    struct tape_error *err)
-{
-	struct tally *t = rec->form->plan;
-	uint32_t *size;
-
-	t->scopes++;
-	b->now->scopes++;
-	b->now->links += rec->kind == SOURCE_LINK;
-	b->now->projections += rec->kind == SOURCE_PROJECTION;
-	b->now->bookmarks += rec->kind == SOURCE_BOOKMARK;
-	if (b->now->first_seq == 0) {
-		b->now->first_seq = rec->seq;
-		b->now->first_time = b->now->last_time = rec->time;
-	}
-	b->now->last_seq = rec->seq;
-	if (rec->time < b->now->first_time)
-		b->now->first_time = rec->time;
-	if (rec->time > b->now->last_time)
-		b->now->last_time = rec->time;
-	if (rec->kind == SOURCE_LINK) {
-		t->links++;
-		return count_link(b, source, rec, err);
-	}
-	if (rec->kind == SOURCE_PROJECTION)
-		return 0;
-	size = seqmap_entry(&b->sizes, rec->seq, 1);
-	if (size != NULL)
-		*size = (uint32_t)rec->body_len + 1;
-	return t->has_blobs ? count_blobs(b, source, rec, err) : 0;
 }
 
 /* ---- notes ---- */
@@ -290,8 +71,8 @@ add_note(struct build *b, const char *kind, const char *key, size_t key_len,
 	len = snprintf(seen, sizeof seen, "%s%c%.*s%c%s", kind, 1, (int)key_len, key, 1,
 		       name);
 	if (len < 0 || info_keys_put(&b->notes, seen, strlen(seen)) < 0 ||
-	    !grow((void **)&b->note_list, &b->note_cap, b->info.note_count,
-		  sizeof *b->note_list)) {
+	    !info_grow((void **)&b->note_list, &b->note_cap, b->info.note_count,
+		       sizeof *b->note_list)) {
 		b->no_memory = true;
 		return;
 	}
@@ -301,8 +82,8 @@ add_note(struct build *b, const char *kind, const char *key, size_t key_len,
 	n = &b->note_list[b->info.note_count++];
 	memcpy(n->session, b->now->id, sizeof n->session);
 	n->kind = kind;
-	n->key = text(b, key, key_len);
-	n->value = text(b, value, value_len);
+	n->key = info_text(b, key, key_len);
+	n->value = info_text(b, value, value_len);
 	if (strcmp(kind, "note") == 0)
 		b->now->notes++;
 	else
@@ -374,20 +155,20 @@ add_thinned(struct build *b, const struct manifest_member *m, size_t count)
 	}
 	at = b->thinned_from + (size_t)i;
 	if (at >= b->info.thinned_count) {
-		if (!grow((void **)&b->thinned_list, &b->thinned_cap, at,
-			  sizeof *b->thinned_list)) {
+		if (!info_grow((void **)&b->thinned_list, &b->thinned_cap, at,
+			       sizeof *b->thinned_list)) {
 			b->no_memory = true;
 			return;
 		}
 		b->info.thinned_count++;
 		t = &b->thinned_list[at];
 		memcpy(t->session, b->now->id, sizeof t->session);
-		t->rule = text0(b, rule);
-		t->setting = text0(b, setting);
-		t->path = text0(b, path);
+		t->rule = info_text0(b, rule);
+		t->setting = info_text0(b, setting);
+		t->path = info_text0(b, path);
 		t->scopes = 0;
 		t->broken = broken != NULL;
-		t->why = text0(b, why == NULL ? "" : why);
+		t->why = info_text0(b, why == NULL ? "" : why);
 	}
 	t = &b->thinned_list[at];
 	if (scopes > t->scopes) {
@@ -456,7 +237,7 @@ add_argv(struct build *b, const struct manifest_member *m, size_t count)
 		memcpy(all + len, m[i].value, n);
 		len += n;
 	}
-	b->now->argv = text(b, all, len);
+	b->now->argv = info_text(b, all, len);
 	free(all);
 }
 
@@ -467,7 +248,7 @@ set_fact(struct build *b, const struct manifest_member *m, size_t count, const c
 	const char *value = member(m, count, key);
 
 	if (value != NULL)
-		*fact = text0(b, value);
+		*fact = info_text0(b, value);
 }
 
 static int
@@ -586,7 +367,7 @@ walk(struct build *b, struct source *source, struct tape_error *err)
 {
 	struct source_iter iter = { .lo = 1,
 				    .hi = INT64_MAX,
-				    .want = want_form,
+				    .want = info_count_form,
 				    .note = segment_note,
 				    .user = b };
 	struct source_record rec;
@@ -595,7 +376,7 @@ walk(struct build *b, struct source *source, struct tape_error *err)
 	if (r != 0)
 		return r;
 	while ((r = source->ops->next(source, &rec, err)) == 1) {
-		r = count_scope(b, source, &rec, err);
+		r = info_count_scope(b, source, &rec, err);
 		if (r != 0)
 			return r;
 	}
@@ -605,11 +386,11 @@ walk(struct build *b, struct source *source, struct tape_error *err)
 static void
 copy_facts(struct build *b, const struct source_facts *f)
 {
-	b->now->name = text0(b, f->name);
-	b->now->host = text0(b, f->host);
-	b->now->job = text0(b, f->job);
-	b->now->library = text0(b, f->library);
-	b->now->sync = text0(b, f->sync);
+	b->now->name = info_text0(b, f->name);
+	b->now->host = info_text0(b, f->host);
+	b->now->job = info_text0(b, f->job);
+	b->now->library = info_text0(b, f->library);
+	b->now->sync = info_text0(b, f->sync);
 	b->now->rank = f->rank;
 	b->now->pid = f->pid;
 	b->now->state = f->state;
@@ -651,7 +432,7 @@ one_session(struct build *b, struct snapshot *snapshot, size_t index,
 	if (r < 0)
 		return r;
 	if (r == 1) {
-		source->drop_plan = fold_tally;
+		source->drop_plan = info_count_fold;
 		copy_facts(b, source->ops->facts(source));
 		r = walk(b, source, err);
 		source->ops->close(source);

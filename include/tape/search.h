@@ -277,6 +277,8 @@ struct tape_session_info {
 struct tape_label_info {
 	const char *path;	/* labels joined by "/" */
 	uint64_t scopes, links; /* links are among the scopes */
+	uint64_t projections;	/* and so are these */
+	uint64_t bytes_saved;	/* bodies that both did not repeat */
 };
 struct tape_variable_info {
 	const char *name, *unit,
@@ -322,6 +324,7 @@ struct tape_info {
 	uint64_t broken;  /* scopes that break a contract */
 	const struct tape_thinned_info *thinned_list;
 	size_t thinned_count;
+	uint64_t projection_bytes_saved; /* bodies that projections did not repeat */
 };
 /* Reads the whole tape once. *out is the caller's to tape_info_free. */
 TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,

@@ -3,7 +3,7 @@ $ printf '{"T":300,"p":{"a":1}}\n{"T":300,"p":{"a":1}}\n{"T":"hot"}\n' | tape-re
 $ tape-info t.tape --json | sed -n 1p | sed 's/_bytes":[0-9]*/_bytes":N/g'
 {"kind":"tape","path":"t.tape","id":"TAPEID","sessions":1,"scopes":3,"links":1,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":16,"generations":0,"raw_bytes":N,"damage":0}
 $ tape-info t.tape --json | grep '"kind":"label"'
-{"kind":"label","path":"md","scopes":3,"links":1}
+{"kind":"label","path":"md","scopes":3,"links":1,"bytes_saved":16}
 $ tape-info t.tape --json | grep '"kind":"variable"'
 {"kind":"variable","name":"T","type":"i64","scopes":2}
 {"kind":"variable","name":"T","type":"str","scopes":1}
@@ -15,8 +15,8 @@ t.tape
   scopes     3 in 1 session
   links      1 repeat an earlier scope (16 B not written again)
 $ tape-info t.tape | grep . | sed -n '/^label/,$p'
-label paths           scopes        links
-  md                       3            1
+label paths           scopes        links        saved
+  md                       3            1         16 B
 variables             scopes   type    unit
   T                        2   i64
   T                        1   str
@@ -26,22 +26,22 @@ variables             scopes   type    unit
 $ for run in 0 1 2 3 12; do printf '{"x":1}\n{"x":2}\n' | tape-record n.tape --label sweep --label run:$run --label rank3; done
 $ for few in 7 8; do echo '{"a long name of a variable":1}' | tape-record n.tape --label few$few; done; echo '{}' | tape-record n.tape
 $ tape-info n.tape | grep . | sed -n '/^label/,$p'
-label paths            scopes        links
-  sweep/run:*/rank3        10            0   5 paths
-  (none)                    1            0
-  few7                      1            0
-  few8                      1            0
+label paths            scopes        links        saved
+  sweep/run:*/rank3        10            0          0 B   5 paths
+  (none)                    1            0          0 B
+  few7                      1            0          0 B
+  few8                      1            0          0 B
 variables                      scopes   type    unit
   a long name of a variable         2   i64
   x                                10   i64
 $ tape-info n.tape -v | grep . | sed -n '/^label/,/(none)/p'
-label paths             scopes        links
-  sweep/run:0/rank3          2            0
-  sweep/run:1/rank3          2            0
-  sweep/run:12/rank3         2            0
-  sweep/run:2/rank3          2            0
-  sweep/run:3/rank3          2            0
-  (none)                     1            0
+label paths             scopes        links        saved
+  sweep/run:0/rank3          2            0          0 B
+  sweep/run:1/rank3          2            0          0 B
+  sweep/run:12/rank3         2            0          0 B
+  sweep/run:2/rank3          2            0          0 B
+  sweep/run:3/rank3          2            0          0 B
+  (none)                     1            0          0 B
 $ tape-info n.tape --json | grep -c '"kind":"label"'
 8
 
@@ -57,7 +57,19 @@ $ tape-info c.tape | sed -n '2,/index/p' | sed 's/[0-9.]\+ k\?B/SIZE/g'
     blobs    SIZE, each once; SIZE compressed
     index    SIZE
 $ tape-info c.tape --json | sed -n 1p | sed 's/_bytes":[0-9]*/_bytes":N/g'
-{"kind":"tape","path":"c.tape","id":"TAPEID","sessions":2,"scopes":4000,"links":2952,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":194832,"generations":1,"raw_bytes":N,"packed_scopes":2000,"packed_contents":500,"replaced_bytes":N,"scope_column_bytes":N,"scope_pack_bytes":N,"packed_blobs":5,"packed_blob_bytes":N,"blob_pack_bytes":N,"index_bytes":N,"damage":0}
+{"kind":"tape","path":"c.tape","id":"TAPEID","sessions":2,"scopes":4000,"links":2952,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":389664,"generations":1,"raw_bytes":N,"packed_scopes":2000,"packed_contents":500,"replaced_bytes":N,"scope_column_bytes":N,"scope_pack_bytes":N,"packed_blobs":5,"packed_blob_bytes":N,"blob_pack_bytes":N,"index_bytes":N,"damage":0}
+
+# Parts of other scopes.
+$ printf '{"i":1,"D":0.1}\n{"i":1,"D":0.1,"k":2}\n{"i":1,"D":0.1}\n{"k":2}\n' | TAPE_DEDUP=subset tape-record p.tape --label step
+$ tape-info p.tape --json | grep -o '"link_bytes.*_saved":[0-9]*'; tape-info p.tape --json | grep '"kind":"label"'
+"link_bytes_saved":16,"projection_bytes_saved":16
+{"kind":"label","path":"step","scopes":4,"links":1,"projections":1,"bytes_saved":32}
+$ tape-compact -q p.tape; tape-info p.tape | grep . | sed -n '2,4p;/^label/,/step/p'
+  scopes     4 in 1 session
+  links      1 repeat an earlier scope (16 B not written again)
+  subsets    1 repeat a part of another scope (16 B not written again)
+label paths           scopes        links      subsets        saved
+  step                     4            1            1         32 B
 
 $ tape-info -q t.tape
 $ tape-info t.tape >/dev/full

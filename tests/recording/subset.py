@@ -65,10 +65,12 @@ class Runs:
     def found(self, path):
         return SESSION.sub(b'S', self.call(self.options.tape_find, path, '-o', 'jsonl', ok=(0, 1)))
 
-    def links(self, path):
-        out = self.call(self.options.tape_info, path, '--json')
-        whole = json.loads(out.splitlines()[0])
-        return whole['links'], whole['projections']
+    def info(self, path):
+        """How many projections, and what was saved: that does not go by the form."""
+        objects = [json.loads(line) for line in self.call(self.options.tape_info, path, '--json').splitlines()]
+        whole = objects[0]
+        saved = [{key: whole.get(key) for key in ['links', 'link_bytes_saved', 'projections', 'projection_bytes_saved']}]
+        return whole['projections'], saved + [o for o in objects if o['kind'] == 'label']
 
     def case(self, seed, scopes):
         settings = SETTINGS[seed % len(SETTINGS)]
@@ -77,7 +79,11 @@ class Runs:
         want = self.lines(off)
         if lost:
             raise Failed('%d scopes are lost' % lost)
-        self.projections += self.links(subset)[1]
+        projections, saved = self.info(subset)
+        self.projections += projections
+        if sum(o.get('bytes_saved', 0) for o in saved[1:]) != (
+                saved[0]['link_bytes_saved'] + (saved[0]['projection_bytes_saved'] or 0)):
+            raise Failed('label paths do not add up: %s' % saved)
         for state in ['raw', 'compacted']:
             if state == 'compacted':
                 self.call(self.options.tape_compact, subset)
@@ -88,6 +94,8 @@ class Runs:
             if len(want) != len(got):
                 raise Failed('%s: %d scopes, not %d' % (state, len(got), len(want)))
             self.call(self.options.tape_check, subset)
+            if self.info(subset)[1] != saved:
+                raise Failed('%s: %s\n is %s' % (state, saved, self.info(subset)[1]))
 
     def no_memory(self, seed, scopes):
         """One request for memory is refused, and then all from there on."""
