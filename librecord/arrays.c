@@ -141,6 +141,10 @@ load_bounded_text(struct thread_state *ts, const char *text, uint64_t bound, boo
 		set_null(item);
 		return;
 	}
+	if (pointer_is_wild(text)) {
+		set_absent(item, TAPE_WILD_POINTER);
+		return;
+	}
 	len = bound >= SIZE_MAX ? strlen(text) : strnlen(text, (size_t)bound);
 	while (trim && len && text[len - 1] == ' ')
 		len--;

@@ -64,7 +64,7 @@ load_short_text(const struct tape_word *word, struct item *item)
 	const char *text = (const char *)(uintptr_t)word->lo;
 	size_t len;
 
-	if (!text)
+	if (pointer_is_wild(text))
 		return false;
 	len = word->hi == UINT64_MAX ? strlen(text) : strnlen(text, (size_t)word->hi);
 	if (len > CANON_BYTES || !text_is_utf8(text, len))

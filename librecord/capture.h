@@ -407,6 +407,23 @@ int64_t safe_text(struct thread_state *ts, uintptr_t at, const char **text);
 
 /* ---- arrays.c ---- */
 
+/*
+ * Nothing lies there in any process: the first page, and what is no address of a
+ * program. Others may be wild too; to ask the system about each would cost more than
+ * a scope does.
+ */
+static inline bool
+pointer_is_wild(const void *p)
+{
+	uintptr_t at = (uintptr_t)p;
+
+#ifdef __x86_64__
+	if (at >> 56)
+		return true;
+#endif
+	return at < 4096;
+}
+
 enum item_problem { ITEM_FINE, ITEM_BAD_ARRAY, ITEM_TOO_LARGE };
 /*
  * Type, store, value of one argument (not its name). Wide values of over

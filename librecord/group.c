@@ -18,6 +18,7 @@ group_reset(struct group *group)
 	group->head_len = 0;
 	group->head_records = 0;
 	group->head_contents = 0;
+	group->form_cost = 0;
 	group->blobs.count = group->scopes.count = 0;
 	group->pad_bytes = 0;
 }
@@ -105,10 +106,18 @@ list_add(struct group_list *list)
 	return &list->items[list->count++];
 }
 
+/* More than a reader takes for a form that it has decoded. */
+static uint64_t
+form_cost(const struct form *form, size_t record_bytes)
+{
+	return 512 + 4 * (uint64_t)record_bytes + 128 * (uint64_t)form->var_count;
+}
+
 static int
 add_form(struct group *group, struct tape *t, uint32_t form, uint32_t number)
 {
 	struct rec_form *rec;
+	size_t size;
 	uint8_t *room;
 
 	if (form == 0)
@@ -116,9 +125,11 @@ add_form(struct group *group, struct tape *t, uint32_t form, uint32_t number)
 	rec = recorder_form(t, form);
 	if (rec->defined_in == number + 1)
 		return 0;
-	room = head_room(group, form_record_size(&rec->form));
+	size = form_record_size(&rec->form);
+	room = head_room(group, size);
 	if (!room)
 		return -ENOMEM;
+	group->form_cost += form_cost(&rec->form, size);
 	form_record_write(&rec->form, room);
 	rec->defined_in = number + 1;
 	group->head_records++;

@@ -30,6 +30,7 @@ struct group {
 	size_t head_len, head_cap;
 	uint32_t head_records;
 	uint16_t head_contents;
+	uint64_t form_cost; /* of its FORM records: what readers need for them, at most */
 	struct group_list blobs, scopes;
 	uint8_t *pad;
 	uint64_t pad_bytes; /* of the pad frame, its header included; 0 = none */

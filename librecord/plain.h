@@ -78,7 +78,7 @@ plain_measure(const struct layout *l, const struct tape_word *words,
 		const char *text = (const char *)(uintptr_t)w->lo;
 		size_t len;
 
-		if (!text)
+		if (pointer_is_wild(text))
 			return 0;
 		len = w->hi == UINT64_MAX ? strlen(text) : strnlen(text, (size_t)w->hi);
 		if (len > CANON_BYTES || !text_is_utf8(text, len))

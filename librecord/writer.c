@@ -21,6 +21,8 @@
 #define PIECE 65536u
 /* So much may be filled up for that: one part in 32. */
 #define FILL_MOST (PIECE / 32)
+/* Half of what readers hold for the forms of a segment: the next group has some, too. */
+#define FORMS_MOST (48u << 20)
 
 int
 writer_new(struct tape *t)
@@ -332,7 +334,8 @@ ready_log(struct tape *t, uint64_t bytes)
 	/* Seqs go back: that is only allowed where a segment begins. */
 	if (w->log && w->rewrite && w->log->groups > 0)
 		retire_log(t, true);
-	if (w->log && w->log->groups > 0 && w->log->offset + bytes > LIMIT_SEGMENT)
+	if (w->log && w->log->groups > 0 &&
+	    (w->log->offset + bytes > LIMIT_SEGMENT || w->log->form_cost > FORMS_MOST))
 		(void)writer_end(t, END_ROLLED);
 	return w->log ? 0 : open_log(t);
 }
@@ -421,6 +424,7 @@ write_group(struct tape *t, struct part *parts, const struct report_notes *notes
 	log->offset += group_bytes(group);
 	log->frames += group_frame_count(group);
 	log->scopes += part_scopes(parts);
+	log->form_cost += group->form_cost;
 	log->groups++;
 	t->writer->mark_due = false;
 	for (struct part *part = parts; part; part = part->next)

@@ -24,7 +24,7 @@ struct writer_log {
 	uint32_t number;
 	uint64_t offset; /* end of the last good group */
 	struct segment_key key;
-	uint64_t frames, scopes;
+	uint64_t frames, scopes, form_cost;
 	uint32_t groups; /* after the first one, which holds notes only */
 	bool dirty;	 /* written to since its last good sync */
 	unsigned users;	 /* 1, and 1 more while a sync runs on it */

@@ -72,7 +72,7 @@ def bad(include, source, tmp):
     with open(path, encoding='utf-8') as f:
         expect = re.search(r'expect: (.*) \*/', f.read()).group(1)
     for compiler in compilers(source):
-        plain = ['-std=c11', '-Wformat', '-Werror=format', '-Werror=incompatible-pointer-types'] \
+        plain = ['-std=c11', '-Wformat', '-Werror=format', '-Werror=jump-misses-init', '-Werror=incompatible-pointer-types'] \
             if source.endswith('.c') else ['-std=c++17']
         done = run([compiler, *plain, '-I', include, '-c', path, '-o',
                     os.path.join(tmp, 'x.o')])
