@@ -425,7 +425,7 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	struct context *ctx;
 	const struct layout *l = NULL;
 	struct place place;
-	uint32_t version;
+	uint32_t version, fresh = 0;
 
 	if (!plan) {
 		recorder_lost(ts->tape, 1);
@@ -438,6 +438,8 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	items = spread_items(ts, plan, some);
 	if (items && (!plan->spread || spread_args(ts, plan, &args))) {
 		plan_items(ts, plan, args.kinds, args.words, items);
+		if (unlikely(plan->found))
+			tare_found(ts, plan, items, &fresh);
 		place = (struct place){ plan, plan->file, plan->func, plan->line };
 		l = layout_find(ts, &place, ctx, items, plan->count, args.kinds,
 				args.words);
@@ -453,10 +455,13 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 				     version,
 				     context_label(ts->level->context, ctx, label),
 				     l };
-	if (!l || ts->selecting)
+	/* What is tared goes by values. */
+	if (!l || ts->selecting || (plan->found && ts->level->tare))
 		c->context = NULL;
 	scratch_reset(&ts->scratch);
 	report_tell(ts->tape);
+	if (unlikely(fresh))
+		tare_fresh(ts, fresh);
 	return l;
 }
 
@@ -595,6 +600,20 @@ record_pending(struct thread_state *ts, struct tape_site *site, const char *labe
 	pending_end(ts);
 }
 
+/* One of TAPE_TARE. */
+static __attribute__((noinline)) void
+record_taring(struct thread_state *ts, struct tape_site *site, const char *label,
+	      const unsigned char *kinds, const struct tape_word *words)
+{
+	bool until_changed = ts->taring == 2;
+	struct plan *plan = plan_find(ts, site, kinds, words);
+
+	ts->taring = 0;
+	record_scope(ts, site, label, kinds, words, false);
+	if (plan)
+		tare_take(ts, plan, kinds, words, until_changed);
+}
+
 void
 tape_record(struct tape *t, struct tape_site *site, const char *label,
 	    const unsigned char *kinds, const struct tape_word *words)
@@ -607,7 +626,9 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 	    __atomic_load_n(&t->head.asks, __ATOMIC_RELAXED) &&
 	    !tape_wanted(t, site, label))
 		return;
-	if (unlikely(ts->pending.count))
+	if (unlikely(ts->taring))
+		record_taring(ts, site, label, kinds, words);
+	else if (unlikely(ts->pending.count))
 		record_pending(ts, site, label, kinds, words);
 	else
 		record_scope(ts, site, label, kinds, words, true);

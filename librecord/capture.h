@@ -51,6 +51,7 @@ struct item {
 	struct enumerators enums;
 	bool found;  /* nobody named it: a member, a local */
 	bool hidden; /* and it is tared */
+	bool until;  /* of what is tared: until it changes */
 };
 
 /*
@@ -66,9 +67,15 @@ struct sticky {
 
 /* Variables that are left out of scopes, with the values they had. */
 struct tare {
-	struct sticky values;
-	bool until_changed;
+	struct sticky values, spare; /* spare: the other one's memory when it changes */
+	uint32_t known;		     /* so many of ts->found had been found before */
+	bool known_until;
+	/* Plans that were asked for known names already, the latest ones. */
+	const struct plan *weighed[32];
+	uint32_t weighed_count;
 };
+/* In the shape of a level's sticky variables: something is tared. */
+#define TARED_SHAPE 0x80000000u
 
 struct level {
 	struct context *context;
@@ -154,6 +161,7 @@ struct plan {
 	uint32_t argument_count; /* less than count where one is several variables */
 	bool spread;		 /* some argument is TAPE_OF */
 	bool found;		 /* some variable is */
+	bool dynamic;		 /* the name of some may change */
 	atomic_uint said;	 /* enum plan_said: said once per site */
 	struct plan_var vars[];
 };
@@ -228,6 +236,10 @@ struct thread_state {
 	/* The path, for tape_near; NULL while something is pending, which goes with a scope that is left out. */
 	const void *now;
 	const struct sticky *under;
+	/* Sites whose variables nobody names, in the order in which they came; tare.c */
+	const struct plan **found;
+	uint32_t found_count, found_cap;
+	uint32_t taring;	    /* the next scope is tared: 1, until it changes: 2 */
 	struct thread_thin *thin;   /* thin.c; NULL: not needed yet */
 	struct thread_hooks *hooks; /* hooks.c; NULL: not needed yet */
 	uint64_t
@@ -316,6 +328,10 @@ capture_thread(struct tape *t)
 /* s = the new ones, then those of `outer` that they do not hide. 0 or -1: no memory. */
 int sticky_fill(struct thread_state *ts, struct sticky *s, const struct item *items,
 		size_t count, const struct sticky *outer);
+/* The variables of a call as items; NULL: reported. scratch_reset is due. */
+struct item *call_items(struct thread_state *ts, struct plan *plan,
+			const unsigned char *kinds, const struct tape_word *words,
+			struct item some[MAX_ARGUMENTS]);
 /* What waits takes part in the scope that is recorded until pending_end. False: no memory, it is gone (reported). */
 bool pending_begin(struct thread_state *ts);
 void pending_end(struct thread_state *ts);
@@ -323,11 +339,15 @@ void pending_end(struct thread_state *ts);
 /* ---- tare.c ---- */
 
 /*
- * Is a variable left out at this level, unless the program names it in TAPE? The
- * question is about sticky variables, and for whatever else is found without being
- * named, as the members of a struct or all that is in scope.
+ * Marks as hidden what is tared of the variables that nobody named: the members of a
+ * struct, all that is in scope. *fresh: how many of them are to be written (tare_fresh).
  */
-bool tare_hides(const struct level *level, const struct item *item);
+void tare_found(struct thread_state *ts, const struct plan *plan, struct item *items,
+		uint32_t *fresh);
+void tare_fresh(struct thread_state *ts, uint32_t fresh);
+/* What a scope of this site has is tared. */
+void tare_take(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
+	       const struct tape_word *words, bool until_changed);
 /* Sets what scopes of the level get: of `with` what is not tared. 0 or -1: no memory, as it was. */
 int tare_apply(struct thread_state *ts, struct level *level, const struct sticky *with);
 void tare_release(struct level *level);

@@ -392,8 +392,7 @@ sticky_fill(struct thread_state *ts, struct sticky *s, const struct item *items,
 	return s->count && s->shape == 0 ? -1 : 0;
 }
 
-/* The variables of a call as items; NULL: reported. scratch_reset and report_tell are due. */
-static struct item *
+struct item *
 call_items(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
 	   const struct tape_word *words, struct item some[MAX_ARGUMENTS])
 {
@@ -516,6 +515,7 @@ pending_begin(struct thread_state *ts)
 		recorder_error(ts->tape, "no memory for what TAPE_ADD keeps");
 		return false;
 	}
+	ts->merged->shape |= sticky->shape & TARED_SHAPE;
 	ts->under = sticky;
 	ts->level->sticky = ts->merged;
 	return true;

@@ -63,6 +63,19 @@ library(void)
 	return at;
 }
 
+/*
+ * AddressSanitizer may keep variables in memory of its own, where debug information does
+ * not look for them: if it was asked to find the use of frames that are gone.
+ */
+static bool
+frames_elsewhere(void)
+{
+	const int *asked =
+		dlsym(RTLD_DEFAULT, "__asan_option_detect_stack_use_after_return");
+
+	return asked && *asked;
+}
+
 /* ---- from a list to a site ---- */
 
 /* Arrays of one dimension need no description. */
@@ -153,6 +166,10 @@ find(const struct tape_site *site, uintptr_t pc)
 		(void)snprintf(
 			f->why, sizeof f->why,
 			"compiled with optimisation, without a list of tape-locals");
+	else if (frames_elsewhere())
+		(void)snprintf(f->why, sizeof f->why,
+			       "AddressSanitizer keeps variables elsewhere "
+			       "(detect_stack_use_after_return)");
 	else if ((at = library()) == NULL)
 		(void)snprintf(f->why, sizeof f->why,
 			       "no list of tape-locals, and the library %s is not there",

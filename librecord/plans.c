@@ -124,6 +124,7 @@ plan_var_init(struct plan *plan, struct plan_var *var, const struct told *told,
 	size_t n = 0;
 
 	var->dynamic = told->dynamic;
+	plan->dynamic |= told->dynamic != 0;
 	if (told->member && told->name && *told->name)
 		n = member_name(plan, told, name);
 	else if (told->member)

@@ -34,23 +34,25 @@ same_value(const struct item *a, const struct item *b)
 	return same_bytes(a, b);
 }
 
-static bool
-hides(const struct tare *tare, const struct item *item)
+static const struct item *
+tared(const struct tare *tare, const struct item *item)
 {
 	for (uint32_t i = 0; i < tare->values.count; i++) {
 		const struct item *one = &tare->values.items[i];
 
 		if (one->name_len == item->name_len &&
 		    memcmp(one->name, item->name, item->name_len) == 0)
-			return !tare->until_changed || same_value(one, item);
+			return one;
 	}
-	return false;
+	return NULL;
 }
 
-bool
-tare_hides(const struct level *level, const struct item *item)
+static bool
+hides(const struct tare *tare, const struct item *item)
 {
-	return level->tare && hides(level->tare, item);
+	const struct item *one = tared(tare, item);
+
+	return one && (!one->until || same_value(one, item));
 }
 
 static bool
@@ -80,6 +82,7 @@ tare_apply(struct thread_state *ts, struct level *level, const struct sticky *wi
 		level->sticky = with;
 		return -1;
 	}
+	level->left->shape |= TARED_SHAPE;
 	level->sticky = level->left;
 	return 0;
 }
@@ -91,54 +94,242 @@ tare_release(struct level *level)
 	if (level->own_tare) {
 		free(level->own_tare->values.items);
 		free(level->own_tare->values.bytes);
+		free(level->own_tare->spare.items);
+		free(level->own_tare->spare.bytes);
 	}
 	free(level->own_tare);
 }
 
-/* What is there and not tared yet, as a scope of its own. */
+/* ---- what is tared ---- */
+
+/* These variables too, in front of what is there. 0 or -1: no memory, as it was. */
+static int
+merge(struct thread_state *ts, struct tare *tare, const struct item *items, size_t count,
+      bool until_changed)
+{
+	struct sticky values = tare->spare;
+
+	if (sticky_fill(ts, &values, items, count, &tare->values) < 0) {
+		tare->spare = values;
+		return -1;
+	}
+	tare->spare = tare->values;
+	tare->values = values;
+	for (size_t i = 0; i < count; i++) {
+		struct item *one = (struct item *)(uintptr_t)tared(tare, &items[i]);
+
+		one->until = until_changed;
+	}
+	return 0;
+}
+
+/* The tare of the innermost level, with what is tared there already. NULL: no memory. */
+static struct tare *
+own_tare(struct thread_state *ts)
+{
+	struct level *level = ts->level;
+	const struct tare *outer = level->tare;
+	struct tare *tare;
+
+	if (!level->own_tare)
+		level->own_tare = calloc(1, sizeof *level->own_tare);
+	tare = level->own_tare;
+	if (!tare || outer == tare)
+		return tare;
+	tare->known = outer ? outer->known : 0;
+	memset(tare->weighed, 0, sizeof tare->weighed);
+	tare->known_until = outer && outer->known_until;
+	return sticky_pick(ts, &tare->values, outer ? &outer->values : &no_sticky, all,
+			   NULL) == 0
+		       ? tare
+		       : NULL;
+}
+
 static void
-record(struct thread_state *ts)
+use(struct thread_state *ts, const struct tare *tare)
+{
+	struct level *level = ts->level;
+
+	level->tare = tare;
+	if (tare && tare_apply(ts, level, level->with) == 0)
+		return;
+	level->tare = NULL;
+	level->sticky = level->with;
+	recorder_error(ts->tape, "out of memory: nothing is tared");
+}
+
+/* What is there and not tared yet, as a scope of its own: items, and sticky variables. */
+static void
+record(struct thread_state *ts, const struct item *items, size_t count)
 {
 	static const struct place place = { .file = "", .func = "" };
 	const struct layout *l;
 	struct context *context;
 
-	if (ts->level->sticky->count == 0)
+	if (count + ts->level->sticky->count == 0)
 		return;
 	report_hold(); /* as in find_layout() */
 	context = context_system(ts->tape, ts->level->context, "_tare");
-	l = context ? layout_find(ts, &place, context, NULL, 0, NULL, NULL) : NULL;
+	l = context ? layout_find(ts, &place, context, items, count, NULL, NULL) : NULL;
 	report_tell(ts->tape);
 	if (l)
-		(void)capture_items(ts, l, NULL, NULL);
+		(void)capture_items(ts, l, items, NULL);
 	else if (!context)
 		recorder_error(ts->tape, "what is tared is not recorded: there are too "
 					 "many label paths for one more");
 }
 
+/* ---- variables that nobody names ---- */
+
+#define WEIGHED (sizeof((struct tare *)0)->weighed / sizeof(const struct plan *))
+
+static bool
+has_name(const struct plan *plan, const struct item *item)
+{
+	for (uint32_t i = 0; i < plan->count; i++)
+		if (plan->vars[i].found && plan->vars[i].name_len == item->name_len &&
+		    memcmp(plan->vars[i].name, item->name, item->name_len) == 0)
+			return true;
+	return false;
+}
+
+/* Had it been found when tape_tare was called? */
+static bool
+known(const struct thread_state *ts, const struct tare *tare, const struct item *item)
+{
+	for (uint32_t i = 0; i < tare->known; i++)
+		if (has_name(ts->found[i], item))
+			return true;
+	return false;
+}
+
+static void
+know(struct thread_state *ts, const struct plan *plan)
+{
+	for (uint32_t i = 0; i < ts->found_count; i++)
+		if (ts->found[i] == plan)
+			return;
+	if (ts->found_count == ts->found_cap) {
+		uint32_t cap = ts->found_cap ? 2 * ts->found_cap : 8;
+		const struct plan **more = realloc(ts->found, cap * sizeof(*more));
+
+		if (!more)
+			return; /* it is not tared then */
+		ts->found = more;
+		ts->found_cap = cap;
+	}
+	ts->found[ts->found_count++] = plan;
+}
+
+/* The values that known ones have now are what they are tared with. */
+static void
+weigh(struct thread_state *ts, struct tare *tare, const struct plan *plan,
+      struct item *items, uint32_t *fresh)
+{
+	uint32_t count = plan->count;
+	struct item *news;
+	size_t n = 0;
+
+	for (size_t i = 0; i < WEIGHED; i++)
+		if (tare->weighed[i] == plan)
+			return;
+	news = scratch_take(&ts->scratch, count * sizeof *news);
+
+	for (uint32_t i = 0; news && i < count; i++)
+		if (items[i].found && !tared(tare, &items[i]) &&
+		    known(ts, tare, &items[i]))
+			news[n++] = items[i];
+	if (!plan->dynamic && news)
+		tare->weighed[tare->weighed_count++ % WEIGHED] = plan;
+	if (n == 0 || merge(ts, tare, news, n, tare->known_until) < 0 ||
+	    tare->known_until)
+		return;
+	*fresh = tare->values.count < n ? tare->values.count : (uint32_t)n;
+	for (uint32_t i = 0; i < count; i++)
+		items[i].hidden = items[i].found && hides(tare, &items[i]);
+}
+
+void
+tare_found(struct thread_state *ts, const struct plan *plan, struct item *items,
+	   uint32_t *fresh)
+{
+	struct tare *tare = (struct tare *)(uintptr_t)ts->level->tare;
+
+	know(ts, plan);
+	if (!tare)
+		return;
+	for (uint32_t i = 0; i < plan->count; i++)
+		items[i].hidden = items[i].found && hides(tare, &items[i]);
+	if (tare->known)
+		weigh(ts, tare, plan, items, fresh);
+}
+
+void
+tare_fresh(struct thread_state *ts, uint32_t fresh)
+{
+	const struct sticky *sticky = ts->level->sticky;
+
+	ts->level->sticky = &no_sticky;
+	record(ts, ts->level->tare->values.items, fresh);
+	ts->level->sticky = sticky;
+}
+
+void
+tare_take(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
+	  const struct tape_word *words, bool until_changed)
+{
+	struct item some[MAX_ARGUMENTS], *items;
+	struct tare *tare;
+
+	report_hold(); /* as in find_layout() */
+	tare = own_tare(ts);
+	items = call_items(ts, plan, kinds, words, some);
+	if (!tare || !items || merge(ts, tare, items, plan->count, until_changed) < 0)
+		tare = NULL;
+	use(ts, tare);
+	scratch_reset(&ts->scratch);
+	report_tell(ts->tape);
+}
+
+/* ---- the calls ---- */
+
 void
 tape_tare(struct tape *t, int until_changed)
 {
 	struct thread_state *ts = capture_thread(t);
-	struct level *level;
 	struct tare *tare;
 
 	if (!ts)
 		return;
-	record(ts);
-	level = ts->level;
-	if (!level->own_tare)
-		level->own_tare = calloc(1, sizeof *level->own_tare);
-	tare = level->own_tare;
-	if (tare && sticky_pick(ts, &tare->values, level->with, all, NULL) == 0) {
-		tare->until_changed = until_changed != 0;
-		level->tare = tare;
-		if (tare_apply(ts, level, level->with) == 0)
-			return;
+	record(ts, NULL, 0);
+	tare = own_tare(ts);
+	if (tare && merge(ts, tare, ts->level->with->items, ts->level->with->count,
+			  until_changed != 0) == 0) {
+		tare->known = ts->found_count;
+		memset(tare->weighed, 0, sizeof tare->weighed);
+		tare->known_until = until_changed != 0;
+	} else {
+		tare = NULL;
 	}
-	level->tare = NULL;
-	level->sticky = level->with;
-	recorder_error(t, "out of memory: nothing is tared");
+	use(ts, tare);
+}
+
+void
+tape_tare_next(struct tape *t, int until_changed)
+{
+	struct thread_state *ts = capture_thread(t);
+
+	if (ts)
+		ts->taring = until_changed ? 2 : 1;
+}
+
+void
+tape_tare_done(struct tape *t)
+{
+	struct thread_state *ts = capture_thread(t);
+
+	if (ts)
+		ts->taring = 0;
 }
 
 void

@@ -47,6 +47,7 @@ state_free(struct thread_state *ts)
 		tare_release(&ts->levels[i]);
 	}
 	free(ts->levels);
+	free(ts->found);
 	free(ts->pending.items);
 	free(ts->pending.bytes);
 	sticky_free(ts->merged);

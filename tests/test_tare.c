@@ -161,6 +161,152 @@ START_TEST(there_may_be_nothing_to_tare)
 }
 END_TEST
 
+/* ---- what nobody names ---- */
+
+/* A scope as that of a TAPE_LOCALS with a list. */
+#define FOUND(t, names, label, ...)                                                      \
+	TAPE_SCOPE_(TAPE_COUNT_(label, __VA_ARGS__), TAPE_SITE_LOCALS, t, names, label,  \
+		    __VA_ARGS__, 0)
+
+struct params {
+	double alpha;
+	int n;
+	char name[8];
+};
+TAPE_DESCRIBE(params, struct params, alpha, n, name);
+
+START_TEST(members_are_left_out_while_they_have_the_value_they_are_tared_with)
+{
+	struct params p = { 0.5, 3, "abc" };
+
+	t = recorded_open("");
+	TAPE_TARE(t, 1, TAPE_OF(params, &p));
+	TAPE(t, "x", TAPE_OF(params, &p));
+	p.alpha = 1;
+	TAPE(t, "x", TAPE_OF(params, &p));
+	TAPE(t, "named", TAPE_AS("n", p.n), TAPE_OF(params, &p));
+	p.alpha = 0.5;
+	p.name[0] = 'x';
+	TAPE(t, "x", TAPE_OF(params, &p), TAPE_AS("new", TAPE_OF(params, &p)));
+	tape_untare(t);
+	TAPE(t, "x", TAPE_OF(params, &p));
+	ck_assert_str_eq(recorded(), "_tare alpha=0.5 n=3 name='abc'\nx\nx alpha=1.0\n"
+				     "named alpha=1.0 n=3\n"
+				     "x name='xbc' new.alpha=0.5 new.n=3 new.name='xbc'\n"
+				     "x alpha=0.5 n=3 name='xbc'\n");
+	ck_assert_uint_eq(recorded_errors(), 0);
+}
+END_TEST
+
+START_TEST(for_ever_is_whatever_their_value)
+{
+	struct params p = { 0.5, 3, "abc" };
+
+	t = recorded_open("");
+	TAPE_TARE(t, 0, TAPE_AS("alpha", p.alpha), TAPE_AS("name", p.name));
+	p.alpha = 7;
+	TAPE(t, "x", TAPE_OF(params, &p));
+	ck_assert_str_eq(recorded(), "_tare alpha=0.5 name='abc'\nx n=3\n");
+}
+END_TEST
+
+static void
+locals(int i)
+{
+	double x = 0.5;
+	int n = i / 2;
+	const char *text = i < 3 ? "a" : "b";
+	int a[3] = { 1, 2, i };
+
+	FOUND(t, "i,x,n(NONE=0,ONE=1),text,a", "x", i, x, n, text, a);
+}
+
+START_TEST(locals_that_were_found_are_recorded_once_more_and_then_when_they_change)
+{
+	t = recorded_open("");
+	locals(0);
+	tape_tare(t, 1);
+	for (int i = 0; i < 4; i++)
+		locals(i);
+	ck_assert_str_eq(recorded(),
+			 "x a=i4[3](1 2 0) i=0 n=0{NONE:0,ONE:1} text='a' x=0.5\n"
+			 "x a=i4[3](1 2 0) i=0 n=0{NONE:0,ONE:1} text='a' x=0.5\n"
+			 "x a=i4[3](1 2 1) i=1\n"
+			 "x a=i4[3](1 2 2) i=2 n=1{NONE:0,ONE:1}\n"
+			 "x a=i4[3](1 2 3) i=3 n=1{NONE:0,ONE:1} text='b'\n");
+	ck_assert_uint_eq(recorded_errors(), 0);
+}
+END_TEST
+
+START_TEST(locals_that_were_found_are_left_out_for_ever_and_written_once)
+{
+	int fresh = 1, x = 2;
+
+	t = recorded_open("");
+	locals(0);
+	{
+		TAPE_LABEL(t, "in");
+		tape_tare(t, 0);
+		locals(1);
+		locals(2);
+		FOUND(t, "fresh,x", "other", fresh, x);
+		TAPE(t, "named", x);
+	}
+	FOUND(t, "fresh,x", "other", fresh, x);
+	ck_assert_str_eq(recorded(),
+			 "x a=i4[3](1 2 0) i=0 n=0{NONE:0,ONE:1} text='a' x=0.5\n"
+			 "in/_tare a=i4[3](1 2 1) i=1 n=0{NONE:0,ONE:1} text='a' x=0.5\n"
+			 "in/x\nin/x\nin/other fresh=1\nin/named x=2\n"
+			 "other fresh=1 x=2\n");
+}
+END_TEST
+
+START_TEST(a_name_is_the_same_for_members_locals_and_sticky_variables)
+{
+	struct params p = { 0.5, 3, "abc" };
+	int n = 3, alpha = 1;
+
+	t = recorded_open("");
+	TAPE_WITH(t, n);
+	TAPE_TARE(t, 1, n, alpha);
+	TAPE(t, "x", TAPE_OF(params, &p));
+	FOUND(t, "n,alpha", "x", n, alpha);
+	{
+		TAPE_WITH(t, TAPE_AS("n", 4));
+		TAPE(t, "x");
+		FOUND(t, "n", "x", n);
+	}
+	ck_assert_str_eq(recorded(),
+			 "_tare alpha=1 n=3\nx alpha=0.5 name='abc'\nx\nx n=4\nx n=4\n");
+}
+END_TEST
+
+START_TEST(rules_leave_out_what_nobody_names)
+{
+	struct params p = { 0.5, 3, "abc" };
+	int n = 1, kept = 2;
+
+	t = recorded_open("exclude = ^n$\n");
+	FOUND(t, "n,kept", "x", n, kept);
+	TAPE(t, "x", TAPE_OF(params, &p));
+	TAPE(t, "x", n);
+	ck_assert_str_eq(recorded(), "x kept=2\nx alpha=0.5 name='abc'\nx n=1\n");
+}
+END_TEST
+
+START_TEST(a_scope_that_rules_leave_out_tares_nothing)
+{
+	struct params p = { 0.5, 3, "abc" };
+
+	t = recorded_open("");
+	TAPE_TARE(NULL, 1, TAPE_OF(params, &p));
+	tape_tare_next(t, 1);
+	tape_tare_done(t);
+	TAPE(t, "x", TAPE_OF(params, &p));
+	ck_assert_str_eq(recorded(), "x alpha=0.5 n=3 name='abc'\n");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -174,6 +320,16 @@ main(void)
 	tcase_add_test(tc, it_is_written_under_any_rule_and_found_by_its_label);
 	tcase_add_test(tc, it_is_of_its_thread_and_goes_with_a_context);
 	tcase_add_test(tc, there_may_be_nothing_to_tare);
+	tcase_add_test(
+		tc, members_are_left_out_while_they_have_the_value_they_are_tared_with);
+	tcase_add_test(tc, for_ever_is_whatever_their_value);
+	tcase_add_test(
+		tc,
+		locals_that_were_found_are_recorded_once_more_and_then_when_they_change);
+	tcase_add_test(tc, locals_that_were_found_are_left_out_for_ever_and_written_once);
+	tcase_add_test(tc, a_name_is_the_same_for_members_locals_and_sticky_variables);
+	tcase_add_test(tc, rules_leave_out_what_nobody_names);
+	tcase_add_test(tc, a_scope_that_rules_leave_out_tares_nothing);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

@@ -220,17 +220,23 @@ TAPE_API int tape_settings(struct tape *t, const char *label_path, tape_setting_
 TAPE_API int tape_settings_of(const char *dir, const char *config, const char *label_path,
 			      tape_setting_fn *each, void *user, struct tape_error *err);
 /*
- * Tare: the sticky variables that this thread has now (TAPE_WITH) are left out of its
- * scopes, until the block ends in which it is called (the innermost TAPE_LABEL,
- * TAPE_WITH or TAPE_INHERIT that is open; none: until the thread ends) or until
- * tape_untare is called there. What is left out from now on is written once, as a scope with the label
- * _tare under the thread's path (tape-find run.tape _tare); queries for variables
- * find other scopes without it. until_changed: a variable that a later TAPE_WITH
- * gives another value is recorded again; 0: the name stays out, whatever its value.
- * What is named in TAPE is always recorded. Calling it again takes in what came since.
+ * Tare: what is there is left out of this thread's scopes, until the block ends in which
+ * it is called (the innermost TAPE_LABEL, TAPE_WITH or TAPE_INHERIT that is open; none:
+ * until the thread ends) or until tape_untare is called there. That is its sticky
+ * variables (TAPE_WITH), and the names that its scopes have found so far without the
+ * program naming them (the members of TAPE_OF, the variables of TAPE_LOCALS); TAPE_TARE
+ * says which instead. What is left out is written once, as a scope with the label _tare
+ * under the thread's path (tape-find run.tape _tare); queries for variables find other
+ * scopes without it. until_changed: a variable is recorded again where it has another
+ * value; one that was found is recorded once more, and then left out while it has that
+ * value. 0: the name stays out, whatever its value. What is named in TAPE is always
+ * recorded. Calling it again takes in what came since.
  */
 TAPE_API void tape_tare(struct tape *t, int until_changed);
 TAPE_API void tape_untare(struct tape *t);
+/* Between them, the variables of one scope are tared: TAPE_TARE is made of these. */
+TAPE_API void tape_tare_next(struct tape *t, int until_changed);
+TAPE_API void tape_tare_done(struct tape *t);
 /* The session, and the seq of the last committed scope (0 = none yet). */
 TAPE_API struct tape_pos tape_position(const struct tape *t);
 
@@ -472,6 +478,8 @@ TAPE_STUB_(uint64_t, tape_lost, (const struct tape *tape_t_), 0)
 TAPE_STUB_(void, tape_note, (struct tape *tape_t_, const char *tape_key_, const char *tape_value_), )
 TAPE_STUB_(void, tape_tare, (struct tape *tape_t_, int tape_until_changed_), )
 TAPE_STUB_(void, tape_untare, (struct tape *tape_t_), )
+TAPE_STUB_(void, tape_tare_next, (struct tape *tape_t_, int tape_until_changed_), )
+TAPE_STUB_(void, tape_tare_done, (struct tape *tape_t_), )
 static inline __attribute__((__unused__)) struct tape_pos
 tape_position(const struct tape *tape_t_)
 {
@@ -625,6 +633,27 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 #define TAPE_LOCALS(t, label)                                                            \
 	TAPE_SECOND_(TAPE_JOIN_(TAPE_LOCALS_AT_, __LINE__), TAPE_LOCALS_NONE_, 0)        \
 	(__LINE__, t, label)
+
+/*
+ * As tape_tare, for these variables: their names and values of now are what is left out
+ * of later scopes that find them without being told (by TAPE_OF, TAPE_LOCALS, TAPE_WITH).
+ *	TAPE_TARE(t, 1, TAPE_OF(params, &p), seed);
+ */
+#define TAPE_TARE(t, until_changed, ...)                                                 \
+	do {                                                                             \
+		struct tape *tape_tared_ = (t);                                          \
+		tape_tare_next(tape_tared_, (until_changed));                            \
+		TAPE_V(tape_tared_, "_tare", #__VA_ARGS__, __VA_ARGS__);                 \
+		tape_tare_done(tape_tared_);                                             \
+	} while (0)
+/* The same for all that is in scope here, as TAPE_LOCALS finds it. */
+#define TAPE_TARE_LOCALS(t, until_changed)                                               \
+	do {                                                                             \
+		struct tape *tape_tared_ = (t);                                          \
+		tape_tare_next(tape_tared_, (until_changed));                            \
+		TAPE_LOCALS(tape_tared_, "_tare");                                       \
+		tape_tare_done(tape_tared_);                                             \
+	} while (0)
 
 /* The rest of the block has this label, below those that are open. */
 #define TAPE_LABEL(t, name)                                                              \

@@ -67,6 +67,11 @@ arrays(struct tape *t, const double *p, int n, size_t m)
 	TAPE(t, "enum", TAPE_ENUM(phase, GROWTH, DECAY), TAPE_ENUM(n, GROWTH, DECAY + 1),
 	     TAPE_AS("d", TAPE_UNIT(TAPE_ENUM(phase, GROWTH, DECAY), "1")),
 	     TAPE_ENUM(TAPE_AS("e", phase), DECAY));
+	TAPE_TARE(t, 1, phase, TAPE_ENUM(n, GROWTH, DECAY));
+	if (n)
+		TAPE_TARE_LOCALS(t, 0);
+	else
+		TAPE_LOCALS(t, "locals");
 	TAPE_WITH(t, TAPE_ENUM(phase, GROWTH, DECAY));
 	TAPE_ADD(t, TAPE_ENUM(phase, GROWTH, DECAY));
 }

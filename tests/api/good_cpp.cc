@@ -75,6 +75,9 @@ main()
 	TAPE_V(t, "v", "a, b", n, TAPE_UNIT(TAPE_AS("b", TAPE_ARRAY(a, 2)), "m"));
 	TAPE(t, "enum", TAPE_ENUM(sort, phase::growth, phase::decay),
 	     TAPE_UNIT(TAPE_ENUM(TAPE_AS("level", plain::low), low, high), "1"));
+	TAPE_TARE(t, 1, n, s);
+	TAPE_TARE_LOCALS(t, 0);
+	TAPE_LOCALS(t, "locals:" + s);
 	TAPE_WITH(t, TAPE_ENUM(sort, phase::growth, phase::decay));
 	auto lambda = [&] { TAPE(t, "lambda", n); };
 	lambda();

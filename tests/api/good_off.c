@@ -43,6 +43,9 @@ main(void)
 	TAPE_V(t, "v", "n", only_recorded);
 	TAPE(t, "enum", TAPE_ENUM(never(), 1, 2));
 	(void)tape_build_enum(b, NULL, 0);
+	TAPE_LOCALS(t, "locals");
+	TAPE_TARE(t, never(), only_recorded);
+	TAPE_TARE_LOCALS(t, never());
 	TAPE(t, "of", TAPE_OF(described, &s),
 	     TAPE_AS("p", TAPE_OF(described, &s + never())));
 	if (tape_describe(t, &described))
