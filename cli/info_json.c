@@ -128,6 +128,7 @@ whole_tape(struct out *out, const struct info *info, const struct tape_info *dat
 		number(out, "packed_scopes", data->packed_scopes);
 		number(out, "packed_contents", data->packed_contents);
 		number(out, "replaced_bytes", data->replaced_bytes);
+		number(out, "scope_value_bytes", data->scope_value_bytes);
 		number(out, "scope_column_bytes", data->scope_column_bytes);
 		number(out, "scope_pack_bytes", data->scope_pack_bytes);
 		number(out, "packed_blobs", data->packed_blobs);

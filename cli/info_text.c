@@ -147,7 +147,8 @@ static void
 packed(struct info *info, const struct tape_info *data)
 {
 	struct out *out = &info->cli.out;
-	char a[32], b[32], size[SHOW_BYTES], less[SHOW_BYTES], least[SHOW_BYTES];
+	char a[32], b[32], size[SHOW_BYTES], once[SHOW_BYTES], less[SHOW_BYTES],
+		least[SHOW_BYTES];
 
 	if (data->generations == 0)
 		return;
@@ -157,14 +158,14 @@ packed(struct info *info, const struct tape_info *data)
 			      size),
 		   grouped(data->generations, a), data->generations == 1 ? "" : "s",
 		   show_bytes(info_raw_bytes(data), less));
-	out_printf(
-		out,
-		"    scopes   %s of segments, %s as columns, %s compressed; %s scopes, "
-		"%s contents\n",
-		show_bytes(data->replaced_bytes, size),
-		show_bytes(data->scope_column_bytes, less),
-		show_bytes(data->scope_pack_bytes, least),
-		grouped(data->packed_scopes, a), grouped(data->packed_contents, b));
+	out_printf(out,
+		   "    scopes   %s of segments, %s with repeats once, %s as columns, %s "
+		   "compressed; %s scopes, %s contents\n",
+		   show_bytes(data->replaced_bytes, size),
+		   show_bytes(data->scope_value_bytes, once),
+		   show_bytes(data->scope_column_bytes, less),
+		   show_bytes(data->scope_pack_bytes, least),
+		   grouped(data->packed_scopes, a), grouped(data->packed_contents, b));
 	if (data->packed_blobs != 0)
 		out_printf(out, "    blobs    %s, each once; %s compressed\n",
 			   show_bytes(data->packed_blob_bytes, size),

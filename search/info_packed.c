@@ -6,27 +6,86 @@
 #include "search/info_table.h"
 #include "search/reader.h"
 
+/* Bytes of an occurrence as it is encoded: widths of enum row_column. */
+#define ROW_BYTES (4 + 8 + 8 + 4 + 1 + 8 + 8)
+
+/* Values of a column before they are encoded; texts and arrays, of which no width is known, as they are encoded. */
+static int
+chunk_values(const struct scopepack *p, const struct block_chunk *c, uint64_t *bytes,
+	     struct tape_error *why)
+{
+	unsigned width = scopepack_width(p->columns[c->column].type);
+	uint64_t offset = c->offset;
+	struct pack_section section;
+	int r = 1;
+
+	if (width != 0) {
+		*bytes += (uint64_t)c->count * width;
+	} else if (c->bytes & BLOCK_INLINE) {
+		*bytes += c->bytes & ~BLOCK_INLINE;
+	} else {
+		r = pack_section_next(&p->pack, &offset, &section, why);
+		*bytes += r == 1 ? section.raw : 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What is left of all scopes when repeats count once. */
+static int
+count_values(const struct generations *set, const struct scopepack *p, uint64_t *bytes,
+	     struct tape_error *why)
+{
+	struct scopepack_block b = { 0 };
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < p->block_count; i++) {
+		r = scopepack_block_read(p, set->codec, i, &b, NULL, why);
+		if (r != 0)
+			break;
+		*bytes += (uint64_t)p->blocks[i].rows * ROW_BYTES +
+			  (uint64_t)p->blocks[i].contents * 4;
+		for (uint32_t g = 0; r == 0 && g < b.group_count; g++)
+			for (uint32_t c = 0; r == 0 && c < b.groups[g].chunk_count; c++)
+				r = chunk_values(p, &b.groups[g].chunks[c], bytes, why);
+	}
+	scopepack_block_release(&b);
+	return r;
+}
+
 /* Columns as they are encoded, before they are compressed: headers of sections say it. */
 static int
-count_columns(struct tape_reader *reader, const struct generation *g, uint64_t *bytes,
-	      struct tape_error *err)
+count_columns(const struct scopepack *p, uint64_t *bytes, struct tape_error *why)
 {
 	uint64_t offset = PACK_HEADER;
 	struct pack_section section;
-	struct tape_error why = { 0 };
-	int r = g->scopes_ready;
+	int r;
 
-	while (r == 1 &&
-	       (r = pack_section_next(&g->scopes.pack, &offset, &section, &why)) == 1)
+	while ((r = pack_section_next(&p->pack, &offset, &section, why)) == 1)
 		*bytes += section.raw;
+	return r;
+}
+
+static int
+count_scopes(const struct generations *set, const struct generation *g,
+	     struct tape_info *info, struct tape_error *err)
+{
+	struct tape_error why = { 0 };
+	int r = 0;
+
+	if (!g->scopes_ready)
+		return 0;
+	r = count_columns(&g->scopes, &info->scope_column_bytes, &why);
+	if (r == 0)
+		r = count_values(set, &g->scopes, &info->scope_value_bytes, &why);
 	if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_TOO_NEW) {
-		reader_report(reader, TAPE_DAMAGE_MET, g->file->path, why.offset, 0,
+		reader_report(set->reader, TAPE_DAMAGE_MET, g->file->path, why.offset, 0,
 			      "%.300s; the bytes of columns are not known", why.message);
 		return 0;
 	}
-	if (r == 0 || (r == TAPE_ERR_IO && !snapshot_stale(r, &why) &&
-		       reader_unreadable(reader, g->file->path, why.offset, -why.code,
-					 "the bytes of columns are not known")))
+	if (r == 0 ||
+	    (r == TAPE_ERR_IO && !snapshot_stale(r, &why) &&
+	     reader_unreadable(set->reader, g->file->path, why.offset, -why.code,
+			       "the bytes of columns are not known")))
 		return 0;
 	if (err != NULL)
 		*err = why;
@@ -47,8 +106,7 @@ info_count_packed(const struct generations *g, struct tape_info *info,
 		info->packed_contents += m->contents;
 		info->packed_blob_bytes += m->raw_blob_bytes;
 		info->packed_blobs += m->blobs;
-		r = count_columns(g->reader, &g->items[i], &info->scope_column_bytes,
-				  err);
+		r = count_scopes(g, &g->items[i], info, err);
 		for (size_t k = 0; k < m->file_count; k++) {
 			bool blobs = strncmp(m->files[k].name, "blobs-", 6) == 0;
 			bool index = strncmp(m->files[k].name, "index", 5) == 0;

@@ -320,6 +320,8 @@ struct tape_info {
 	uint64_t packed_blob_bytes; /* of the blobs in blob packs, as recorded */
 	/* Blobs in blob packs; scope packs as they were before they were compressed. */
 	uint64_t packed_blobs, scope_column_bytes;
+	/* ... and before they were encoded: each content once, texts and arrays as encoded. */
+	uint64_t scope_value_bytes;
 	uint64_t thinned; /* scopes that rules left out */
 	uint64_t broken;  /* scopes that break a contract */
 	const struct tape_thinned_info *thinned_list;

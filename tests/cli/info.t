@@ -53,11 +53,11 @@ $ tape-info c.tape | sed -n '2,/index/p' | sed 's/[0-9.]\+ k\?B/SIZE/g'
   links      2,952 repeat an earlier scope (SIZE not written again)
   segments   SIZE
   packed     SIZE in 1 generation; raw are SIZE of segments
-    scopes   SIZE of segments, SIZE as columns, SIZE compressed; 2,000 scopes, 500 contents
+    scopes   SIZE of segments, SIZE with repeats once, SIZE as columns, SIZE compressed; 2,000 scopes, 500 contents
     blobs    SIZE, each once; SIZE compressed
     index    SIZE
 $ tape-info c.tape --json | sed -n 1p | sed 's/_bytes":[0-9]*/_bytes":N/g'
-{"kind":"tape","path":"c.tape","id":"TAPEID","sessions":2,"scopes":4000,"links":2952,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":389664,"generations":1,"raw_bytes":N,"packed_scopes":2000,"packed_contents":500,"replaced_bytes":N,"scope_column_bytes":N,"scope_pack_bytes":N,"packed_blobs":5,"packed_blob_bytes":N,"blob_pack_bytes":N,"index_bytes":N,"damage":0}
+{"kind":"tape","path":"c.tape","id":"TAPEID","sessions":2,"scopes":4000,"links":2952,"projections":0,"bookmarks":0,"segment_bytes":N,"blobs":0,"blob_bytes":N,"blob_references":0,"reference_bytes":N,"link_bytes_saved":389664,"generations":1,"raw_bytes":N,"packed_scopes":2000,"packed_contents":500,"replaced_bytes":N,"scope_value_bytes":N,"scope_column_bytes":N,"scope_pack_bytes":N,"packed_blobs":5,"packed_blob_bytes":N,"blob_pack_bytes":N,"index_bytes":N,"damage":0}
 
 # Parts of other scopes.
 $ printf '{"i":1,"D":0.1}\n{"i":1,"D":0.1,"k":2}\n{"i":1,"D":0.1}\n{"k":2}\n' | TAPE_DEDUP=subset tape-record p.tape --label step
