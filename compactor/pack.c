@@ -10,6 +10,7 @@
 #include "format/le.h"
 #include "format/limits.h"
 #include "format/path.h"
+#include "format/segment.h"
 
 #define PROGRESS_ROWS 65536u
 
@@ -99,13 +100,25 @@ take_note(void *user, const char *key, size_t key_len, const char *value,
 	s->note_count++;
 }
 
+/* CACHE and CACHE_DROP follow from their scopes, as the index has them. */
+static bool
+follows_from_scopes(const uint8_t *record)
+{
+	uint32_t kind = get_le32(record + 4) & 0xff;
+
+	return kind == RECORD_CACHE || kind == RECORD_CACHE_DROP;
+}
+
 /* Records that nobody here reads are kept as they stand. */
 static void
 take_other(void *user, uint64_t seq, const uint8_t *record, size_t len)
 {
 	struct packing *p = user;
-	uint8_t *value = malloc(len + 8);
+	uint8_t *value;
 
+	if (follows_from_scopes(record))
+		return;
+	value = malloc(len + 8);
 	if (value == NULL) {
 		p->no_memory = true;
 		return;

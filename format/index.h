@@ -29,6 +29,7 @@ enum index_section {
 	INDEX_LABELS = 6,    /* label -> blocks that have rows of it, how many */
 	INDEX_DIRECTORY = 7, /* what index.mdb holds, for those who cannot trust it */
 	INDEX_REPEATS = 8,   /* sorted (content reference, group of rows that has it) */
+	INDEX_CACHE = 9,     /* sorted by key: entries of the cache, as rows */
 };
 
 /* ---- reading; one thread at a time ---- */
@@ -59,6 +60,7 @@ uint64_t index_read_bytes(const struct index_reader *x);
 /* What it was made of: to be compared with the packs at hand. */
 struct index_counts {
 	uint64_t rows, contents, blobs, referrers, repeats;
+	uint64_t cached; /* entries of the cache */
 	uint32_t blocks, labels;
 	bool labels_left_out; /* there are labels beyond the 10,000 commonest */
 	bool lost;	      /* there are repeats of CONTENT_LOST */
@@ -105,6 +107,24 @@ int index_find_repeats(struct index_reader *x, uint64_t ref, index_repeat_fn *fn
 /* All of them in order of reference and place. */
 int index_each_repeat(struct index_reader *x, index_repeat_fn *fn, void *user,
 		      struct tape_error *err);
+
+/* An entry of the cache (format/cached.h). Borrowed until the next call. */
+struct index_cache_entry {
+	struct tape_hash key;
+	int64_t time;
+	uint64_t seq;
+	uint32_t session,
+		form; /* as in the scope pack; form 0: its content is not here */
+	unsigned flags;
+	const uint8_t *canonical; /* not checked */
+	size_t len;
+};
+typedef int index_cache_fn(void *user, const struct index_cache_entry *entry);
+/* Those of a key, in order of time, session, seq. Sections that were read are kept. */
+int index_find_cache(struct index_reader *x, const struct tape_hash *key,
+		     index_cache_fn *fn, void *user, struct tape_error *err);
+int index_each_cache(struct index_reader *x, index_cache_fn *fn, void *user,
+		     struct tape_error *err);
 
 struct index_blob {
 	uint32_t bucket, pack; /* blobs-<bucket>-<pack>.pack */

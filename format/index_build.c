@@ -22,7 +22,7 @@
 
 /* What one block brings. */
 struct slot {
-	struct pack_bytes made, pairs, referrers, repeats;
+	struct pack_bytes made, pairs, referrers, repeats, caches, canonical;
 	uint32_t table;
 	struct index_label_run *runs;
 	uint32_t run_count, run_cap;
@@ -38,9 +38,10 @@ struct build {
 	struct pack_codec *codec;
 	struct index_entries entries;
 	struct index_sort pairs, referrers, repeats, blobs;
+	struct index_caching *caches;
 	struct index_labels *labels;
 	struct pack_bytes raw, made;
-	uint64_t pair_count, referrer_count, repeat_count, blob_count;
+	uint64_t pair_count, referrer_count, repeat_count, blob_count, cache_count;
 	bool lost; /* a repeat is of a lost content */
 	struct tape_error *err;
 	/* Blocks: `next` is taken by whoever is free, `taken` are in the pack. */
@@ -115,6 +116,7 @@ do_block(struct worker *w, struct slot *s, uint32_t number)
 
 	memset(&s->why, 0, sizeof s->why);
 	s->made.len = s->pairs.len = s->referrers.len = s->repeats.len = 0;
+	s->caches.len = s->canonical.len = 0;
 	r = block_decode(in->scopes, w->codec, number, &w->all, &s->why);
 	if (r == 0 && in->block != NULL)
 		r = in->block(in->user, number, &w->all, &s->why);
@@ -124,7 +126,8 @@ do_block(struct worker *w, struct slot *s, uint32_t number)
 		r = index_gather_block(w->gather, in->scopes, w->codec, &w->all, &s->made,
 				       &s->table, &s->pairs, &s->referrers, &s->why);
 	if (r == 0 &&
-	    index_repeats_of_block(in->scopes, &w->all, w->seen, &s->repeats) != 0)
+	    (index_repeats_of_block(in->scopes, &w->all, w->seen, &s->repeats) != 0 ||
+	     index_cache_of_block(in->scopes, &w->all, &s->caches, &s->canonical) != 0))
 		r = no_memory(&s->why);
 	s->status = r;
 }
@@ -189,6 +192,8 @@ take_block(struct build *b, struct slot *s, uint32_t number)
 		r = index_sort_add(&b->repeats,
 				   (const uint64_t *)(const void *)s->repeats.data,
 				   s->repeats.len / sizeof(struct index_repeat), b->err);
+	if (r == 0)
+		r = index_caching_add(b->caches, &s->caches, &s->canonical, b->err);
 	if (r == 0)
 		r = index_labels_add(b->labels, number, s->runs, s->run_count, b->err);
 	return r;
@@ -506,6 +511,26 @@ put_labels(struct build *b)
 	return r;
 }
 
+/* ---- cache ---- */
+
+static int
+put_caches(struct build *b)
+{
+	uint8_t key[INDEX_CACHE_KEY];
+	uint32_t number = 0, count = 0;
+	int r = index_caching_finish(b->caches, b->err);
+
+	b->raw.len = 0;
+	while (r == 0) {
+		r = index_caching_section(b->caches, &b->raw, key, &count, b->err);
+		if (r != 1)
+			break;
+		b->cache_count += count;
+		r = put_section(b, INDEX_CACHE, number++, key, sizeof key);
+	}
+	return r;
+}
+
 /* ---- directory and root ---- */
 
 static int
@@ -550,6 +575,7 @@ put_root(struct build *b, uint64_t *root)
 	int r = put_entries(b, &listed, &count);
 
 	flags |= b->lost ? INDEX_FLAG_LOST : 0;
+	flags |= b->cache_count != 0 ? INDEX_FLAG_CACHED : 0;
 	b->raw.len = b->made.len = 0;
 	varint_put(&out, p->rows);
 	varint_put(&out, p->contents);
@@ -561,6 +587,8 @@ put_root(struct build *b, uint64_t *root)
 	varint_put(&out, index_labels_count(b->labels));
 	varint_put(&out, b->entries.count);
 	varint_put_bytes(&out, &flags, 1);
+	if (b->cache_count != 0)
+		varint_put(&out, b->cache_count);
 	varint_put(&out, count);
 	varint_put_bytes(&out, places.data, places.len);
 	if (r == 0 && (out.failed || listed.failed))
@@ -590,6 +618,9 @@ begin(struct build *b, const char *pack_name, const struct pack_id *id, uint64_t
 	b->codec = pack_codec_new();
 	if (b->codec == NULL)
 		return no_memory(b->err);
+	b->caches = index_caching_new(memory / 8, b->dir);
+	if (b->caches == NULL)
+		return no_memory(b->err);
 	r = index_labels_new(b->in->scopes, memory / 16, b->dir, &b->labels, b->err);
 	if (r == 0)
 		r = pack_writer_open(b->dir, pack_name, id, &b->writer, b->err);
@@ -604,6 +635,8 @@ end(struct build *b)
 		pack_bytes_release(&b->slots[i].pairs);
 		pack_bytes_release(&b->slots[i].referrers);
 		pack_bytes_release(&b->slots[i].repeats);
+		pack_bytes_release(&b->slots[i].caches);
+		pack_bytes_release(&b->slots[i].canonical);
 		free(b->slots[i].runs);
 	}
 	free(b->slots);
@@ -611,6 +644,7 @@ end(struct build *b)
 	index_sort_release(&b->referrers);
 	index_sort_release(&b->repeats);
 	index_sort_release(&b->blobs);
+	index_caching_free(b->caches);
 	index_labels_free(b->labels);
 	index_entries_release(&b->entries);
 	pack_writer_drop(b->writer);
@@ -647,6 +681,8 @@ fill(struct build *b, const struct pack_id *id, unsigned threads, uint64_t *root
 		r = add_pack(b, id, b->in->blob_packs[i]);
 	if (r == 0)
 		r = put_blobs(b);
+	if (r == 0)
+		r = put_caches(b);
 	if (r == 0)
 		r = put_labels(b);
 	if (r == 0 && !index_entries_sort(&b->entries))

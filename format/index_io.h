@@ -16,6 +16,7 @@
 #define INDEX_PAIR_KEY 17u
 #define INDEX_FLAG_LEFT_OUT 1u
 #define INDEX_FLAG_LOST 2u
+#define INDEX_FLAG_CACHED 4u
 
 /*
  * A fingerprint and an ordinal: 80 and 48 bits, so that pairs compare as their
@@ -79,6 +80,38 @@ int index_repeats_decode(const uint8_t *raw, size_t len, uint32_t blocks,
 			 uint32_t *count);
 void index_repeat_key(const struct index_repeat *r,
 		      uint8_t *out); /* INDEX_REPEAT_KEY bytes */
+
+/* ---- index_cache.c ---- */
+
+#define INDEX_CACHE_KEY 37u
+#define INDEX_CACHE_MOST 2048u /* bytes of a content that stands in the index too */
+
+/* As a record to be sorted. */
+struct index_cache_record {
+	uint64_t key[2];	     /* as numbers, the first byte the highest */
+	uint64_t time, session, seq; /* time: its highest bit turned */
+	uint64_t form;		     /* 0: not here; flags in the upper half */
+	uint64_t place;		     /* of the canonical part: offset * 2^16 + bytes */
+};
+#define INDEX_CACHE_WORDS 7u
+/* Appends those of a block, and their canonical parts one after another. */
+int index_cache_of_block(const struct scopepack *p, const struct block_all *all,
+			 struct pack_bytes *records, struct pack_bytes *canonical);
+/* Appends a section's raw bytes; canonical parts follow each other in the order of records. */
+int index_cache_encode(const struct index_cache_record *records, uint32_t count,
+		       const uint8_t *canonical, struct pack_bytes *out);
+/* Entries of all blocks, sorted, within a bound of memory. */
+struct index_caching;
+struct index_caching *index_caching_new(uint64_t memory, int dir); /* NULL: no memory */
+void index_caching_free(struct index_caching *c);		   /* NULL is fine */
+int index_caching_add(struct index_caching *c, const struct pack_bytes *records,
+		      const struct pack_bytes *canonical, struct tape_error *err);
+int index_caching_finish(struct index_caching *c, struct tape_error *err);
+/* The next section's raw bytes are appended, with its key: 1, or 0 = that was all. */
+int index_caching_section(struct index_caching *c, struct pack_bytes *raw, uint8_t *key,
+			  uint32_t *count, struct tape_error *err);
+void index_cache_key(const struct index_cache_record *r,
+		     uint8_t *out); /* INDEX_CACHE_KEY bytes */
 
 /* ---- index_values.c: values of the columns of a block ---- */
 

@@ -65,9 +65,12 @@ read_root(struct index_reader *x, struct pack_bytes *root, struct places *places
 	flags = varint_get8(&in);
 	c->labels_left_out = (flags & INDEX_FLAG_LEFT_OUT) != 0;
 	c->lost = (flags & INDEX_FLAG_LOST) != 0;
+	c->cached = (flags & INDEX_FLAG_CACHED) != 0 ? varint_get(&in) : 0;
 	places->count = varint_get32(&in, UINT32_MAX);
 	places->in = in;
-	if (in.failed || flags > (INDEX_FLAG_LEFT_OUT | INDEX_FLAG_LOST) ||
+	if (in.failed ||
+	    flags > (INDEX_FLAG_LEFT_OUT | INDEX_FLAG_LOST | INDEX_FLAG_CACHED) ||
+	    ((flags & INDEX_FLAG_CACHED) != 0 && c->cached == 0) ||
 	    x->pair_count != c->contents || c->contents > INDEX_ORDINAL_MASK ||
 	    x->entry_count > x->pack.source.size / PACK_SECTION_HEADER ||
 	    places->count > varint_left(&in) / 2)
@@ -272,6 +275,7 @@ index_close(struct index_reader *x)
 	os_close(&x->fd);
 	free(x->pairs);
 	free(x->repeats);
+	index_caches_free(x->caches);
 	free(x->file);
 	free(x->directory_file);
 	free(x->trouble);

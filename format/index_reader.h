@@ -21,6 +21,7 @@ struct index_reader {
 	struct index_repeat *repeats; /* [INDEX_REPEATS_MAX], once they are asked for */
 	uint64_t repeats_at;	      /* whose section that is, 0 = none */
 	uint32_t repeats_count;
+	struct index_caches *caches; /* once one is asked for */
 	/* The table of values read last. */
 	struct pack_bytes table;
 	uint32_t table_block; /* UINT32_MAX = none */
@@ -47,6 +48,7 @@ int index_walk_pairs(struct index_reader *x, uint8_t kind, const uint8_t *least,
 /* Those whose reference is from `from` to `to`, both included. */
 int index_walk_repeats(struct index_reader *x, uint64_t from, uint64_t to,
 		       index_repeat_fn *fn, void *user, struct tape_error *err);
+void index_caches_free(struct index_caches *c); /* NULL is fine */
 /* The next of x->raw's blobs from *in on: 1, 0 = no more, negative. */
 int index_next_blob(struct varint_in *in, struct index_blob *out);
 

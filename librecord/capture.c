@@ -392,6 +392,42 @@ capture_bookmark(struct thread_state *ts, const struct layout *l,
 	return outcome_report(ts, outcome, l);
 }
 
+int
+capture_cached(struct thread_state *ts, struct stage *stage, const struct layout *l,
+	       const struct item *items, int64_t time, const struct tape_hash *key,
+	       unsigned records)
+{
+	struct values v = { .items = (struct item *)(uintptr_t)items,
+			    .sticky = &no_sticky,
+			    .time = &time };
+	size_t canonical = wide_canonical(l, &v), tail = wide_tail(l, &v);
+	enum outcome outcome = OUTCOME_TOO_LARGE;
+
+	if (tail == SIZE_MAX || canonical + tail > LIMIT_RECORD - SCOPE_PREFIX)
+		return outcome_report(ts, outcome, l);
+	if (atomic_load_explicit(&ts->tape->orphan, memory_order_relaxed))
+		session_used(ts->tape);
+	outcome = OUTCOME_NO_MEMORY;
+	report_hold();
+	stage_lock(stage);
+	if (atomic_load_explicit(&ts->tape->dead, memory_order_relaxed))
+		outcome = OUTCOME_THINNED;
+	/* The records behind the scope need no memory of their own then. */
+	else if (stage->cap - stage->len >= SCOPE_PREFIX + canonical + tail +
+						    CACHE_RECORD + CACHE_DROP_RECORD ||
+		 stage_grow(stage, SCOPE_PREFIX + canonical + tail + CACHE_RECORD +
+					   CACHE_DROP_RECORD))
+		outcome = append(ts, stage, l, &v, time, canonical, tail);
+	if (outcome == OUTCOME_DONE && (records & CAPTURE_DROP))
+		stage->len += record_cache_drop_write(stage->records + stage->len, key);
+	/* Its seq is known at the commit. */
+	if (outcome == OUTCOME_DONE && (records & CAPTURE_CACHE))
+		stage->len += record_cache_write(stage->records + stage->len, key, 0);
+	stage_unlock(stage);
+	report_tell(ts->tape);
+	return outcome == OUTCOME_THINNED ? -1 : outcome_report(ts, outcome, l);
+}
+
 /* ---- TAPE ---- */
 
 static inline struct cached_layout *

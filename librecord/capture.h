@@ -323,6 +323,9 @@ capture_thread(struct tape *t)
 	return ts && ts->tape == t ? ts : capture_thread_find(t);
 }
 
+/* A stage of the recorder's, under table_lock. NULL: no memory. */
+struct stage *stage_new(struct tape *t);
+
 /* ---- context.c: sticky variables, TAPE_ADD ---- */
 
 /* s = the new ones, then those of `outer` that they do not hide. 0 or -1: no memory. */
@@ -540,5 +543,15 @@ int capture_items(struct thread_state *ts, const struct layout *layout,
 /* The same for a bookmark; the stage is not committed, however full it is. */
 int capture_bookmark(struct thread_state *ts, const struct layout *layout,
 		     const struct item *items);
+
+#define CAPTURE_CACHE 1u
+#define CAPTURE_DROP 2u
+/*
+ * A scope of the cache, into a stage of its own, with these records behind it. 0, or -1:
+ * reported and counted, or the recorder is closed.
+ */
+int capture_cached(struct thread_state *ts, struct stage *stage,
+		   const struct layout *layout, const struct item *items, int64_t time,
+		   const struct tape_hash *key, unsigned records);
 
 #endif

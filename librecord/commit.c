@@ -10,6 +10,7 @@
 #include "librecord/background.h"
 #include "librecord/blobs.h"
 #include "librecord/bookmark.h"
+#include "librecord/cache.h"
 #include "librecord/hooks.h"
 #include "librecord/recorder.h"
 #include "librecord/seen.h"
@@ -68,6 +69,34 @@ find_repeats(struct tape *t, struct part *part, uint64_t seq)
 	}
 	squeeze_end(&s);
 	return seq;
+}
+
+/* CACHE records get the seq of the scope in front of them. */
+static void
+number_caches(struct tape *t, struct part *parts)
+{
+	uint64_t seq = t->next_seq;
+	bool any = false;
+
+	for (const struct part *part = parts; part; part = part->next)
+		any |= part->caches;
+	for (struct part *part = any ? parts : NULL; part; part = part->next) {
+		if (!part->caches) {
+			seq += part->next ? part_count(part) : 0;
+			continue;
+		}
+		for (size_t at = FRAME_HEADER; at < part->len;) {
+			uint8_t *record = part->records + at;
+			uint32_t kind = get_le32(record + 4) & 0xff;
+
+			if (kind == RECORD_CACHE) {
+				put_le64(record + CACHE_RECORD - 8, seq - 1);
+				cache_committed(t, record + RECORD_HEADER, seq - 1);
+			}
+			seq += record_has_seq(kind);
+			at += get_le32(record);
+		}
+	}
 }
 
 /* ---- commit ---- */
@@ -163,6 +192,7 @@ commit_parts(struct tape *t, struct part *parts)
 	}
 	event = hooks_count(t, parts);
 	find_known(t, parts);
+	number_caches(t, parts);
 	bookmark_lines_make(t, parts, &lines);
 	hooks_linked(event, parts);
 	r = writer_commit(t, parts);

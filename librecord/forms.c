@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/cached.h"
 #include "format/error.h"
 #include "librecord/contract.h"
 #include "librecord/hooks.h"
@@ -328,7 +329,9 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	l->form = rec;
 	l->context = ctx;
 	l->policy = policy;
-	if (policy->dedup != DEDUP_OFF && !form_hashes_only(form))
+	/* What a CACHE record names must be a scope. */
+	if (policy->dedup != DEDUP_OFF && !form_hashes_only(form) &&
+	    strcmp(ctx->label, CACHE_LABEL) != 0)
 		l->dedup = policy->dedup == DEDUP_SUBSET ? STAGE_HASHED | STAGE_SUBSET
 							 : STAGE_HASHED;
 	l->gated = policy->by[RULE_WHEN] != NULL;

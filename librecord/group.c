@@ -166,6 +166,13 @@ frame_take(struct frame *frame, uint32_t len, uint32_t kind)
 	return counts;
 }
 
+/* It belongs to the scope in front of it, and so into its frame. */
+static inline bool
+stays(uint32_t kind)
+{
+	return kind == RECORD_CACHE || kind == RECORD_CACHE_DROP;
+}
+
 int
 group_add_scopes(struct group *group, struct tape *t, struct part *part, uint32_t number)
 {
@@ -182,7 +189,8 @@ group_add_scopes(struct group *group, struct tape *t, struct part *part, uint32_
 		if (form != last_form)
 			r = add_form(group, t, form, number);
 		last_form = form;
-		if (r == 0 && (!frame || frame->payload_bytes + len > SCOPE_FRAME)) {
+		if (r == 0 && (!frame || (frame->payload_bytes + len > SCOPE_FRAME &&
+					  !stays(head & 0xff)))) {
 			r = begin_scopes(group, part, at, part->first_seq + part->scopes);
 			if (r == 0)
 				frame = &group->scopes.items[group->scopes.count - 1]

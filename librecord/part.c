@@ -162,6 +162,7 @@ part_take(struct part_pool *pool, struct stage *stage)
 	SWAP(part->fixup_cap, stage->fixup_cap);
 	SWAP(part->bigs, stage->bigs);
 	SWAP(part->big_cap, stage->big_cap);
+	part->caches = stage->caches;
 	part->hashed = stage->hashed;
 	stage->hashed = 0;
 	part->len = stage->len;

@@ -22,6 +22,7 @@ struct part {
 	size_t hash_cap;
 	uint8_t hashed; /* as in struct stage */
 	bool told;	/* commit hooks may be told of some record */
+	bool caches;	/* as of the stage */
 	uint8_t *blobs;
 	size_t blob_len, blob_cap;
 	struct stage_fixup *fixups;

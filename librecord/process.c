@@ -6,6 +6,7 @@
 
 #include "librecord/background.h"
 #include "librecord/blobs.h"
+#include "librecord/cache.h"
 #include "librecord/report.h"
 #include "librecord/rules.h"
 #include "librecord/seen.h"
@@ -24,6 +25,7 @@ before_fork(void)
 {
 	pthread_mutex_lock(&list_lock);
 	for (struct tape *t = list; t; t = t->next_open) {
+		cache_lock_look(t);
 		pthread_mutex_lock(&t->commit_lock);
 		pthread_mutex_lock(&t->rules->lock);
 		/* Before the stages: no new one may come until all are unlocked again. */
@@ -32,12 +34,14 @@ before_fork(void)
 			stage_lock(s);
 		blobs_lock(t);
 		pthread_mutex_lock(&t->error_lock);
+		cache_lock_all(t);
 	}
 }
 
 static void
 unlock_all(struct tape *t)
 {
+	cache_unlock_all(t);
 	pthread_mutex_unlock(&t->error_lock);
 	blobs_unlock(t);
 	for (struct stage *s = atomic_load(&t->stages); s; s = s->next)
@@ -45,6 +49,7 @@ unlock_all(struct tape *t)
 	pthread_mutex_unlock(&t->table_lock);
 	pthread_mutex_unlock(&t->rules->lock);
 	pthread_mutex_unlock(&t->commit_lock);
+	cache_unlock_look(t);
 }
 
 static void
@@ -65,6 +70,7 @@ forget_parent(struct tape *t)
 	blobs_after_fork(t);
 	report_after_fork(t);
 	background_after_fork(t);
+	cache_after_fork(t);
 	seen_clear(t->seen);
 	for (uint32_t i = 1; i <= t->rec_form_count; i++)
 		recorder_form(t, i)->defined_in = 0;

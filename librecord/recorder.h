@@ -3,7 +3,7 @@
  * The recorder's insides: what capture (making records) and session (bringing
  * them to disk) share.
  *
- * Locks, in the order they may be taken: close_lock, commit_lock, rules->lock,
+ * Locks, in the order they may be taken: close_lock, the cache's look_lock, commit_lock, rules->lock,
  * table_lock, a stage's lock, those of blobs.c, error_lock. Whoever holds a stage's lock never
  * waits for commit_lock or table_lock: the owner of a full stage unlocks it first.
  * on_error is called with none of them held (report_hold).
@@ -112,6 +112,7 @@ struct stage {
 	size_t big_count, big_cap;
 	uint64_t big_bytes;
 	uint64_t due; /* the len that calls for a commit; its owner's */
+	bool caches; /* that of the cache: CACHE and CACHE_DROP records stand in it, too */
 	struct stage *
 		next; /* all stages of the recorder; pushed once, under table_lock, never removed */
 	atomic_bool
@@ -175,6 +176,7 @@ struct forms;	   /* capture side: interning of contexts, shapes, forms (forms.c)
 struct policy;	 /* capture side: the same, for one label path (rules.h) */
 struct rules;	 /* capture side: what holds for which labels (rules.c) */
 struct thinning; /* capture side: scopes that rules left out (thin.c) */
+struct cache;	 /* capture side: results under keys (cache.h) */
 struct hooks;	 /* capture side: what commit hooks are to be told (hooks.c) */
 
 struct tape {
@@ -205,6 +207,7 @@ struct tape {
 	struct rules *rules; /* a lock of its own, taken before table_lock */
 	struct thinning *thinning;
 	struct hooks *hooks;
+	_Atomic(struct cache *) cache; /* NULL: not asked for yet */
 
 	pthread_mutex_t error_lock;
 	char first_error[1024];

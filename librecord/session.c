@@ -13,6 +13,7 @@
 #include "format/segment.h"
 #include "librecord/background.h"
 #include "librecord/blobs.h"
+#include "librecord/cache.h"
 #include "librecord/commit.h"
 #include "librecord/facts.h"
 #include "librecord/hooks.h"
@@ -284,6 +285,7 @@ shed(struct tape *t)
 	report_release(t);
 	free(t->seen);
 	t->seen = NULL;
+	cache_shed(t);
 	subset_release(t);
 	tapedir_close(&t->dir);
 }
@@ -296,6 +298,7 @@ tape_close(struct tape *t)
 	if (!t)
 		return 0;
 	hooks_before_close(t);
+	cache_before_close(t);
 	report_hold();
 	/* Whoever closes at the same time waits, but for the thread that is waited for. */
 	if (background_is_self(t))

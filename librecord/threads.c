@@ -79,7 +79,7 @@ make_key(void)
 }
 
 /* Under table_lock, so that a fork meets each stage unlocked or not at all. */
-static struct stage *
+struct stage *
 stage_new(struct tape *t)
 {
 	struct stage *stage = aligned_alloc(64, (sizeof(*stage) + 63) / 64 * 64);

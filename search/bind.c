@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/error.h"
+#include "search/bind.h"
 #include "search/name.h"
 #include "search/partial.h"
 #include "search/scope.h"
@@ -43,7 +45,7 @@ struct target {
 };
 
 struct binding {
-	const struct tape_scope *scope;
+	const struct bind_from *from;
 	struct target *targets;
 	size_t count, cap;
 };
@@ -370,10 +372,8 @@ static int
 take_bytes(const struct binding *b, struct target *t, size_t index,
 	   const struct tape_value *v, bool keep)
 {
-	struct tape_blob *blob = NULL;
 	struct tape_error err = { 0 };
-	int64_t n = 0;
-	int r;
+	uint8_t *own = NULL;
 
 	t->len = (size_t)v->size;
 	if (v->data != NULL || v->size == 0) {
@@ -390,20 +390,11 @@ take_bytes(const struct binding *b, struct target *t, size_t index,
 	}
 	if (v->store == TAPE_AS_HASH)
 		return fail(t->name, "only its hash was recorded");
-	/* What a file says about its size is looked at before memory is asked for. */
-	r = tape_blob_open(b->scope, index, &blob, &err);
-	if (r != 0)
+	if (b->from->bytes(b->from->user, index, &own, &err) != 0) {
+		b->from->unread(b->from->user);
 		return fail(t->name, "its blob cannot be read: %s", err.message);
-	t->own = tape_blob_size(blob) == v->size ? malloc(t->len + 1) : NULL;
-	if (t->own != NULL)
-		n = tape_blob_read(blob, t->own, t->len, 0, &err);
-	tape_blob_close(blob);
-	if (t->own == NULL)
-		return fail(t->name, "no memory for %zu bytes", t->len);
-	if (n < 0 || (size_t)n != t->len)
-		return fail(t->name, "its blob cannot be read: %s", err.message);
-	((char *)t->own)[t->len] = '\0';
-	t->data = t->own;
+	}
+	t->data = t->own = own;
 	return 0;
 }
 
@@ -458,11 +449,14 @@ check_new(const struct target *t, const struct tape_value *v)
 static int
 prepare(const struct binding *b, struct target *t)
 {
-	int64_t at = tape_scope_var_find(b->scope, t->name);
-	const struct tape_value *v =
-		at < 0 ? NULL : tape_scope_var(b->scope, (size_t)at).value;
+	int64_t at = b->from->find(b->from->user, t->name);
+	const struct tape_value *v;
 	char reason[16];
 	int r;
+
+	if (at < 0 && b->count == 1)
+		at = b->from->only;
+	v = at < 0 ? NULL : b->from->value(b->from->user, (size_t)at);
 
 	if (v == NULL || v->type == TAPE_NULL || v->type == TAPE_ABSENT) {
 		t->skip = t->optional;
@@ -529,17 +523,15 @@ tape_bind_error(void)
 }
 
 int
-tape_bind(const struct tape_scope *scope, const char *names, size_t count,
-	  const struct tape_named *outs)
+bind_outputs(const struct bind_from *from, const char *names, size_t count,
+	     const struct tape_named *outs)
 {
-	struct binding b = { .scope = scope };
+	struct binding b = { .from = from };
 	const char *piece = "?";
 	size_t len = 1;
 	int r = 0;
 
 	problem[0] = '\0';
-	if (scope == NULL)
-		return fail("TAPE_BIND", "there is no scope") + 1;
 	for (size_t i = 0; i < count && r == 0; i++) {
 		if (names == NULL || !name_next_piece(&names, &piece, &len)) {
 			piece = "?";
@@ -555,4 +547,73 @@ tape_bind(const struct tape_scope *scope, const char *names, size_t count,
 		free(b.targets[i].own);
 	free(b.targets);
 	return r == 0;
+}
+
+/* ---- from a scope ---- */
+
+static int64_t
+scope_find(void *user, const char *name)
+{
+	return tape_scope_var_find(user, name);
+}
+
+static const struct tape_value *
+scope_at(void *user, size_t index)
+{
+	return tape_scope_var(user, index).value;
+}
+
+int
+bind_scope_bytes(void *user, size_t index, uint8_t **out, struct tape_error *err)
+{
+	const struct tape_value *v = tape_scope_var(user, index).value;
+	struct tape_blob *blob = NULL;
+	uint8_t *own = NULL;
+	int64_t n = 0;
+	/* What a file says about its size is looked at before memory is asked for. */
+	int r = tape_blob_open(user, index, &blob, err);
+
+	if (r != 0)
+		return r;
+	own = tape_blob_size(blob) == v->size ? malloc((size_t)v->size + 1) : NULL;
+	if (own == NULL)
+		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for %llu bytes",
+			      (unsigned long long)v->size);
+	else
+		n = tape_blob_read(blob, own, (size_t)v->size, 0, err);
+	tape_blob_close(blob);
+	if (r == 0 && n < 0)
+		r = (int)n;
+	if (r == 0 && (uint64_t)n != v->size)
+		r = error_set(err, TAPE_ERR_DAMAGED, NULL, 0, "it became shorter");
+	if (r != 0) {
+		free(own);
+		return r;
+	}
+	own[v->size] = '\0';
+	*out = own;
+	return 0;
+}
+
+static void
+nothing_unread(void *user)
+{
+	(void)user;
+}
+
+int
+tape_bind(const struct tape_scope *scope, const char *names, size_t count,
+	  const struct tape_named *outs)
+{
+	struct bind_from from = { .user = (void *)(uintptr_t)scope,
+				  .find = scope_find,
+				  .value = scope_at,
+				  .bytes = bind_scope_bytes,
+				  .unread = nothing_unread,
+				  .only = -1 };
+
+	problem[0] = '\0';
+	if (scope == NULL)
+		return fail("TAPE_BIND", "there is no scope") + 1;
+	return bind_outputs(&from, names, count, outs);
 }

@@ -152,6 +152,41 @@ take_options(struct tape_reader *reader, const struct tape_reader_options *optio
 		reader->untrusted = (options->flags & TAPE_READER_UNTRUSTED) != 0;
 }
 
+static struct tape_reader *
+new_reader(const struct tape_reader_options *options)
+{
+	struct tape_reader *reader = calloc(1, sizeof *reader);
+
+	if (reader == NULL)
+		return NULL;
+	reader->dir.fd = -1;
+	take_options(reader, options);
+	if (os_boot_id(reader->boot_id) != 0)
+		reader->boot_id[0] = '\0';
+	if (os_hostname(reader->host, sizeof reader->host) < 0)
+		reader->host[0] = '\0';
+	return reader;
+}
+
+int
+reader_open_at(const struct tapedir *dir, const struct tape_reader_options *options,
+	       struct tape_reader **out, struct tape_error *err)
+{
+	struct tape_reader *reader = new_reader(options);
+	int r;
+
+	if (reader == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a reader");
+	memcpy(reader->dir.id, dir->id, sizeof reader->dir.id);
+	r = os_open_dir(dir->fd, ".", false, &reader->dir.fd);
+	if (r != 0) {
+		free(reader);
+		return error_io(err, r, ".", "cannot open the tape once more");
+	}
+	*out = reader;
+	return 0;
+}
+
 int
 tape_reader_open(const char *dir, const struct tape_reader_options *options,
 		 struct tape_reader **out, struct tape_error *err)
@@ -163,20 +198,14 @@ tape_reader_open(const char *dir, const struct tape_reader_options *options,
 		return error_set(err, TAPE_ERR_MISUSE, NULL, 0,
 				 "tape_reader_open needs a directory and a place for the "
 				 "reader");
-	reader = calloc(1, sizeof *reader);
+	reader = new_reader(options);
 	if (reader == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a reader");
-	reader->dir.fd = -1;
-	take_options(reader, options);
 	r = tapedir_open(dir, &reader->dir, err);
 	if (r != 0) {
 		free(reader);
 		return r;
 	}
-	if (os_boot_id(reader->boot_id) != 0)
-		reader->boot_id[0] = '\0';
-	if (os_hostname(reader->host, sizeof reader->host) < 0)
-		reader->host[0] = '\0';
 	*out = reader;
 	return 0;
 }

@@ -28,6 +28,9 @@ struct tape_reader {
 	size_t raw_cache, packed_cache; /* bytes, 0 = as a reader that is alone */
 };
 
+/* As tape_reader_open, of a tape that is open; dir may be closed afterwards. */
+int reader_open_at(const struct tapedir *dir, const struct tape_reader_options *options,
+		   struct tape_reader **out, struct tape_error *err);
 /* Tells it unless that place was told before. `kind` is an enum tape_report_kind. */
 void reader_report(struct tape_reader *reader, int kind, const char *file,
 		   uint64_t offset, uint64_t bytes, const char *format, ...)

@@ -5,6 +5,10 @@
  * docs/cache.md explains it with examples.
  *
  *	struct tape_key k = TAPE_KEY("yield", D, X0, seed);
+ *	if (!TAPE_RECALL(t, k, &yield, TAPE_ARRAY(ts, n))) {
+ *		yield = expensive(ts, n);
+ *		TAPE_STORE(t, k, yield, TAPE_ARRAY(ts, n));
+ *	}
  */
 #ifndef TAPE_CACHE_H
 #define TAPE_CACHE_H
@@ -29,9 +33,48 @@ extern "C" {
 #define TAPE_KEY(...)                                                                    \
 	TAPE_KEY_(__COUNTER__, TAPE_COUNT_(__VA_ARGS__), #__VA_ARGS__, __VA_ARGS__, 0)
 
+/* ---- results ---- */
+
+/*
+ * Fills the outputs with the result that is kept under the key, all of them or none: 1,
+ * or 0: there is none, or it cannot be used, and nothing was touched. Results go by name,
+ * as they were stored; a single one by itself. An output is what TAPE_BIND takes. A key
+ * that is none, a recorder that is NULL or closed: 0.
+ */
+#define TAPE_RECALL(t, ...)                                                              \
+	TAPE_RECALL_(TAPE_COUNT_(__VA_ARGS__), t, #__VA_ARGS__, __VA_ARGS__,             \
+		     TAPE_BIND_END_)
+/*
+ * Keeps a result, 0 to 32 variables as in TAPE, under the key: for this process at once,
+ * for others once it is committed. 1, or 0: there is one already, and the first one holds
+ * (another one is told once, in the manifest), or it was not recorded.
+ */
+#define TAPE_STORE(t, ...)                                                               \
+	TAPE_STORE_(TAPE_COUNT_(__VA_ARGS__), t, #__VA_ARGS__, __VA_ARGS__, 0)
+
 struct tape_key_build;
 
 #ifndef TAPE_OFF
+
+/* Looks at once at what other sessions have committed, which else is done every 100 ms. */
+TAPE_API void tape_refresh(struct tape *t);
+/* Under the macros. */
+TAPE_API int tape_recall(struct tape *t, struct tape_site *site, struct tape_key key,
+			 const struct tape_named *outs);
+TAPE_API int tape_store(struct tape *t, struct tape_site *site, struct tape_key key,
+			const unsigned char *kinds, const struct tape_word *values);
+/*
+ * The same for bindings. names: of the outputs, with commas. `results` was begun with
+ * tape_build_begin and is freed; its labels, site and time do not count.
+ */
+TAPE_API int tape_cache_get(struct tape *t, struct tape_key key, const char *names,
+			    size_t count, const struct tape_named *outs);
+TAPE_API int tape_cache_put(struct tape *t, struct tape_key key,
+			    struct tape_build *results);
+/* Is there a result? 1 and *pos (may be NULL): the scope that has it; its seq is 0 until it is committed. */
+TAPE_API int tape_cache_has(struct tape *t, struct tape_key key, struct tape_pos *pos);
+/* Withdraws it: 1, or 0: there is none. The next TAPE_STORE keeps another one. */
+TAPE_API int tape_cache_drop(struct tape *t, struct tape_key key);
 
 /* Under the macro. */
 TAPE_API struct tape_key tape_key_of(struct tape_site *site, const char *name,
@@ -113,6 +156,13 @@ tape_key_end(struct tape_key_build *tape_b_)
 	return tape_none_;
 }
 TAPE_STUB_(struct tape_key, tape_key_of, (struct tape_site *tape_site_, const char *tape_name_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_key_end(0))
+TAPE_STUB_(void, tape_refresh, (struct tape *tape_t_), )
+TAPE_STUB_(int, tape_recall, (struct tape *tape_t_, struct tape_site *tape_site_, struct tape_key tape_key_, const struct tape_named *tape_outs_), 0)
+TAPE_STUB_(int, tape_store, (struct tape *tape_t_, struct tape_site *tape_site_, struct tape_key tape_key_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), 0)
+TAPE_STUB_(int, tape_cache_get, (struct tape *tape_t_, struct tape_key tape_key_, const char *tape_names_, size_t tape_n_, const struct tape_named *tape_outs_), 0)
+TAPE_STUB_(int, tape_cache_put, (struct tape *tape_t_, struct tape_key tape_key_, struct tape_build *tape_b_), 0)
+TAPE_STUB_(int, tape_cache_has, (struct tape *tape_t_, struct tape_key tape_key_, struct tape_pos *tape_pos_), 0)
+TAPE_STUB_(int, tape_cache_drop, (struct tape *tape_t_, struct tape_key tape_key_), 0)
 TAPE_STUB_(struct tape_key_build *, tape_key_begin, (const char *tape_name_), 0)
 TAPE_STUB_(void, tape_key_put_null, (struct tape_key_build *tape_b_, const char *tape_name_, size_t tape_len_), )
 TAPE_STUB_PUT_(bool, int tape_v_)
@@ -133,6 +183,8 @@ TAPE_STUB_PUT_(key, struct tape_key tape_v_)
 /* clang-format on */
 #endif /* TAPE_OFF */
 
+#define TAPE_RECALL_(n, ...) TAPE_RECALL2_(n, __VA_ARGS__)
+#define TAPE_STORE_(n, ...) TAPE_STORE2_(n, __VA_ARGS__)
 #define TAPE_KEY_(id, n, ...) TAPE_KEY2_(id, n, __VA_ARGS__)
 #define TAPE_KEY2_(id, n, names, name, ...)                                              \
 	TAPE_KEY3_(tape_key_##id##_, tape_key_kinds_##id##_, tape_key_site_##id##_,      \
@@ -173,7 +225,80 @@ tape_named_key(struct tape_named *tape_named_, size_t tape_size_, struct tape_ke
 		key;                                                                     \
 	})
 
+#define TAPE_RECALL2_(n, t, names, key, ...)                                             \
+	__extension__({                                                                  \
+		_Static_assert((n) <= 32, "TAPE_RECALL takes at most 32 outputs");       \
+		int tape_hit_ = 0;                                                       \
+		if (TAPE_ON_(1)) {                                                       \
+			struct tape *tape_to_ = (t);                                     \
+			if (tape_to_) {                                                  \
+				const struct tape_key tape_k_ = (key);                   \
+				static struct tape_site tape_site_ =                     \
+					TAPE_SITE_(names, n, TAPE_SITE_HAS_LABEL);       \
+				const struct tape_named tape_outs_[] = { TAPE_EACH_(     \
+					n, TAPE_TO_, __VA_ARGS__) };                     \
+				tape_hit_ = tape_recall(tape_to_, &tape_site_, tape_k_,  \
+							tape_outs_);                     \
+			}                                                                \
+		}                                                                        \
+		tape_hit_;                                                               \
+	})
+#define TAPE_STORE2_(n, t, names, key, ...)                                              \
+	__extension__({                                                                  \
+		_Static_assert((n) <= 32, "TAPE_STORE takes at most 32 variables");      \
+		int tape_stored_ = 0;                                                    \
+		if (TAPE_ON_(1)) {                                                       \
+			struct tape *tape_to_ = (t);                                     \
+			if (tape_to_) {                                                  \
+				const struct tape_key tape_k_ = (key);                   \
+				static const unsigned char tape_kinds_[] = { TAPE_EACH_( \
+					n, TAPE_KIND_, __VA_ARGS__) };                   \
+				static struct tape_site tape_site_ =                     \
+					TAPE_SITE_(names, n, TAPE_SITE_HAS_LABEL);       \
+				const struct tape_word tape_words_[] = { TAPE_EACH_(     \
+					n, TAPE_WORD_, __VA_ARGS__) };                   \
+				tape_stored_ =                                           \
+					tape_store(tape_to_, &tape_site_, tape_k_,       \
+						   tape_kinds_, tape_words_);            \
+			}                                                                \
+		}                                                                        \
+		tape_stored_;                                                            \
+	})
+
 #else /* C++ */
+
+#define TAPE_RECALL2_(n, t, names, key, ...)                                             \
+	__extension__({                                                                  \
+		static_assert((n) <= 32, "TAPE_RECALL takes at most 32 outputs");        \
+		int tape_hit_ = 0;                                                       \
+		if (TAPE_ON_(1)) {                                                       \
+			struct tape *tape_to_ = (t);                                     \
+			if (tape_to_) {                                                  \
+				const struct tape_key tape_k_ = (key);                   \
+				static struct tape_site tape_site_ =                     \
+					TAPE_SITE_(names, n, TAPE_SITE_HAS_LABEL);       \
+				tape_hit_ = tape_cpp_::tape_recall_(                     \
+					tape_to_, &tape_site_, tape_k_, __VA_ARGS__);    \
+			}                                                                \
+		}                                                                        \
+		tape_hit_;                                                               \
+	})
+#define TAPE_STORE2_(n, t, names, key, ...)                                              \
+	__extension__({                                                                  \
+		static_assert((n) <= 32, "TAPE_STORE takes at most 32 variables");       \
+		int tape_stored_ = 0;                                                    \
+		if (TAPE_ON_(1)) {                                                       \
+			struct tape *tape_to_ = (t);                                     \
+			if (tape_to_) {                                                  \
+				const struct tape_key tape_k_ = (key);                   \
+				static struct tape_site tape_site_ =                     \
+					TAPE_SITE_(names, n, TAPE_SITE_HAS_LABEL);       \
+				tape_stored_ = tape_cpp_::tape_store_(                   \
+					tape_to_, &tape_site_, tape_k_, __VA_ARGS__);    \
+			}                                                                \
+		}                                                                        \
+		tape_stored_;                                                            \
+	})
 
 #define TAPE_KEY3_(key, kinds, site, words, n, names, name, ...)                         \
 	__extension__({                                                                  \
@@ -208,6 +333,27 @@ tape_key_(struct tape_site *tape_site_, const L &tape_name_, const Ts &...tape_v
 
 	return tape_key_of(tape_site_, tape_label_of_(tape_name_), kinds_<Ts...>::of,
 			   tape_words_);
+}
+
+template <class... Ts>
+int
+tape_recall_(struct tape *tape_t_, struct tape_site *tape_site_, tape_key tape_key_,
+	     Ts &&...tape_vars_)
+{
+	const tape_named tape_outs_[] = { to_<typename unref_<Ts>::type>::out(
+		tape_vars_)... };
+
+	return tape_recall(tape_t_, tape_site_, tape_key_, tape_outs_);
+}
+
+template <class... Ts>
+int
+tape_store_(struct tape *tape_t_, struct tape_site *tape_site_, tape_key tape_key_,
+	    const Ts &...tape_vars_)
+{
+	const tape_word tape_words_[] = { as_<Ts>::word(tape_vars_)... };
+
+	return tape_store(tape_t_, tape_site_, tape_key_, kinds_<Ts...>::of, tape_words_);
 }
 
 } /* namespace tape_cpp_ */

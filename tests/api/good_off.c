@@ -66,6 +66,11 @@ main(void)
 	tape_key_put_f64(kb, "x", 1, 2);
 	if (key.lo | tape_key_end(kb).hi)
 		return 1;
+	if (TAPE_RECALL(t, key, &only_recorded, TAPE_AS("y", a)) ||
+	    TAPE_STORE(t, TAPE_KEY("k", never()), never(), a) ||
+	    tape_cache_put(t, key, NULL) || tape_cache_drop(t, key))
+		return 1;
+	tape_refresh(t);
 	TAPE_ADD(t, only_recorded, never(), TAPE_HASHED(a, never()));
 	tape_tare(t, 1);
 	tape_untare(t);

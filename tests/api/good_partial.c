@@ -67,5 +67,14 @@ use(struct tape *t, const struct tape_scope *s, const char *name)
 		      TAPE_AS("e", &E), TAPE_AS("y", TAPE_ARRAY(q, n)), TAPE_AS("b", buf),
 		      TAPE_OF(flow, &flow_)))
 		return 1;
+	struct tape_key key =
+		TAPE_KEY("k", E, k, on, ph, z, fz, ull, TAPE_AS("key", TAPE_KEY("k2", k)),
+			 TAPE_OF(params, cp), TAPE_ARRAY(q, n));
+	if (!TAPE_RECALL(t, key, &E, a, buf, &str, &k, &on, TAPE_NEW(&q, &n),
+			 TAPE_TEXT(text, 4), TAPE_OF(params, &p), TAPE_AS("e", &E)) &&
+	    !TAPE_RECALL(t, TAPE_KEY("k2", k), &E))
+		TAPE_STORE(t, key, E, a, buf, str, k, on, TAPE_ARRAY(q, n),
+			   TAPE_OF(params, &p), TAPE_AS("e", 2.5));
+	TAPE_STORE(t, key);
 	return *tape_bind_error() + (ph == DECAY);
 }

@@ -31,8 +31,8 @@ struct parameters {
 	const int ci;
 	small sm;
 };
-TAPE_DESCRIBE(params, parameters, alpha, grid.n, grid.w, name, note, on, phase, m, ld, z, b8,
-	      cube, four, names, i64, sz, f, ci, sm, m[1], m[2][3]);
+TAPE_DESCRIBE(params, parameters, alpha, grid.n, grid.w, name, note, on, phase, m, ld, z,
+	      b8, cube, four, names, i64, sz, f, ci, sm, m[1], m[2][3]);
 TAPE_OPTIONAL(params, note, grid);
 namespace elsewhere
 {
@@ -60,8 +60,18 @@ use(struct tape *t, const struct tape_scope *s, parameters &p)
 	     TAPE_AS(st.c_str(), TAPE_OF(params, &p)));
 	if (TAPE_BIND(s, &E, a, buf, &str, &k, &on, &ph, &z, &sm, TAPE_NEW(&q, &n),
 		      TAPE_NEW(&str, nullptr), TAPE_ARRAY(q, 3, 4), TAPE_TEXT(text, 4),
-		      TAPE_OF(params, &p), TAPE_AS("p", TAPE_OF(params, &p)), TAPE_AS("e", &E),
-		      TAPE_AS("y", TAPE_ARRAY(q, n)), TAPE_AS("b", buf)))
+		      TAPE_OF(params, &p), TAPE_AS("p", TAPE_OF(params, &p)),
+		      TAPE_AS("e", &E), TAPE_AS("y", TAPE_ARRAY(q, n)),
+		      TAPE_AS("b", buf)))
 		return 1;
+	tape_key key =
+		TAPE_KEY("k", E, k, on, ph, z, sm, st, TAPE_AS("key", TAPE_KEY("k2", k)),
+			 TAPE_OF(params, cp), TAPE_ARRAY(q, n));
+	if (!TAPE_RECALL(t, key, &E, a, buf, &str, &k, &on, TAPE_NEW(&q, &n),
+			 TAPE_TEXT(text, 4), TAPE_OF(params, &p), TAPE_AS("e", &E)) &&
+	    !TAPE_RECALL(t, TAPE_KEY(st, k), &E))
+		TAPE_STORE(t, key, E, a, buf, str, k, on, st, TAPE_ARRAY(q, n),
+			   TAPE_OF(params, &p), TAPE_AS("e", 2.5));
+	TAPE_STORE(t, key);
 	return *tape_bind_error();
 }

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Results under keys, as this process knows them: a table of its own, what others have
+ * committed since (search/cachelook.h), and generations.
+ *
+ * Locks: look_lock comes before commit_lock, since what is read may have to be committed
+ * first; a shard's is the last of all.
+ */
+#ifndef TAPE_LIBRECORD_CACHE_H
+#define TAPE_LIBRECORD_CACHE_H
+
+#include "librecord/capture.h"
+#include "search/bind.h"
+#include "search/cachelook.h"
+
+#define CACHE_SHARDS 32u
+/* How often others are looked at, at most. */
+#define CACHE_LOOK_NS INT64_C(100000000)
+/* Values that are held in memory, all together and each. */
+#define CACHE_HELD ((size_t)128 << 20)
+#define CACHE_HELD_VALUE (64u << 10)
+/* Computations under way whose start is known, in a shard. */
+#define CACHE_MISSES 512u
+/* What was used is noted so often. */
+#define CACHE_NOTE_NS INT64_C(60000000000)
+
+/* Names and types of results, in the order of names; one for all entries that have them. */
+struct cache_shape {
+	uint32_t count;
+	struct cache_name {
+		const char *name;
+		uint32_t len;
+		uint8_t type; /* enum tape_type */
+	} vars[];
+};
+
+enum entry_flags {
+	ENTRY_HELD = 1,	    /* its values are in `data` */
+	ENTRY_PACKED = 2,   /* in a generation: blobs go by their hash alone */
+	ENTRY_USED = 4,	    /* since it was noted last */
+	ENTRY_RECENT = 8,   /* since memory was looked for last */
+	ENTRY_DAMAGED = 16, /* a value cannot be read */
+	ENTRY_TOLD =
+		32, /* another result was met under its key, or another type asked for */
+};
+
+/* What is known under a key. Nothing but flags, refs and pos changes, those under the shard's lock. */
+struct cache_entry {
+	unsigned refs;
+	uint32_t flags;
+	struct tape_key key;
+	int64_t time;
+	struct tape_pos pos; /* seq 0: staged */
+	double seconds;	     /* that it took; below 0: not known */
+	struct tape_hash results;
+	struct cache_entry *later; /* under the same key; holds where this one does not */
+	const struct cache_shape *shape; /* NULL: not known, it stands at pos */
+	size_t size;
+	/* A word for each value; of wide ones lo is where its tape_value stands, hi its bytes, or 0. */
+	_Alignas(16) uint8_t data[];
+};
+
+/* A key that was asked for, and what it was made of, while its result is computed. */
+struct cache_miss {
+	int64_t since; /* monotonic */
+	size_t len;
+	uint8_t hashed[];
+};
+
+struct cache_slot {
+	struct tape_key key; /* all zero: free */
+	struct cache_entry *entry;
+	struct cache_miss *miss;
+	int64_t dropped; /* entries from before this are withdrawn; 0: none */
+};
+
+struct cache_shard {
+	_Alignas(64) atomic_uint lock;
+	struct cache_slot *slots;
+	size_t count, cap;
+	unsigned misses_open;
+	uint64_t hits, misses, stored; /* since they were noted last */
+	double saved;
+};
+
+struct cache {
+	struct tape *tape;
+	struct cache_shard shards[CACHE_SHARDS];
+	struct stage *stage;
+	pthread_mutex_t look_lock;
+	struct cachelook *look;	  /* NULL: none (yet) */
+	bool look_failed, locked; /* locked: for a fork */
+	int64_t looked;		  /* monotonic, as is: */
+	_Atomic int64_t noted;
+	_Atomic size_t held;
+	atomic_uint said; /* enum cache_said */
+	pthread_mutex_t shape_lock;
+	struct intern shapes;
+};
+enum cache_said { CACHE_SAID_KEY = 1, CACHE_SAID_LOOK = 2 };
+
+/* ---- cache_table.c ---- */
+
+/* The recorder's, made when it is first asked for. NULL: no memory, or it is closed. */
+struct cache *cache_get(struct tape *t);
+void cache_after_fork(struct tape *t);
+void cache_lock_all(struct tape *t);
+void cache_unlock_all(struct tape *t);
+/* look_lock, if there is one: taken before all others for a fork. */
+void cache_lock_look(struct tape *t);
+void cache_unlock_look(struct tape *t);
+/* The recorder is closed: memory goes. */
+void cache_shed(struct tape *t);
+
+struct cache_shard *cache_shard_of(struct cache *c, struct tape_key key);
+void cache_lock(struct cache_shard *s);
+void cache_unlock(struct cache_shard *s);
+/* The slot of a key, or NULL; `add`: made if it is not there (NULL: no memory). Under the lock. */
+struct cache_slot *cache_slot_find(struct cache_shard *s, struct tape_key key, bool add);
+/* What is known under the key; the caller's to cache_put. NULL: nothing. */
+struct cache_entry *cache_find(struct cache *c, struct tape_key key);
+void cache_put(struct cache_entry *e);
+/*
+ * Takes an entry over (NULL: only `dropped` counts). Of those under a key the first one by
+ * time, session and seq holds. Entries from before `dropped` are withdrawn; 0: none are.
+ */
+void cache_take(struct cache *c, struct tape_key key, struct cache_entry *e,
+		int64_t dropped);
+/* Another result was met under a key; `first` holds. */
+void cache_tell_differ(struct cache *c, struct tape_key key,
+		       const struct tape_pos *first);
+void cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag);
+/* A commit gave a staged entry its seq. */
+void cache_committed(struct tape *t, const uint8_t key[16], uint64_t seq);
+
+/* ---- cache_value.c ---- */
+
+/* Values on their way to an entry, given in the order of names. */
+struct cache_values {
+	struct bytes shape, words, data, hashed;
+	uint32_t count;
+	bool whole; /* all bytes are at hand */
+};
+void cache_values_release(struct cache_values *v);
+void cache_values_reset(struct cache_values *v);
+void cache_values_fixed(struct cache_values *v, const char *name, size_t len,
+			unsigned type, struct tape_word word);
+/* value->data NULL: its bytes are elsewhere, under its hash. */
+void cache_values_wide(struct cache_values *v, const char *name, size_t len,
+		       const struct tape_value *value);
+/* An entry with these values, held if `hold`. NULL: no memory. */
+struct cache_entry *cache_values_entry(struct cache *c, const struct cache_values *v,
+				       struct tape_key key, bool hold);
+/* From a scope as it was found; NULL: no memory, or it is damaged. */
+struct cache_entry *cache_entry_found(struct cache *c, const struct cachelook_entry *at);
+/* The same from a scope of a reader. */
+struct cache_entry *cache_entry_scope(struct cache *c, struct tape_key key,
+				      const struct tape_scope *scope);
+/* A value of an entry that is held; its bytes may be elsewhere. */
+void cache_entry_value(const struct cache_entry *e, uint32_t index,
+		       struct tape_value *out);
+
+/* ---- cache_recall.c ---- */
+
+/* Looks at what others have committed, if it is time. look_lock is held. */
+void cache_look(struct cache *c, bool now);
+/* What is known under a key, here or on the tape; the caller's to cache_put. */
+struct cache_entry *cache_search(struct cache *c, struct tape_key key);
+/* Says once per recorder that this key is none. */
+void cache_no_key(struct tape *t);
+
+/* ---- cache_store.c ---- */
+
+/* Notes hits, misses, and which entries were used, if it is time. */
+void cache_note(struct cache *c, bool now);
+/* The last of the cache before a recorder is closed. */
+void cache_before_close(struct tape *t);
+
+#endif

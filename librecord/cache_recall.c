@@ -1,0 +1,780 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TAPE_RECALL: from a key to the variables of a program. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/os.h"
+#include "librecord/cache.h"
+#include "librecord/key.h"
+#include "librecord/report.h"
+
+/* ---- the short way: a known entry, a known site ---- */
+
+enum step_op { STEP_1, STEP_4, STEP_8, STEP_16, STEP_INTEGER, STEP_ARRAY };
+/* How an output of a site is filled from a value of a shape. */
+struct step {
+	uint8_t op, size;
+	bool is_signed;	   /* STEP_INTEGER: of the output */
+	bool value_signed; /* and of the value */
+	uint16_t value;
+};
+struct recall_plan {
+	struct recall_plan *next;
+	const struct cache_shape *shape;
+	uint32_t count;
+	struct step steps[];
+};
+/* A site that is called with ever other shapes goes the long way. */
+#define MOST_PLANS 8u
+
+/* A dense array in C order, as one output. */
+struct array_out {
+	void *to;
+	uint64_t size;
+	uint8_t dtype, ndim;
+	const uint64_t *dims; /* NULL: one, all of it */
+};
+
+static bool
+array_out(const struct tape_named *out, struct array_out *a)
+{
+	const struct tape_dense *d;
+
+	*a = (struct array_out){ .to = (void *)(uintptr_t)out->value.lo,
+				 .size = out->value.hi };
+	if (out->kind > tape_kind_array && out->kind < TAPE_TO) {
+		a->dtype = (uint8_t)(out->kind - tape_kind_array);
+		a->ndim = 1;
+		return a->to != NULL;
+	}
+	if (out->kind != tape_kind_dense)
+		return false;
+	d = (const struct tape_dense *)(uintptr_t)out->value.lo;
+	if (d->flags != 0 || d->stride != 0 || !d->data)
+		return false;
+	a->to = (void *)(uintptr_t)d->data;
+	a->dtype = d->dtype;
+	a->ndim = d->ndim;
+	a->dims = d->dims;
+	return true;
+}
+
+/* The tape_value of a wide one, and its bytes. */
+static inline const struct tape_value *
+wide_value(const struct cache_entry *e, uint32_t index, const uint8_t **bytes)
+{
+	struct tape_word word;
+
+	memcpy(&word, e->data + 16 * (size_t)index, sizeof word);
+	*bytes = word.hi ? e->data + word.hi : NULL;
+	return (const struct tape_value *)(const void *)(e->data + word.lo);
+}
+
+static bool
+array_fits(const struct cache_entry *e, const struct step *step,
+	   const struct tape_named *out)
+{
+	struct array_out a;
+	const uint8_t *bytes;
+	const struct tape_value *v = wide_value(e, step->value, &bytes);
+
+	if (!array_out(out, &a) || v->dtype != a.dtype || v->ndim != a.ndim ||
+	    (v->ndim > 1 && v->fortran) || (v->size && !bytes))
+		return false;
+	if (!a.dims)
+		return v->size == a.size;
+	return memcmp(a.dims, v->dims, v->ndim * sizeof *a.dims) == 0;
+}
+
+static bool
+integer_fits(const struct step *step, uint64_t v)
+{
+	unsigned bits = 8u * step->size;
+	bool negative = step->value_signed && (int64_t)v < 0;
+
+	if (step->is_signed)
+		return negative ? (int64_t)v >= -(INT64_MAX >> (64 - bits)) - 1
+				: v <= (uint64_t)(INT64_MAX >> (64 - bits));
+	return !negative && v <= UINT64_MAX >> (64 - bits);
+}
+
+static inline void *
+out_at(const struct tape_named *out)
+{
+	return (void *)(uintptr_t)out->value.lo;
+}
+
+/* Nothing is written unless all of it fits. */
+static inline bool
+fill_short(const struct recall_plan *plan, const struct cache_entry *e,
+	   const struct tape_named *outs)
+{
+	for (uint32_t i = 0; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+		uint64_t v;
+
+		if (step->op < STEP_INTEGER)
+			continue;
+		if (step->op == STEP_ARRAY) {
+			if (!array_fits(e, step, &outs[i]))
+				return false;
+			continue;
+		}
+		memcpy(&v, e->data + 16 * (size_t)step->value, sizeof v);
+		if (!integer_fits(step, v))
+			return false;
+	}
+	for (uint32_t i = 0; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+		const uint8_t *from = e->data + 16 * (size_t)step->value;
+		struct array_out a;
+
+		switch (step->op) {
+		case STEP_1:
+			memcpy(out_at(&outs[i]), from, 1);
+			break;
+		case STEP_4:
+			memcpy(out_at(&outs[i]), from, 4);
+			break;
+		case STEP_8:
+			memcpy(out_at(&outs[i]), from, 8);
+			break;
+		case STEP_16:
+			memcpy(out_at(&outs[i]), from, 16);
+			break;
+		case STEP_INTEGER:
+			memcpy(out_at(&outs[i]), from, step->size);
+			break;
+		default: {
+			const struct tape_value *v = wide_value(e, step->value, &from);
+
+			(void)array_out(&outs[i], &a);
+			if (v->size)
+				memcpy(a.to, from, (size_t)v->size);
+			break;
+		}
+		}
+	}
+	return true;
+}
+
+/* ---- making a plan ---- */
+
+static bool
+step_scalar(struct step *step, unsigned kind, unsigned type, uint64_t size)
+{
+	static const struct {
+		uint8_t kind, type, op;
+	} exact[] = {
+		{ tape_kind_bool, TAPE_BOOL, STEP_1 },
+		{ tape_kind_f64, TAPE_F64, STEP_8 },
+		{ tape_kind_f32, TAPE_F32, STEP_4 },
+		{ tape_kind_c16, TAPE_C16, STEP_16 },
+		{ tape_kind_c8, TAPE_C8, STEP_8 },
+	};
+
+	for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
+		if (exact[i].kind == kind && exact[i].type == type) {
+			step->op = exact[i].op;
+			return true;
+		}
+	if ((kind != tape_kind_i64 && kind != tape_kind_u64) ||
+	    (type != TAPE_I64 && type != TAPE_U64))
+		return false;
+	step->is_signed = kind == tape_kind_i64;
+	step->value_signed = type == TAPE_I64;
+	step->size = (uint8_t)size;
+	step->op = size == 8 && step->is_signed == step->value_signed ? STEP_8
+								      : STEP_INTEGER;
+	return true;
+}
+
+static bool
+step_make(struct step *step, const struct cache_shape *shape, bool only,
+	  const struct tape_named *out, const char *name)
+{
+	struct array_out a;
+	uint32_t at = 0;
+	size_t len = strlen(name);
+
+	while (at < shape->count && (shape->vars[at].len != len ||
+				     memcmp(shape->vars[at].name, name, len) != 0))
+		at++;
+	if (at == shape->count && only && shape->count == 1)
+		at = 0;
+	if (at >= shape->count || at > UINT16_MAX)
+		return false;
+	*step = (struct step){ .value = (uint16_t)at };
+	if (out->kind > TAPE_TO)
+		return out->value.lo && step_scalar(step, out->kind - (unsigned)TAPE_TO,
+						    shape->vars[at].type, out->value.hi);
+	step->op = STEP_ARRAY;
+	return shape->vars[at].type == TAPE_ARRAY_T && array_out(out, &a);
+}
+
+static void
+out_name(const struct tape_named *out, const char *piece, size_t len,
+	 char name[LIMIT_NAME + 1])
+{
+	const char *text = out->text;
+
+	if (out->kind == tape_kind_dense && !text)
+		text = ((const struct tape_dense *)(uintptr_t)out->value.lo)->text;
+	if (text)
+		(void)name_from_text(text, strlen(text), name);
+	else
+		(void)name_from_text(piece, len, name);
+}
+
+/* The names of a site, in front of which stands the text of the key. */
+static const char *
+site_names(const struct tape_site *site)
+{
+	const char *rest = site->names, *piece;
+	size_t len;
+
+	if (site->flags & TAPE_SITE_HAS_LABEL)
+		(void)name_next_piece(&rest, &piece, &len);
+	return rest;
+}
+
+static void
+plan_add(struct tape_site *site, const struct cache_shape *shape,
+	 const struct tape_named *outs)
+{
+	struct recall_plan *plan;
+	const char *rest = site_names(site), *piece = "?";
+	void *head = __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE);
+	unsigned plans = 0;
+	size_t len = 1;
+
+	for (const struct recall_plan *p = head; p; p = p->next)
+		plans++;
+	plan = plans < MOST_PLANS
+		       ? malloc(sizeof *plan + site->count * sizeof plan->steps[0])
+		       : NULL;
+	if (!plan)
+		return;
+	plan->shape = shape;
+	plan->count = site->count;
+	for (uint32_t i = 0; i < site->count; i++) {
+		char name[LIMIT_NAME + 1];
+
+		/* A name of its own may be another one the next time. */
+		if (!name_next_piece(&rest, &piece, &len) || outs[i].name) {
+			free(plan);
+			return;
+		}
+		out_name(&outs[i], piece, len, name);
+		if (!step_make(&plan->steps[i], shape, site->count == 1, &outs[i],
+			       name)) {
+			free(plan);
+			return;
+		}
+	}
+	do
+		plan->next = head;
+	while (!__atomic_compare_exchange_n(&site->plans, &head, plan, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+}
+
+static inline const struct recall_plan *
+plan_of(const struct tape_site *site, const struct cache_shape *shape)
+{
+	const struct recall_plan *plan =
+		__atomic_load_n((void **)(uintptr_t)&site->plans, __ATOMIC_ACQUIRE);
+
+	while (plan && plan->shape != shape)
+		plan = plan->next;
+	return plan;
+}
+
+static inline void
+count_hit(struct cache_shard *s, struct cache_entry *e)
+{
+	s->hits++;
+	if (e->seconds > 0)
+		s->saved += e->seconds;
+	e->flags |= ENTRY_USED | ENTRY_RECENT;
+}
+
+/* 1, or 0: the long way. */
+static int
+recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
+	     const struct tape_named *outs)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	const struct recall_plan *plan;
+	struct cache_slot *slot;
+	struct cache_entry *e;
+	int hit = 0;
+
+	cache_lock(s);
+	slot = cache_slot_find(s, key, false);
+	e = slot ? slot->entry : NULL;
+	if (e && (e->flags & (ENTRY_HELD | ENTRY_DAMAGED)) == ENTRY_HELD) {
+		plan = plan_of(site, e->shape);
+		if (plan && fill_short(plan, e, outs)) {
+			count_hit(s, e);
+			hit = 1;
+		}
+	}
+	cache_unlock(s);
+	return hit;
+}
+
+/* ---- the long way ---- */
+
+struct filling {
+	struct cache *c;
+	struct cache_entry *e;
+	struct tape_value *values;
+	bool unread;
+};
+
+static int64_t
+find_value(void *user, const char *name)
+{
+	const struct filling *f = user;
+	size_t len = strlen(name);
+
+	for (uint32_t i = 0; i < f->e->shape->count; i++)
+		if (f->e->shape->vars[i].len == len &&
+		    memcmp(f->e->shape->vars[i].name, name, len) == 0)
+			return i;
+	return -1;
+}
+
+static const struct tape_value *
+value_at(void *user, size_t index)
+{
+	return &((const struct filling *)user)->values[index];
+}
+
+struct wanted {
+	const struct cache_name *name;
+	uint8_t **out;
+	struct tape_error *err;
+};
+
+static int
+bytes_of_scope(void *user, const struct tape_scope *scope)
+{
+	const struct wanted *w = user;
+
+	for (size_t i = 0; i < tape_scope_var_count(scope); i++) {
+		struct tape_var var = tape_scope_var(scope, i);
+
+		if (var.name_len == w->name->len + sizeof CACHE_OUT - 1 &&
+		    memcmp(var.name, CACHE_OUT, sizeof CACHE_OUT - 1) == 0 &&
+		    memcmp(var.name + sizeof CACHE_OUT - 1, w->name->name,
+			   w->name->len) == 0)
+			return bind_scope_bytes((void *)(uintptr_t)scope, i, w->out,
+						w->err) == 0
+				       ? 1
+				       : -1;
+	}
+	return 0;
+}
+
+/* Where it stands on the tape; what is staged only has to be committed for that. */
+static bool
+place(struct cache *c, struct cache_entry *e, struct tape_pos *pos)
+{
+	struct cache_entry *now;
+
+	if (e->pos.seq == 0)
+		(void)session_commit_stage(c->tape, c->stage);
+	now = cache_find(c, e->key);
+	*pos = now && now->time == e->time ? now->pos : e->pos;
+	cache_put(now);
+	return pos->seq != 0;
+}
+
+/* look_lock is held. */
+static int
+value_bytes(void *user, size_t index, uint8_t **out, struct tape_error *err)
+{
+	struct filling *f = user;
+	struct wanted w = { &f->e->shape->vars[index], out, err };
+	struct tape_error why = { 0 };
+	struct tape_pos pos;
+
+	if (!f->c->look) {
+		why.status = TAPE_ERR_IO;
+		*err = why;
+		return TAPE_ERR_IO;
+	}
+	if (cachelook_blob(f->c->look, &f->values[index], out, err) == 0)
+		return 0;
+	if ((f->e->flags & ENTRY_PACKED) || !place(f->c, f->e, &pos) ||
+	    cachelook_scope(f->c->look, &pos, bytes_of_scope, &w, &why) != 1)
+		return TAPE_ERR_DAMAGED;
+	return 0;
+}
+
+static void
+note_unread(void *user)
+{
+	((struct filling *)user)->unread = true;
+}
+
+static void
+tell_miss(struct cache *c, const struct cache_entry *e)
+{
+	char text[TAPE_HASH_TEXT], where[TAPE_POS_TEXT];
+
+	if (e->flags & ENTRY_TOLD)
+		return;
+	cache_mark(c, e, ENTRY_TOLD);
+	tape_key_text(e->key, text);
+	tape_pos_text(&e->pos, where);
+	recorder_warn(
+		c->tape,
+		"cache: the result under the key %s (%s) is not used, it is computed "
+		"again: %s",
+		text, where, tape_bind_error());
+}
+
+/* 1 = filled, 0 = it does not fit or cannot be read, which was told. look_lock is held if some value is elsewhere. */
+static int
+fill_long(struct cache *c, struct cache_entry *e, const char *names, size_t count,
+	  const struct tape_named *outs)
+{
+	struct filling f = { .c = c, .e = e };
+	struct bind_from from = { .user = &f,
+				  .find = find_value,
+				  .value = value_at,
+				  .bytes = value_bytes,
+				  .unread = note_unread,
+				  .only = e->shape->count == 1 ? 0 : -1 };
+	int r;
+
+	f.values = malloc((e->shape->count + 1u) * sizeof *f.values);
+	if (!f.values)
+		return 0;
+	for (uint32_t i = 0; i < e->shape->count; i++)
+		cache_entry_value(e, i, &f.values[i]);
+	r = bind_outputs(&from, names, count, outs);
+	free(f.values);
+	if (r == 0) {
+		tell_miss(c, e);
+		if (f.unread)
+			cache_mark(c, e, ENTRY_DAMAGED);
+	}
+	return r;
+}
+
+struct fetching {
+	struct cache *c;
+	struct tape_key key;
+	struct cache_entry *made;
+};
+
+static int
+fetch_scope(void *user, const struct tape_scope *scope)
+{
+	struct fetching *f = user;
+
+	f->made = cache_entry_scope(f->c, f->key, scope);
+	return f->made ? 1 : -1;
+}
+
+/* An entry whose values are not in memory, with them; consumes e. look_lock is held. */
+static struct cache_entry *
+with_values(struct cache *c, struct cache_entry *e)
+{
+	struct fetching f = { .c = c, .key = e->key };
+	struct tape_error why = { 0 };
+	struct tape_pos pos;
+	uint32_t flags = e->flags & ENTRY_PACKED;
+
+	if (!c->look || !place(c, e, &pos) ||
+	    cachelook_scope(c->look, &pos, fetch_scope, &f, &why) != 1) {
+		cache_mark(c, e, ENTRY_DAMAGED);
+		cache_put(e);
+		return NULL;
+	}
+	f.made->flags |= flags;
+	f.made->refs++; /* ours, and the table's */
+	cache_put(e);
+	cache_take(c, f.key, f.made, 0);
+	return f.made;
+}
+
+static bool
+all_at_hand(const struct cache_entry *e)
+{
+	for (uint32_t i = 0; i < e->shape->count; i++) {
+		struct tape_value v;
+
+		cache_entry_value(e, i, &v);
+		if (v.type >= TAPE_STR && v.size && !v.data)
+			return false;
+	}
+	return true;
+}
+
+/* ---- others' entries ---- */
+
+static void
+tell_report(void *user, const struct tape_report *report)
+{
+	struct tape *t = user;
+
+	if (report->kind == TAPE_DAMAGE_MET)
+		recorder_warn(t, "cache: %s: %s", report->file, report->message);
+}
+
+static int
+take_found(void *user, const struct cachelook_entry *at)
+{
+	struct cache *c = user;
+	struct cache_entry *e = at->dropped ? NULL : cache_entry_found(c, at);
+
+	if (!e && !at->dropped)
+		return 0; /* no memory, or damaged: it is not known then */
+	cache_take(c, at->key, e, at->dropped || at->again ? at->time : 0);
+	return 0;
+}
+
+/* look_lock is held. False: it cannot be. */
+static bool
+open_look(struct cache *c)
+{
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = tell_report,
+					       .user = c->tape };
+	struct tape_error why = { 0 };
+
+	if (c->look || c->look_failed)
+		return c->look != NULL;
+	if (cachelook_open(&c->tape->dir, &options, &c->look, &why) == 0)
+		return true;
+	c->look = NULL;
+	c->look_failed = why.status != TAPE_ERR_NOMEM;
+	if (said_first(&c->said, CACHE_SAID_LOOK))
+		recorder_warn(c->tape,
+			      "cache: what others have computed is not found: %s",
+			      why.message);
+	return false;
+}
+
+void
+cache_look(struct cache *c, bool now)
+{
+	int64_t clock = os_monotonic_ns();
+
+	if ((!now && clock - c->looked < CACHE_LOOK_NS) || !open_look(c))
+		return;
+	(void)cachelook_scan(c->look, c->tape->session, take_found, c);
+	c->looked = clock;
+}
+
+struct cache_entry *
+cache_search(struct cache *c, struct tape_key key)
+{
+	struct cache_entry *e = cache_find(c, key);
+
+	if (e)
+		return e;
+	pthread_mutex_lock(&c->look_lock);
+	if (!atomic_load(&c->tape->dead)) {
+		cache_look(c, false);
+		e = cache_find(c, key);
+		if (!e && c->look) {
+			(void)cachelook_find(c->look, key, take_found, c);
+			e = cache_find(c, key);
+		}
+	}
+	pthread_mutex_unlock(&c->look_lock);
+	return e;
+}
+
+/* ---- misses ---- */
+
+static void
+forget_misses(struct cache_shard *s)
+{
+	for (size_t i = 0; i < s->cap; i++) {
+		free(s->slots[i].miss);
+		s->slots[i].miss = NULL;
+	}
+	s->misses_open = 0;
+}
+
+/* Remembers when, and what the key was made of. */
+static void
+count_miss(struct cache *c, struct tape_key key)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	struct cache_miss *miss;
+	struct cache_slot *slot;
+	size_t len = 0;
+	const uint8_t *hashed = key_remembered(key, &len);
+
+	miss = malloc(sizeof *miss + len);
+	if (miss) {
+		miss->since = os_monotonic_ns();
+		miss->len = len;
+		if (len)
+			memcpy(miss->hashed, hashed, len);
+	}
+	cache_lock(s);
+	s->misses++;
+	if (s->misses_open >= CACHE_MISSES)
+		forget_misses(s);
+	slot = miss ? cache_slot_find(s, key, true) : NULL;
+	if (slot) {
+		s->misses_open += !slot->miss;
+		free(slot->miss);
+		slot->miss = miss;
+		miss = NULL;
+	}
+	cache_unlock(s);
+	free(miss);
+}
+
+static void
+hit_long(struct cache *c, struct tape_key key)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	struct cache_slot *slot;
+
+	cache_lock(s);
+	slot = cache_slot_find(s, key, false);
+	if (slot && slot->entry)
+		count_hit(s, slot->entry);
+	else
+		s->hits++;
+	cache_unlock(s);
+}
+
+/* ---- the interface ---- */
+
+void
+cache_no_key(struct tape *t)
+{
+	struct cache *c = cache_get(t);
+
+	if (c && said_first(&c->said, CACHE_SAID_KEY))
+		recorder_warn(t,
+			      "cache: a key is none, nothing is found or kept under it: "
+			      "it is over nothing, has a name twice, or an array that "
+			      "cannot be read");
+}
+
+static int
+recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
+	    const char *names, size_t count, const struct tape_named *outs)
+{
+	struct cache_entry *e = cache_search(c, key);
+	int r = 0;
+
+	if (e && !(e->flags & ENTRY_DAMAGED)) {
+		bool locked = !(e->flags & ENTRY_HELD) || !all_at_hand(e);
+
+		if (locked) {
+			pthread_mutex_lock(&c->look_lock);
+			(void)open_look(c);
+		}
+		if (!(e->flags & ENTRY_HELD))
+			e = with_values(c, e);
+		if (e)
+			r = fill_long(c, e, names, count, outs);
+		if (locked)
+			pthread_mutex_unlock(&c->look_lock);
+		if (r == 1 && site && !plan_of(site, e->shape))
+			plan_add(site, e->shape, outs);
+	}
+	cache_put(e);
+	if (r == 1)
+		hit_long(c, key);
+	else
+		count_miss(c, key);
+	return r;
+}
+
+static struct cache *
+ready(struct tape *t, struct tape_key key)
+{
+	if (!t || atomic_load_explicit(&t->dead, memory_order_acquire))
+		return NULL;
+	if (key_none(key)) {
+		cache_no_key(t);
+		return NULL;
+	}
+	return cache_get(t);
+}
+
+int
+tape_recall(struct tape *t, struct tape_site *site, struct tape_key key,
+	    const struct tape_named *outs)
+{
+	struct cache *c = ready(t, key);
+	int r;
+
+	if (!c)
+		return 0;
+	if (site->version == TAPE_SITE_VERSION && recall_short(c, site, key, outs))
+		return 1;
+	report_hold();
+	r = recall_long(c, site->version == TAPE_SITE_VERSION ? site : NULL, key,
+			site_names(site), site->count, outs);
+	cache_note(c, false);
+	report_tell(t);
+	return r;
+}
+
+int
+tape_cache_get(struct tape *t, struct tape_key key, const char *names, size_t count,
+	       const struct tape_named *outs)
+{
+	struct cache *c = ready(t, key);
+	int r;
+
+	if (!c)
+		return 0;
+	report_hold();
+	r = recall_long(c, NULL, key, names, count, outs);
+	cache_note(c, false);
+	report_tell(t);
+	return r;
+}
+
+int
+tape_cache_has(struct tape *t, struct tape_key key, struct tape_pos *pos)
+{
+	struct cache *c = ready(t, key);
+	struct cache_entry *e;
+	int r = 0;
+
+	if (!c)
+		return 0;
+	report_hold();
+	e = cache_search(c, key);
+	r = e && !(e->flags & ENTRY_DAMAGED);
+	if (r && pos)
+		*pos = e->pos;
+	cache_put(e);
+	report_tell(t);
+	return r;
+}
+
+void
+tape_refresh(struct tape *t)
+{
+	struct cache *c;
+
+	if (!t || atomic_load(&t->dead))
+		return;
+	c = cache_get(t);
+	if (!c)
+		return;
+	report_hold();
+	pthread_mutex_lock(&c->look_lock);
+	if (!atomic_load(&t->dead))
+		cache_look(c, true);
+	pthread_mutex_unlock(&c->look_lock);
+	report_tell(t);
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of results that this process knows. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/le.h"
+#include "format/os.h"
+#include "librecord/cache.h"
+#include "librecord/key.h"
+
+/* ---- shards ---- */
+
+void
+cache_lock(struct cache_shard *s)
+{
+	while (atomic_exchange_explicit(&s->lock, 1u, memory_order_acquire))
+		for (unsigned spins = 0;
+		     atomic_load_explicit(&s->lock, memory_order_relaxed);)
+			if (++spins < 1000)
+				cpu_relax();
+			else
+				sched_yield();
+}
+
+void
+cache_unlock(struct cache_shard *s)
+{
+	atomic_store_explicit(&s->lock, 0u, memory_order_release);
+}
+
+struct cache_shard *
+cache_shard_of(struct cache *c, struct tape_key key)
+{
+	return &c->shards[key.hi % CACHE_SHARDS];
+}
+
+static size_t
+place_of(const struct cache_shard *s, struct tape_key key)
+{
+	size_t at = (size_t)key.lo & (s->cap - 1);
+
+	while ((s->slots[at].key.lo | s->slots[at].key.hi) != 0 &&
+	       (s->slots[at].key.lo != key.lo || s->slots[at].key.hi != key.hi))
+		at = (at + 1) & (s->cap - 1);
+	return at;
+}
+
+static bool
+grow(struct cache_shard *s)
+{
+	struct cache_shard bigger = { .cap = s->cap ? s->cap * 2 : 64 };
+
+	bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
+	if (!bigger.slots)
+		return false;
+	for (size_t i = 0; i < s->cap; i++) {
+		const struct cache_slot *slot = &s->slots[i];
+
+		/* Keys of computations that came to nothing go. */
+		if (!slot->entry && !slot->miss && !slot->dropped)
+			continue;
+		bigger.slots[place_of(&bigger, slot->key)] = *slot;
+		bigger.count++;
+	}
+	free(s->slots);
+	s->slots = bigger.slots;
+	s->cap = bigger.cap;
+	s->count = bigger.count;
+	return true;
+}
+
+struct cache_slot *
+cache_slot_find(struct cache_shard *s, struct tape_key key, bool add)
+{
+	size_t at = s->cap ? place_of(s, key) : 0;
+
+	if (s->cap && (s->slots[at].key.lo | s->slots[at].key.hi) != 0)
+		return &s->slots[at];
+	if (!add || key_none(key))
+		return NULL;
+	if (s->count >= s->cap - s->cap / 4) {
+		if (!grow(s))
+			return NULL;
+		at = place_of(s, key);
+	}
+	s->slots[at].key = key;
+	s->count++;
+	return &s->slots[at];
+}
+
+/* ---- entries ---- */
+
+void
+cache_put(struct cache_entry *e)
+{
+	while (e && __atomic_sub_fetch(&e->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		struct cache_entry *later = e->later;
+
+		free(e);
+		e = later;
+	}
+}
+
+struct cache_entry *
+cache_find(struct cache *c, struct tape_key key)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	struct cache_entry *e = NULL;
+	struct cache_slot *slot;
+
+	cache_lock(s);
+	slot = cache_slot_find(s, key, false);
+	if (slot && slot->entry) {
+		e = slot->entry;
+		__atomic_add_fetch(&e->refs, 1, __ATOMIC_ACQ_REL);
+	}
+	cache_unlock(s);
+	return e;
+}
+
+void
+cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag)
+{
+	struct cache_shard *s = cache_shard_of(c, e->key);
+	struct cache_slot *slot;
+
+	cache_lock(s);
+	slot = cache_slot_find(s, e->key, false);
+	if (slot && slot->entry && tape_pos_compare(&slot->entry->pos, &e->pos) == 0)
+		slot->entry->flags |= flag;
+	cache_unlock(s);
+}
+
+void
+cache_committed(struct tape *t, const uint8_t key[16], uint64_t seq)
+{
+	struct cache *c = atomic_load(&t->cache);
+	struct tape_key k = { .hi = __builtin_bswap64(get_le64(key)),
+			      .lo = __builtin_bswap64(get_le64(key + 8)) };
+	struct cache_shard *s;
+	struct cache_slot *slot;
+
+	if (!c)
+		return;
+	s = cache_shard_of(c, k);
+	cache_lock(s);
+	slot = cache_slot_find(s, k, false);
+	for (struct cache_entry *e = slot ? slot->entry : NULL; e; e = e->later)
+		if (e->pos.seq == 0 &&
+		    memcmp(e->pos.session, t->session, sizeof t->session) == 0)
+			e->pos.seq = seq;
+	cache_unlock(s);
+}
+
+/* ---- which one stays ---- */
+
+/* A staged one has its session's next seq. */
+static bool
+earlier(const struct cache_entry *a, const struct cache_entry *b)
+{
+	struct tape_pos x = a->pos, y = b->pos;
+
+	if (a->time != b->time)
+		return a->time < b->time;
+	x.seq--;
+	y.seq--;
+	return tape_pos_compare(&x, &y) < 0;
+}
+
+static bool
+same_place(const struct cache_entry *a, const struct cache_entry *b)
+{
+	return a->time == b->time &&
+	       memcmp(a->pos.session, b->pos.session, sizeof a->pos.session) == 0;
+}
+
+/* Values that were not used since the last time make room; entries stay. */
+static void
+drop_values(struct cache *c, struct cache_shard *s)
+{
+	for (size_t i = 0; i < s->cap; i++) {
+		struct cache_entry *e = s->slots[i].entry, *bare;
+
+		if (!e || !(e->flags & ENTRY_HELD) || e->pos.seq == 0)
+			continue;
+		if (e->flags & ENTRY_RECENT) {
+			e->flags &= ~(uint32_t)ENTRY_RECENT;
+			continue;
+		}
+		bare = malloc(sizeof *bare);
+		if (!bare)
+			return;
+		memcpy(bare, e, sizeof *bare);
+		bare->refs = 1;
+		bare->size = 0;
+		bare->flags &= ~(uint32_t)ENTRY_HELD;
+		bare->shape = NULL;
+		e->later = NULL; /* it is bare's */
+		s->slots[i].entry = bare;
+		atomic_fetch_sub(&c->held, e->size);
+		cache_put(e);
+	}
+}
+
+/* Does it say something else than the first one? To be told once. */
+static bool
+differs(struct cache_entry *first, const struct cache_entry *e)
+{
+	if (first == e || !first->shape || !e->shape || (first->flags & ENTRY_TOLD) ||
+	    memcmp(&first->results, &e->results, sizeof e->results) == 0)
+		return false;
+	first->flags |= ENTRY_TOLD;
+	return true;
+}
+
+/*
+ * Puts it among those of its key, in their order: what comes behind the first one holds
+ * where that is withdrawn. False: it was there already.
+ */
+static bool
+put_entry(struct cache *c, struct cache_slot *slot, struct cache_entry *e)
+{
+	struct cache_entry **at = &slot->entry, *old;
+
+	while (*at && !same_place(*at, e) && earlier(*at, e))
+		at = &(*at)->later;
+	old = *at;
+	if (old && same_place(old, e)) {
+		if ((old->flags & ENTRY_HELD) || !(e->flags & ENTRY_HELD))
+			return false;
+		e->flags |= old->flags & (ENTRY_USED | ENTRY_TOLD | ENTRY_RECENT);
+		e->later = old->later;
+		old->later = NULL;
+		cache_put(old);
+	} else {
+		if (old)
+			e->flags |= old->flags & ENTRY_TOLD;
+		e->later = old;
+	}
+	*at = e;
+	atomic_fetch_add(&c->held, e->size);
+	return true;
+}
+
+/* The first one goes. */
+static void
+pop_entry(struct cache *c, struct cache_slot *slot)
+{
+	struct cache_entry *e = slot->entry;
+
+	slot->entry = e->later;
+	e->later = NULL;
+	atomic_fetch_sub(&c->held, e->size);
+	cache_put(e);
+}
+
+void
+cache_tell_differ(struct cache *c, struct tape_key key, const struct tape_pos *first)
+{
+	char text[TAPE_HASH_TEXT], where[TAPE_POS_TEXT];
+
+	tape_key_text(key, text);
+	tape_pos_text(first, where);
+	recorder_warn(c->tape,
+		      "cache: two different results were stored under the key %s; the "
+		      "first one holds (%s): what the result depends on besides is to "
+		      "go into the key",
+		      text, where);
+}
+
+void
+cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t dropped)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	struct tape_pos first = { .seq = 0 };
+	struct cache_slot *slot;
+	bool told = false;
+
+	cache_lock(s);
+	slot = cache_slot_find(s, key, true);
+	if (slot && e && e->time >= slot->dropped && put_entry(c, slot, e)) {
+		told = differs(slot->entry, e) ||
+		       (slot->entry == e && e->later && differs(e, e->later));
+		first = slot->entry->pos;
+		e = NULL;
+	}
+	if (slot && dropped > slot->dropped)
+		slot->dropped = dropped;
+	while (slot && slot->entry &&
+	       (slot->entry->time < slot->dropped ||
+		((slot->entry->flags & ENTRY_DAMAGED) && slot->entry->later)))
+		pop_entry(c, slot);
+	if (slot && slot->entry && slot->miss) {
+		free(slot->miss);
+		slot->miss = NULL;
+		s->misses_open--;
+	}
+	if (atomic_load(&c->held) > CACHE_HELD)
+		drop_values(c, s);
+	cache_unlock(s);
+	cache_put(e);
+	if (told)
+		cache_tell_differ(c, key, &first);
+}
+
+/* ---- the whole ---- */
+
+struct cache *
+cache_get(struct tape *t)
+{
+	struct cache *c = atomic_load_explicit(&t->cache, memory_order_acquire);
+
+	if (c)
+		return c;
+	c = aligned_alloc(64, (sizeof *c + 63) / 64 * 64);
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof *c);
+	c->tape = t;
+	atomic_store(&c->noted, os_monotonic_ns());
+	c->looked = INT64_MIN / 2;
+	pthread_mutex_init(&c->look_lock, NULL);
+	pthread_mutex_init(&c->shape_lock, NULL);
+	pthread_mutex_lock(&t->table_lock);
+	if (atomic_load(&t->cache)) {
+		free(c);
+	} else {
+		c->stage = stage_new(t);
+		if (c->stage) {
+			c->stage->caches = true;
+			c->stage->due = t->conf.commit == COMMIT_AUTO
+						? FRAME_HEADER + t->conf.commit_bytes
+						: UINT64_MAX;
+			atomic_store(&t->cache, c);
+		} else {
+			free(c);
+		}
+	}
+	c = atomic_load(&t->cache);
+	pthread_mutex_unlock(&t->table_lock);
+	return c;
+}
+
+void
+cache_shed(struct tape *t)
+{
+	struct cache *c = atomic_load(&t->cache);
+
+	for (unsigned i = 0; c && i < CACHE_SHARDS; i++) {
+		struct cache_shard *s = &c->shards[i];
+
+		cache_lock(s);
+		for (size_t k = 0; k < s->cap; k++) {
+			cache_put(s->slots[k].entry);
+			free(s->slots[k].miss);
+		}
+		free(s->slots);
+		s->slots = NULL;
+		s->count = s->cap = 0;
+		cache_unlock(s);
+	}
+}
+
+/* ---- fork ---- */
+
+void
+cache_lock_look(struct tape *t)
+{
+	struct cache *c = atomic_load(&t->cache);
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->look_lock);
+	c->locked = true;
+}
+
+void
+cache_unlock_look(struct tape *t)
+{
+	struct cache *c = atomic_load(&t->cache);
+
+	/* It may have been made since. */
+	if (!c || !c->locked)
+		return;
+	c->locked = false;
+	pthread_mutex_unlock(&c->look_lock);
+}
+
+void
+cache_lock_all(struct tape *t)
+{
+	struct cache *c = atomic_load(&t->cache);
+
+	if (c)
+		pthread_mutex_lock(&c->shape_lock);
+	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
+		cache_lock(&c->shards[i]);
+}
+
+void
+cache_unlock_all(struct tape *t)
+{
+	struct cache *c = atomic_load(&t->cache);
+
+	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
+		cache_unlock(&c->shards[i]);
+	if (c)
+		pthread_mutex_unlock(&c->shape_lock);
+}
+
+/* What was staged is the parent's, as are the counts; what is known is known here too. */
+void
+cache_after_fork(struct tape *t)
+{
+	struct cache *c = atomic_load(&t->cache);
+
+	for (unsigned i = 0; c && i < CACHE_SHARDS; i++) {
+		struct cache_shard *s = &c->shards[i];
+
+		s->hits = s->misses = s->stored = 0;
+		s->saved = 0;
+		for (size_t k = 0; k < s->cap; k++)
+			if (s->slots[k].entry)
+				s->slots[k].entry->flags &= ~(uint32_t)ENTRY_USED;
+	}
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results on their way between a scope and memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/hash.h"
+#include "format/le.h"
+#include "librecord/cache.h"
+
+void
+cache_values_reset(struct cache_values *v)
+{
+	v->shape.len = v->words.len = v->data.len = v->hashed.len = 0;
+	v->count = 0;
+	v->whole = true;
+}
+
+void
+cache_values_release(struct cache_values *v)
+{
+	bytes_release(&v->shape);
+	bytes_release(&v->words);
+	bytes_release(&v->data);
+	bytes_release(&v->hashed);
+}
+
+/* Shape, and what tells one result from another: name and type here, the value after it. */
+static void
+begin_value(struct cache_values *v, const char *name, size_t len, unsigned type)
+{
+	uint8_t head[3] = { (uint8_t)type, (uint8_t)len, (uint8_t)(len >> 8) };
+
+	bytes_put(&v->shape, head, sizeof head);
+	bytes_put(&v->shape, name, len);
+	bytes_put(&v->hashed, head, sizeof head);
+	bytes_put(&v->hashed, name, len);
+	v->count++;
+}
+
+void
+cache_values_fixed(struct cache_values *v, const char *name, size_t len, unsigned type,
+		   struct tape_word word)
+{
+	begin_value(v, name, len, type);
+	bytes_put(&v->hashed, &word, sizeof word);
+	bytes_put(&v->words, &word, sizeof word);
+}
+
+/* Aligned, so that a tape_value may stand there. */
+static void
+put_data(struct bytes *b, const void *data, size_t len)
+{
+	static const uint8_t zero[16];
+
+	bytes_put(b, data, len);
+	bytes_put(b, zero, (16 - b->len % 16) % 16);
+}
+
+void
+cache_values_wide(struct cache_values *v, const char *name, size_t len,
+		  const struct tape_value *value)
+{
+	struct tape_value stored = *value;
+	struct tape_word word = { v->data.len, 0 };
+	struct tape_hash hash = value->hash;
+	uint8_t shape[12] = { 0 };
+
+	begin_value(v, name, len, value->type);
+	if (!value->has_hash && (value->data || value->size == 0))
+		hash = hash_bytes(value->data, (size_t)value->size);
+	put_le64(shape, value->size);
+	if (value->type == TAPE_ARRAY_T) {
+		shape[8] = value->dtype;
+		shape[9] = value->ndim;
+		shape[10] = value->fortran;
+		bytes_put(&v->hashed, value->dims, 8 * (size_t)value->ndim);
+	}
+	bytes_put(&v->hashed, shape, sizeof shape);
+	bytes_put(&v->hashed, &hash, sizeof hash);
+	stored.data = NULL;
+	stored.hash = hash;
+	stored.has_hash = 1;
+	put_data(&v->data, &stored, sizeof stored);
+	/* The descriptor is in front of it: never at 0. */
+	if (value->data && value->size && value->size <= CACHE_HELD_VALUE) {
+		word.hi = v->data.len;
+		put_data(&v->data, value->data, (size_t)value->size);
+	} else if (value->size) {
+		v->whole = false;
+	}
+	bytes_put(&v->words, &word, sizeof word);
+}
+
+/* ---- shapes ---- */
+
+static struct cache_shape *
+shape_make(const struct cache_values *v)
+{
+	struct cache_shape *shape =
+		malloc(sizeof *shape + v->count * sizeof shape->vars[0] + v->shape.len);
+	uint8_t *text;
+
+	if (!shape)
+		return NULL;
+	text = (uint8_t *)&shape->vars[v->count];
+	if (v->shape.len)
+		memcpy(text, v->shape.data, v->shape.len);
+	shape->count = v->count;
+	for (uint32_t i = 0; i < v->count; i++) {
+		uint32_t len = text[1] | (uint32_t)text[2] << 8;
+
+		shape->vars[i] =
+			(struct cache_name){ (const char *)text + 3, len, text[0] };
+		text += 3 + len;
+	}
+	return shape;
+}
+
+/* Never freed before the recorder: sites keep what they found out about them. */
+static const struct cache_shape *
+shape_of(struct cache *c, const struct cache_values *v)
+{
+	struct cache_shape *shape;
+	uint64_t hash;
+
+	pthread_mutex_lock(&c->shape_lock);
+	shape = intern_find(&c->shapes, v->shape.data, v->shape.len, &hash);
+	if (!shape) {
+		shape = shape_make(v);
+		if (shape && intern_add(&c->shapes, v->shape.data, v->shape.len, hash,
+					shape) < 0) {
+			free(shape);
+			shape = NULL;
+		}
+	}
+	pthread_mutex_unlock(&c->shape_lock);
+	return shape;
+}
+
+struct cache_entry *
+cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_key key,
+		   bool hold)
+{
+	size_t words = v->words.len;
+	size_t size = hold ? words + v->data.len : 0;
+	struct cache_entry *e;
+
+	if (v->shape.failed || v->words.failed || v->data.failed || v->hashed.failed)
+		return NULL;
+	e = malloc(sizeof *e + size);
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof *e);
+	e->refs = 1;
+	e->key = key;
+	e->seconds = -1;
+	e->shape = shape_of(c, v);
+	e->results = hash_bytes(v->hashed.data, v->hashed.len);
+	e->size = size;
+	if (!e->shape) {
+		free(e);
+		return NULL;
+	}
+	if (!hold)
+		return e;
+	e->flags = ENTRY_HELD;
+	if (words)
+		memcpy(e->data, v->words.data, words);
+	if (v->data.len)
+		memcpy(e->data + words, v->data.data, v->data.len);
+	/* Offsets are of `data`, where words come first. */
+	for (uint32_t i = 0; i < v->count; i++) {
+		struct tape_word word;
+
+		if (e->shape->vars[i].type < TAPE_STR)
+			continue;
+		memcpy(&word, e->data + 16 * (size_t)i, sizeof word);
+		word.hi += word.hi ? words : 0;
+		word.lo += words;
+		memcpy(e->data + 16 * (size_t)i, &word, sizeof word);
+	}
+	return e;
+}
+
+void
+cache_entry_value(const struct cache_entry *e, uint32_t index, struct tape_value *out)
+{
+	struct tape_word word;
+	float narrow[2];
+
+	memcpy(&word, e->data + 16 * (size_t)index, sizeof word);
+	memset(out, 0, sizeof *out);
+	out->type = e->shape->vars[index].type;
+	switch (out->type) {
+	case TAPE_F32:
+	case TAPE_C8:
+		memcpy(narrow, &word.lo, sizeof narrow);
+		out->as.c[0] = (double)narrow[0];
+		out->as.c[1] = (double)narrow[1];
+		break;
+	case TAPE_ABSENT:
+		out->absent = (uint8_t)word.lo;
+		break;
+	case TAPE_STR:
+	case TAPE_BYTES_T:
+	case TAPE_ARRAY_T:
+		memcpy(out, e->data + word.lo, sizeof *out);
+		out->data = word.hi ? e->data + word.hi : NULL;
+		break;
+	default:
+		memcpy(&out->as, &word, sizeof word);
+		break;
+	}
+}
+
+/* ---- from a scope ---- */
+
+/* A fixed-width value as a word. */
+static struct tape_word
+word_of(const struct tape_value *v)
+{
+	struct tape_word word = { 0, 0 };
+	float narrow[2] = { (float)v->as.c[0], (float)v->as.c[1] };
+
+	switch (v->type) {
+	case TAPE_NULL:
+		break;
+	case TAPE_ABSENT:
+		word.lo = v->absent;
+		break;
+	case TAPE_F32:
+		memcpy(&word.lo, narrow, 4);
+		break;
+	case TAPE_C8:
+		memcpy(&word.lo, narrow, 8);
+		break;
+	case TAPE_C16:
+		memcpy(&word, v->as.c, 16);
+		break;
+	default:
+		word.lo = v->as.u;
+		break;
+	}
+	return word;
+}
+
+static void
+add_value(struct cache_values *values, const char *name, size_t len,
+	  const struct tape_value *v)
+{
+	name += sizeof CACHE_OUT - 1;
+	len -= sizeof CACHE_OUT - 1;
+	if (v->type < TAPE_STR)
+		cache_values_fixed(values, name, len, v->type, word_of(v));
+	else
+		cache_values_wide(values, name, len, v);
+}
+
+static bool
+is_result(const char *name, size_t len)
+{
+	return len > sizeof CACHE_OUT - 1 &&
+	       memcmp(name, CACHE_OUT, sizeof CACHE_OUT - 1) == 0;
+}
+
+static double
+seconds_of(const struct tape_value *v)
+{
+	return v->type == TAPE_F64 && v->as.f >= 0 ? v->as.f : -1;
+}
+
+struct cache_entry *
+cache_entry_found(struct cache *c, const struct cachelook_entry *at)
+{
+	struct cache_values values = { .whole = true };
+	struct cache_entry *e = NULL;
+	double seconds = -1;
+	bool good = true;
+
+	for (uint32_t i = 0; at->body && good && i < at->form->var_count; i++) {
+		const struct form_var *var = &at->form->vars[i];
+		struct tape_value v;
+
+		if (at->packed)
+			good = cached_value(at->form, at->body, at->len, i, &v) == 0;
+		else
+			body_value(at->form, at->body, i, &v, NULL);
+		if (good && is_result(var->name, var->name_len))
+			add_value(&values, var->name, var->name_len, &v);
+		else if (good && strcmp(var->name, CACHE_SECONDS) == 0)
+			seconds = seconds_of(&v);
+	}
+	if (good && at->body) {
+		e = cache_values_entry(c, &values, at->key, true);
+	} else if (good) {
+		e = calloc(1, sizeof *e);
+		if (e)
+			*e = (struct cache_entry){ .refs = 1, .key = at->key };
+	}
+	cache_values_release(&values);
+	if (!e)
+		return NULL;
+	e->flags |= at->packed ? ENTRY_PACKED : 0u;
+	e->time = at->time;
+	e->pos = at->pos;
+	e->seconds = seconds;
+	return e;
+}
+
+struct cache_entry *
+cache_entry_scope(struct cache *c, struct tape_key key, const struct tape_scope *scope)
+{
+	struct cache_values values = { .whole = true };
+	struct cache_entry *e;
+	double seconds = -1;
+
+	for (size_t i = 0; i < tape_scope_var_count(scope); i++) {
+		struct tape_var var = tape_scope_var(scope, i);
+
+		if (is_result(var.name, var.name_len))
+			add_value(&values, var.name, var.name_len, var.value);
+		else if (strcmp(var.name, CACHE_SECONDS) == 0)
+			seconds = seconds_of(var.value);
+	}
+	e = cache_values_entry(c, &values, key, true);
+	cache_values_release(&values);
+	if (!e)
+		return NULL;
+	e->time = tape_scope_time(scope);
+	e->pos = tape_scope_pos(scope);
+	e->seconds = seconds;
+	return e;
+}

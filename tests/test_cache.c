@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results under keys: what is found where, and what is not taken for a result. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tape/record.h"
+#include "tests/support/caching.h"
+#include "tests/support/recording.h"
+#include "tests/support/suite.h"
+
+/* ---- values ---- */
+
+struct model {
+	double alpha;
+	int n;
+	char name[12];
+	float grid[2][3];
+};
+TAPE_DESCRIBE(model, struct model, alpha, n, name, grid);
+
+struct all {
+	_Bool yes;
+	signed char tiny;
+	unsigned long long large;
+	float single;
+	double _Complex z;
+	float _Complex w;
+	char text[20];
+	short row[5];
+	double matrix[4][4];
+	struct model model;
+};
+
+static void
+fill_all(struct all *a)
+{
+	memset(a, 0, sizeof *a);
+	a->yes = 1;
+	a->tiny = -5;
+	a->large = UINT64_MAX - 3;
+	a->single = 0.1f;
+	a->z = 1.5;
+	a->w = 2.5f;
+	strcpy(a->text, "glucose");
+	for (int i = 0; i < 5; i++)
+		a->row[i] = (short)(i * 1000 - 2000);
+	for (int i = 0; i < 16; i++)
+		a->matrix[i / 4][i % 4] = i * 0.25;
+	a->model = (struct model){ 0.5, 3, "abc", { { 1, 2, 3 }, { 4, 5, 6 } } };
+}
+
+static int
+recall_all(struct tape *t, struct all *a, char **text, double **new, size_t *count_new)
+{
+	double m = 0;
+	struct tape_key k = TAPE_KEY("all", m);
+
+	return TAPE_RECALL(t, k, TAPE_AS("yes", &a->yes), TAPE_AS("tiny", &a->tiny),
+			   TAPE_AS("large", &a->large), TAPE_AS("single", &a->single),
+			   TAPE_AS("z", &a->z), TAPE_AS("w", &a->w),
+			   TAPE_AS("text", TAPE_TEXT(a->text, 20)),
+			   TAPE_AS("row", TAPE_ARRAY(a->row, 5)),
+			   TAPE_AS("matrix", TAPE_ARRAY(&a->matrix[0][0], 4, 4)),
+			   TAPE_AS("model", TAPE_OF(model, &a->model)),
+			   TAPE_AS("heap", text),
+			   TAPE_AS("long", TAPE_NEW(new, count_new)));
+}
+
+static void
+store_all(struct tape *t, const struct all *a)
+{
+	double m = 0, *numbers = malloc(3000 * sizeof *numbers);
+	struct tape_key k = TAPE_KEY("all", m);
+
+	for (int i = 0; i < 3000; i++)
+		numbers[i] = i;
+	ck_assert_int_eq(TAPE_STORE(t, k, TAPE_AS("yes", a->yes),
+				    TAPE_AS("tiny", a->tiny), TAPE_AS("large", a->large),
+				    TAPE_AS("single", a->single), TAPE_AS("z", a->z),
+				    TAPE_AS("w", a->w), TAPE_AS("text", a->text),
+				    TAPE_AS("row", a->row),
+				    TAPE_AS("matrix", TAPE_ARRAY(&a->matrix[0][0], 4, 4)),
+				    TAPE_AS("model", TAPE_OF(model, &a->model)),
+				    TAPE_AS("heap", "on the heap"),
+				    TAPE_AS("long", TAPE_ARRAY(numbers, 3000))),
+			 1);
+	free(numbers);
+}
+
+static void
+check_all(struct tape *t)
+{
+	struct all want, got;
+	char *text = NULL;
+	double *numbers = NULL;
+	size_t n = 0;
+
+	fill_all(&want);
+	memset(&got, 0, sizeof got);
+	ck_assert_msg(recall_all(t, &got, &text, &numbers, &n) == 1, "%s",
+		      tape_bind_error());
+	ck_assert_mem_eq(&got, &want, sizeof got);
+	ck_assert_str_eq(text, "on the heap");
+	ck_assert_uint_eq(n, 3000);
+	ck_assert(numbers[2999] == 2999);
+	free(text);
+	free(numbers);
+}
+
+START_TEST(results_of_all_types_are_found_again_raw_and_compacted)
+{
+	struct tape *t = recording_open(ASLEEP), *other;
+	struct all a;
+
+	fill_all(&a);
+	store_all(t, &a);
+	for (int i = 0; i < 3; i++)
+		check_all(t);
+	ck_assert_int_eq(tape_commit(t), 0);
+	other = tape_open(recording_dir, NULL);
+	for (int i = 0; i < 3; i++)
+		check_all(other);
+	ck_assert_int_eq(tape_close(other), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	for (int full = 0; full < 2; full++) {
+		compact(full);
+		t = tape_open(recording_dir, NULL);
+		for (int i = 0; i < 3; i++)
+			check_all(t);
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_large_blob_is_found_wherever_it_lies)
+{
+	static const char *const settings[] = { ASLEEP, ASLEEP " blobs=at-commit",
+						ASLEEP " commit=manual",
+						ASLEEP " blob_store=log" };
+	size_t size = 300000;
+	unsigned char *data = malloc(size), *got = malloc(size), *p;
+
+	recording_fill(data, size, 7);
+	for (int i = 0; i < 4; i++) {
+		struct tape *t = recording_open(settings[i]);
+		struct tape_key k = TAPE_KEY("blob", i);
+
+		data[0] = (unsigned char)i;
+		ck_assert_int_eq(TAPE_STORE(t, k, TAPE_BLOB(data, size)), 1);
+		memset(got, 0, size);
+		ck_assert_int_eq(TAPE_RECALL(t, k, TAPE_ARRAY(got, size)), 1);
+		ck_assert(memcmp(got, data, size) == 0);
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+	for (int when = 0; when < 2; when++) {
+		struct tape *t = recording_open(ASLEEP);
+
+		for (int i = 0; i < 4; i++) {
+			size_t n = 0;
+
+			data[0] = (unsigned char)i;
+			ck_assert_int_eq(
+				TAPE_RECALL(t, TAPE_KEY("blob", i), TAPE_NEW(&p, &n)), 1);
+			ck_assert_uint_eq(n, size);
+			ck_assert(memcmp(p, data, size) == 0);
+			free(p);
+		}
+		ck_assert_int_eq(tape_close(t), 0);
+		compact(true);
+	}
+	free(data);
+	free(got);
+}
+END_TEST
+
+START_TEST(a_single_result_needs_no_name_others_do)
+{
+	struct tape *t = recording_open(ASLEEP);
+	double a = 1, b = 2, x = 0, y = 0;
+
+	ck_assert_int_eq(TAPE_STORE(t, key_of(1), a + b), 1);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(TAPE_RECALL(t, key_of(1), &x), 1);
+	ck_assert(x == 3);
+	ck_assert_int_eq(TAPE_STORE(t, key_of(2), a, b), 1);
+	ck_assert_int_eq(TAPE_RECALL(t, key_of(2), &x, &y), 0);
+	ck_assert(x == 3 && y == 0);
+	/* In any order. */
+	ck_assert_int_eq(TAPE_RECALL(t, key_of(2), TAPE_AS("b", &x), TAPE_AS("a", &y)),
+			 1);
+	ck_assert(x == 2 && y == 1);
+	/* And some of them. */
+	ck_assert_int_eq(TAPE_RECALL(t, key_of(2), TAPE_AS("b", &y)), 1);
+	ck_assert(y == 2);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_uint_eq(warnings("x: is missing in the scope"), 1);
+}
+END_TEST
+
+/* ---- others ---- */
+
+START_TEST(another_session_finds_it_once_it_is_committed)
+{
+	struct tape *a = recording_open(ASLEEP), *b = recording_open(ASLEEP);
+	struct tape_pos pos;
+
+	store_number(a, 1, 10);
+	ck_assert(number(a, 1) == 10);
+	ck_assert_int_eq(tape_cache_has(a, key_of(1), &pos), 1);
+	ck_assert_uint_eq(pos.seq, 0);
+	tape_refresh(b);
+	ck_assert(number(b, 1) == -1);
+	ck_assert_int_eq(tape_commit(a), 0);
+	ck_assert_int_eq(tape_cache_has(a, key_of(1), &pos), 1);
+	ck_assert_uint_eq(pos.seq, 1);
+	tape_refresh(b);
+	ck_assert(number(b, 1) == 10);
+	/* And what comes later, in more groups and segments. */
+	for (int i = 2; i < 200; i++) {
+		store_number(a, i, i);
+		ck_assert_int_eq(tape_commit(a), 0);
+		if (i % 50 == 0) {
+			tape_refresh(b);
+			for (int k = 2; k <= i; k++)
+				ck_assert(number(b, k) == k);
+		}
+	}
+	ck_assert_int_eq(tape_close(a), 0);
+	ck_assert_int_eq(tape_close(b), 0);
+	a = recording_open(ASLEEP);
+	for (int k = 1; k < 200; k++)
+		ck_assert(number(a, k) == (k == 1 ? 10 : k));
+	ck_assert_int_eq(tape_close(a), 0);
+}
+END_TEST
+
+START_TEST(the_first_result_holds_and_another_one_is_told_once)
+{
+	struct tape *a = recording_open(ASLEEP), *b = recording_open(ASLEEP), *c;
+
+	store_number(a, 1, 10);
+	for (int i = 0; i < 3; i++)
+		store_number(a, 1, 11);
+	store_number(a, 1, 10);
+	ck_assert(number(a, 1) == 10);
+	/* Neither knows of the other. */
+	store_number(b, 1, 20);
+	store_number(b, 2, 5);
+	store_number(a, 2, 5);
+	ck_assert_int_eq(tape_commit(b), 0);
+	ck_assert_int_eq(tape_commit(a), 0);
+	for (int i = 0; i < 2; i++) {
+		tape_refresh(a);
+		tape_refresh(b);
+	}
+	ck_assert(number(a, 1) == 10 && number(b, 1) == 10);
+	ck_assert(number(a, 2) == 5 && number(b, 2) == 5);
+	ck_assert_int_eq(tape_close(a), 0);
+	ck_assert_int_eq(tape_close(b), 0);
+	/* In a and in b, each once; equal results are no matter. */
+	ck_assert_uint_eq(warnings("two different results"), 2);
+	for (int i = 0; i < 2; i++) {
+		c = recording_open(ASLEEP);
+		ck_assert(number(c, 1) == 10);
+		ck_assert(number(c, 2) == 5);
+		ck_assert_int_eq(tape_close(c), 0);
+		compact(i);
+	}
+}
+END_TEST
+
+START_TEST(what_is_withdrawn_is_gone_for_all_until_it_is_stored_again)
+{
+	struct tape *a = recording_open(ASLEEP), *b;
+
+	store_number(a, 1, 10);
+	store_number(a, 2, 20);
+	ck_assert_int_eq(tape_close(a), 0);
+	compact(false);
+	a = recording_open(ASLEEP);
+	b = recording_open(ASLEEP);
+	ck_assert(number(a, 1) == 10);
+	ck_assert_int_eq(tape_cache_drop(b, key_of(1)), 1);
+	ck_assert_int_eq(tape_cache_drop(b, key_of(3)), 0);
+	ck_assert(number(b, 1) == -1);
+	ck_assert_int_eq(tape_commit(b), 0);
+	tape_refresh(a);
+	ck_assert(number(a, 1) == -1 && number(a, 2) == 20);
+	ck_assert_int_eq(tape_close(a), 0);
+	ck_assert_int_eq(tape_close(b), 0);
+	for (int i = 0; i < 3; i++) {
+		a = recording_open(ASLEEP);
+		ck_assert(number(a, 1) == -1 && number(a, 2) == 20);
+		ck_assert_int_eq(tape_close(a), 0);
+		compact(i == 1);
+	}
+	a = recording_open(ASLEEP);
+	store_number(a, 1, 11);
+	ck_assert_int_eq(tape_close(a), 0);
+	for (int i = 0; i < 3; i++) {
+		a = recording_open(ASLEEP);
+		ck_assert_msg(number(a, 1) == 11, "%d: %g", i, number(a, 1));
+		ck_assert_int_eq(tape_close(a), 0);
+		compact(i == 1);
+	}
+}
+END_TEST
+
+/* ---- entries are scopes ---- */
+
+START_TEST(entries_are_scopes_that_are_found_by_what_they_were_made_of)
+{
+	struct tape *t = recording_open(ASLEEP);
+
+	for (int i = 0; i < 10; i++) {
+		double D = i * 0.1, ts[20] = { D }, yield = 0;
+		struct tape_key k = TAPE_KEY("yield", D, ts, TAPE_AS("kind", "batch"));
+
+		TAPE_LABEL(t, "sweep");
+		TAPE(t, "iter", i);
+		if (!TAPE_RECALL(t, k, &yield)) {
+			yield = i;
+			TAPE_STORE(t, k, yield);
+		}
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(count(""), 10);
+		ck_assert_uint_eq(count("sweep"), 10);
+		ck_assert_uint_eq(count("_cache name=yield"), 10);
+		ck_assert_uint_eq(count("sweep _cache out.yield>=5 in.D>=0.5"), 5);
+		ck_assert_uint_eq(count("_cache in.kind=batch seconds>=0 seconds<60"),
+				  10);
+		ck_assert_uint_eq(count("_cache hits=0 misses=10 stored=10"), 1);
+		compact(true);
+	}
+}
+END_TEST
+
+START_TEST(hits_are_counted_and_what_was_used_is_noted)
+{
+	struct tape *t = recording_open(ASLEEP);
+
+	for (int i = 0; i < 5; i++)
+		store_number(t, i, i);
+	ck_assert_int_eq(tape_close(t), 0);
+	t = recording_open(ASLEEP);
+	for (int i = 0; i < 20; i++)
+		(void)number(t, i % 10);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_uint_eq(count("_cache hits=10 misses=10 stored=0"), 1);
+	ck_assert_uint_eq(count("_cache _has=used"), 1);
+}
+END_TEST
+
+/* ---- at the same time ---- */
+
+static void *
+fill_some(void *user)
+{
+	struct tape *t = user;
+	unsigned wrong = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		double yield = -1;
+
+		if (!TAPE_RECALL(t, key_of(i), &yield)) {
+			yield = i * 0.5;
+			TAPE_STORE(t, key_of(i), yield);
+		}
+		wrong += yield != i * 0.5;
+	}
+	return (void *)(uintptr_t)wrong;
+}
+
+START_TEST(threads_fill_and_read_one_cache)
+{
+	struct tape *t = recording_open("sync=none commit_bytes=4096");
+	pthread_t threads[4];
+	void *wrong;
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, fill_some, t), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], &wrong), 0);
+		ck_assert_ptr_null(wrong);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_uint_eq(warnings("two different"), 0);
+	t = recording_open(ASLEEP);
+	for (int i = 0; i < 2000; i++)
+		ck_assert(number(t, i) == i * 0.5);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
+START_TEST(files_are_replaced_under_sessions_that_look)
+{
+	struct tape *reader = recording_open(ASLEEP);
+
+	for (int round = 0; round < 6; round++) {
+		struct tape *writer = recording_open(ASLEEP);
+
+		for (int i = 0; i < 50; i++) {
+			store_number(writer, round * 100 + i, i);
+			if (i % 20 == 0)
+				ck_assert_int_eq(tape_commit(writer), 0);
+		}
+		if (round % 2)
+			tape_refresh(reader);
+		ck_assert_int_eq(tape_close(writer), 0);
+		compact(round == 4);
+		tape_refresh(reader);
+		for (int r = 0; r <= round; r++)
+			for (int i = 0; i < 50; i++)
+				ck_assert(number(reader, r * 100 + i) == i);
+	}
+	ck_assert_int_eq(tape_close(reader), 0);
+}
+END_TEST
+
+START_TEST(a_child_knows_what_its_parent_had_stored)
+{
+	struct tape *t = recording_open(RECORDING_ASLEEP);
+	int status;
+	pid_t pid;
+
+	store_number(t, 1, 10);
+	store_number(t, 2, 20);
+	ck_assert_int_eq(tape_commit(t), 0);
+	store_number(t, 3, 30);
+	pid = recording_fork();
+	if (pid == 0) {
+		double yield = -1;
+		int good = TAPE_RECALL(t, key_of(1), &yield) && yield == 10 &&
+			   TAPE_RECALL(t, key_of(3), &yield) && yield == 30;
+
+		store_number(t, 4, 40);
+		good = good && tape_close(t) == 0;
+		_exit(good ? 0 : 1);
+	}
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	tape_refresh(t);
+	ck_assert(number(t, 4) == 40);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
+/* ---- for bindings ---- */
+
+START_TEST(the_functions_underneath_do_the_same)
+{
+	struct tape *t = recording_open(ASLEEP);
+	struct tape_build *b = tape_build_begin(t, NULL);
+	struct tape_key_build *kb = tape_key_begin("yield");
+	double yield = 0;
+	struct tape_key key;
+
+	tape_key_put_i64(kb, "n", 1, 1);
+	key = tape_key_end(kb);
+	ck_assert_int_eq(tape_build_f64(b, "yield", 5, 1.25), 0);
+	ck_assert_int_eq(tape_build_str(b, "note", 4, "text", 4), 0);
+	ck_assert_int_eq(tape_cache_has(t, key, NULL), 0);
+	ck_assert_int_eq(tape_cache_put(t, key, b), 1);
+	ck_assert_int_eq(tape_cache_has(t, key, NULL), 1);
+	ck_assert_int_eq(TAPE_RECALL(t, key_of(1), &yield), 1);
+	ck_assert(yield == 1.25);
+	struct tape_named out = { .value = { (uint64_t)(uintptr_t)&yield, 8 },
+				  .kind = TAPE_TO + tape_kind_f64 };
+	yield = 0;
+	ck_assert_int_eq(tape_cache_get(t, key, "yield", 1, &out), 1);
+	ck_assert(yield == 1.25);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("cache");
+	TCase *tc = tcase_create("cache");
+
+	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, results_of_all_types_are_found_again_raw_and_compacted);
+	tcase_add_test(tc, a_large_blob_is_found_wherever_it_lies);
+	tcase_add_test(tc, a_single_result_needs_no_name_others_do);
+	tcase_add_test(tc, another_session_finds_it_once_it_is_committed);
+	tcase_add_test(tc, the_first_result_holds_and_another_one_is_told_once);
+	tcase_add_test(tc, what_is_withdrawn_is_gone_for_all_until_it_is_stored_again);
+	tcase_add_test(tc, entries_are_scopes_that_are_found_by_what_they_were_made_of);
+	tcase_add_test(tc, hits_are_counted_and_what_was_used_is_noted);
+	tcase_add_test(tc, files_are_replaced_under_sessions_that_look);
+	tcase_add_test(tc, the_functions_underneath_do_the_same);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("threads");
+	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, threads_fill_and_read_one_cache);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("forks");
+	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
+	tcase_add_test(tc, a_child_knows_what_its_parent_had_stored);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
