@@ -42,6 +42,7 @@ while [ "$run" -le "$runs" ]; do
 	rm -rf "$work/now"
 	mkdir "$work/now"
 	"$build/bench/record_bench" "$work/now" "$rows" >>"$raw"
+	[ ! -x "$build/bench/locals_bench" ] || "$build/bench/locals_bench" "$work/now" "$rows" >>"$raw"
 	record_lines "$work/now/lines" >>"$raw"
 	"$build/cli/tape-find" "$work/now/exact" -o jsonl >"$work/now/found"
 	sh "$here/find_bench.sh" "$build/cli/tape-find" "$work/now/exact" "$work/now/found" >>"$raw"

@@ -427,6 +427,8 @@ int enums_of_list(struct tape *t, const char *list, size_t len, struct enumerato
 
 /* The text at an address that may be any, in place or in scratch memory: its length, or minus an enum tape_absent. */
 int64_t safe_text(struct thread_state *ts, uintptr_t at, const char **text);
+/* Of text that may be read where it is; SIZE_MAX: safe_text knows more. */
+size_t safe_length(uintptr_t at);
 
 /* ---- arrays.c ---- */
 

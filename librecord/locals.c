@@ -258,7 +258,7 @@ load(const struct local_var *var, const uint8_t *frame, struct array *array)
 		return (struct tape_word){ (uint64_t)(uintptr_t)at, var->dims[0] };
 	case LOCAL_STRING:
 		memcpy(&pointer, at, sizeof pointer);
-		return (struct tape_word){ (uint64_t)(uintptr_t)pointer, 0 };
+		return (struct tape_word){ (uint64_t)(uintptr_t)pointer, TAPE_SAFE_TEXT };
 	case LOCAL_ARRAY:
 		return load_array(var, at, array);
 	default:
@@ -288,9 +288,16 @@ static void
 complain(struct tape *t, struct found *f)
 {
 	struct thread_state *ts = capture_thread(t);
-	struct plan *plan = ts ? plan_find(ts, &f->site, NULL, NULL) : NULL;
+	struct found *first = f;
+	struct plan *plan;
 	char text[300];
 
+	/* One place may have several addresses, where its function was copied. */
+	while (first->next)
+		first = first->next;
+	if (first->count)
+		first = f;
+	plan = ts ? plan_find(ts, &first->site, NULL, NULL) : NULL;
 	if (!plan || !said_first(&plan->said, SAID_LOCALS))
 		return;
 	(void)snprintf(text, sizeof text, "TAPE_LOCALS records no variables: %s", f->why);

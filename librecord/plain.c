@@ -31,7 +31,9 @@ add_text(struct layout *l, const struct slot *slot, const unsigned char *kinds)
 {
 	if (slot->from != FROM_ITEM || slot->type != TAPE_STR ||
 	    slot->store != TAPE_INLINE || slot->source >= SOURCES ||
-	    l->plain_texts == PLAIN_TEXTS || kinds[slot->source] != tape_kind_text)
+	    l->plain_texts == PLAIN_TEXTS ||
+	    (kinds[slot->source] != tape_kind_text &&
+	     kinds[slot->source] != tape_kind_safe))
 		return false;
 	l->steps[l->plain_count + l->plain_texts++] =
 		(struct plain_step){ FROM_WORD, (uint8_t)(2 * slot->source), 0 };

@@ -80,7 +80,11 @@ plain_measure(const struct layout *l, const struct tape_word *words,
 
 		if (pointer_is_wild(text))
 			return 0;
-		len = w->hi == UINT64_MAX ? strlen(text) : strnlen(text, (size_t)w->hi);
+		if (__builtin_expect(w->hi == TAPE_SAFE_TEXT, 0))
+			len = safe_length((uintptr_t)text);
+		else
+			len = w->hi == UINT64_MAX ? strlen(text)
+						  : strnlen(text, (size_t)w->hi);
 		if (len > CANON_BYTES || !text_is_utf8(text, len))
 			return 0;
 		texts->text[i] = text;

@@ -74,15 +74,34 @@ readable_end(uintptr_t at)
 	return at >= here && at < end ? end : 0;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__has_feature)
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 /* No interceptor of a sanitizer: it is the memory that is asked for, not an object. */
 static __attribute__((no_sanitize("address", "thread"))) size_t
 length(const char *text, size_t most)
 {
+#ifdef SANITIZED
 	size_t n = 0;
 
 	while (n < most && ((const volatile char *)text)[n] != '\0')
 		n++;
 	return n;
+#else
+	return strnlen(text, most);
+#endif
+}
+
+size_t
+safe_length(uintptr_t at)
+{
+	uintptr_t end = at ? readable_end(at) : 0;
+	size_t n = end ? length((const char *)at, end - at) : 0;
+
+	return end && n < end - at ? n : SIZE_MAX;
 }
 
 /* A copy, page by page. Its length, or an enum tape_absent below 0. */

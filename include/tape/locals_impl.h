@@ -87,7 +87,7 @@
 #define TAPE_SAFE_KIND_(p) tape_kind_safe
 #define TAPE_SAFE_WORD_(p)                                                               \
 	{                                                                                \
-		(uint64_t)(uintptr_t)(p), 0                                              \
+		(uint64_t)(uintptr_t)(p), TAPE_SAFE_TEXT                                 \
 	}
 #define TAPE_GRID_KIND_(p, dtype, rank, dims, strides) tape_kind_dense
 #define TAPE_GRID_WORD_(p, dtype, rank, dims, strides)                                   \
@@ -227,7 +227,7 @@ template <> struct as_<tape_safe_, void> {
 	static tape_word
 	word(const tape_safe_ &tape_v_)
 	{
-		return at_(tape_v_.tape_at_, 0);
+		return at_(tape_v_.tape_at_, TAPE_SAFE_TEXT);
 	}
 };
 template <> struct as_<tape_grid_, void> {

@@ -390,9 +390,12 @@ enum tape_kind {
 	tape_kind_ref = 19,    /* lo: struct tape_ref * */
 	tape_kind_of = 20,     /* lo: struct tape_of *: several variables */
 	tape_kind_key = 21,    /* lo, hi: a struct tape_key */
-	tape_kind_safe = 22,   /* lo: char *, which may point anywhere */
-	tape_kind_array = 32,  /* 32 + enum tape_dtype: lo: its address, hi: bytes */
+	tape_kind_safe =
+		22, /* lo: char *, which may point anywhere, hi: TAPE_SAFE_TEXT */
+	tape_kind_array = 32, /* 32 + enum tape_dtype: lo: its address, hi: bytes */
 };
+
+#define TAPE_SAFE_TEXT (UINT64_MAX - 1)
 
 /* Names of numbers: `names` as they were written, with commas. */
 struct tape_enum {

@@ -6,6 +6,7 @@ optimisation and by two compilers, and compares each tape with one of the same p
 that names its variables. A value is right, lost (absent, with a reason, or not there) or
 wrong; none may ever be wrong, and with a list none may be lost.
 """
+import glob
 import json
 import os
 import shutil
@@ -35,9 +36,27 @@ def run(command, **kw):
     return done.stdout
 
 
-def scopes(work, program):
+def notes(tape):
+    """What the session says about places without variables: once each, and not on stderr."""
+    found = []
+    for path in glob.glob(os.path.join(tape, 'sessions', '*', 'manifest.jsonl')):
+        with open(path, encoding='utf-8') as f:
+            found += [line['warning'] for line in map(json.loads, f)
+                      if 'TAPE_LOCALS' in line.get('warning', '')]
+    places = [n.split(': ')[0] for n in found]
+    # (Each instance of a template is a place of its own.)
+    if len(places) != len(set(places)) and not source.endswith('.cc'):
+        sys.exit('notes that repeat: ' + '\n'.join(found))
+    return places
+
+
+def scopes(work, program, noted=None):
     tape = os.path.join(work, os.path.basename(program) + '.tape')
-    run([program, tape])
+    done = subprocess.run([program, tape], stderr=subprocess.PIPE, text=True, check=True)
+    if done.stderr:
+        sys.exit('on stderr: ' + done.stderr)
+    if noted is not None and bool(notes(tape)) != noted:
+        sys.exit('%s: notes: %s' % (program, notes(tape)))
     out = run([find, tape, '-o', 'jsonl', '--keys', '_path,*'])
     return [(s['path'], s['vars']) for s in map(json.loads, out.splitlines())]
 
@@ -97,16 +116,16 @@ def main():
             with open(header, 'w', encoding='utf-8') as f:
                 f.write(run([tool, obj]))
             for level in ['-O0', '-O2', '-O3']:
-                got = scopes(work, build(cc, cc + '-list' + level, level, '-include', header))
+                got = scopes(work, build(cc, cc + '-list' + level, level, '-include', header), False)
                 check('%s %s list' % (cc, level), truth, got, set())
             got = scopes(work, build(cc, cc + '-debug', '-O0', '-g'))
             check(cc + ' -O0 debug information', truth, got,
                   UNREADABLE | (SAME_LINE if 'clang' in cc else set()))
             for level in ['-Og', '-O2']:
-                got = scopes(work, build(cc, cc + '-none' + level, level, '-g'))
+                got = scopes(work, build(cc, cc + '-none' + level, level, '-g'), True)
                 check('%s %s neither' % (cc, level), truth, got, None)
                 assert all(not v or p == 'rest' for p, v in got)
-            got = scopes(work, build(cc, cc + '-bare', '-O0'))
+            got = scopes(work, build(cc, cc + '-bare', '-O0'), True)
             check(cc + ' -O0 without -g', truth, got, None)
     print('%d passed, %d failed' % (passed, failed))
     return failed != 0
