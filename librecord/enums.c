@@ -66,11 +66,13 @@ keep(struct tape *t, struct bytes *key, size_t count, struct enumerators *out)
 		goto out;
 	pthread_mutex_lock(&t->table_lock);
 	list = intern_find(&t->forms->enums, key->data, key->len, &hash);
-	if (!list)
+	if (!list) {
 		list = copy(key, count);
-	/* What is not in the table is kept all the same: somebody points to it. */
-	if (list)
-		(void)intern_add(&t->forms->enums, key->data, key->len, hash, list);
+		/* What is not in the table is kept all the same: somebody points to it. */
+		if (list)
+			(void)intern_add(&t->forms->enums, key->data, key->len, hash,
+					 list);
+	}
 	pthread_mutex_unlock(&t->table_lock);
 	if (list)
 		*out = (struct enumerators){ list, (uint32_t)count };

@@ -330,7 +330,8 @@ add_enum(struct local_list *list, const struct part *part, Dwarf_Die *type)
 	integer(is_signed, &s);
 	if (part->ndim == 0 && s.kind != tape_kind_none) {
 		name = list_text(list, "%s%s)", part->name, or_empty(names));
-		text = list_text(list, "(int64_t)%s", part->expression);
+		text = list_text(list, "%s%s", part->bits ? "(int64_t)" : "",
+				 part->expression);
 		named.name = or_empty(name);
 		named.expression = or_empty(text);
 		add_scalar(list, &named, &s);

@@ -115,13 +115,13 @@ def main():
             obj = build(cc, cc + '.o', '-O0', '-g', '-c')
             with open(header, 'w', encoding='utf-8') as f:
                 f.write(run([tool, obj]))
-            for level in ['-O0', '-O2', '-O3']:
+            for level in ['-O3'] if cpp else ['-O0', '-O2', '-O3']:
                 got = scopes(work, build(cc, cc + '-list' + level, level, '-include', header), False)
                 check('%s %s list' % (cc, level), truth, got, set())
             got = scopes(work, build(cc, cc + '-debug', '-O0', '-g'))
             check(cc + ' -O0 debug information', truth, got,
                   UNREADABLE | (SAME_LINE if 'clang' in cc else set()))
-            for level in ['-Og', '-O2']:
+            for level in ['-O2'] if cpp else ['-Og', '-O2']:
                 got = scopes(work, build(cc, cc + '-none' + level, level, '-g'), True)
                 check('%s %s neither' % (cc, level), truth, got, None)
                 assert all(not v or p == 'rest' for p, v in got)
