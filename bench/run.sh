@@ -45,6 +45,9 @@ while [ "$run" -le "$runs" ]; do
 	[ ! -x "$build/bench/locals_bench" ] || "$build/bench/locals_bench" "$work/now" "$rows" >>"$raw"
 	record_lines "$work/now/lines" >>"$raw"
 	"$build/cli/tape-find" "$work/now/exact" -o jsonl >"$work/now/found"
+	"$build/bench/cache_bench" "$work/now/cache" >>"$raw"
+	"$build/cli/tape-compact" -q "$work/now/cache/tape"
+	"$build/bench/cache_bench" "$work/now/cache" 20000 compacted >>"$raw"
 	sh "$here/find_bench.sh" "$build/cli/tape-find" "$work/now/exact" "$work/now/found" >>"$raw"
 	for dedup in off subset; do
 		before=$(date +%s%N)

@@ -39,6 +39,7 @@ struct kinetics {
 	double o2_max, o2_km;
 	double ac_max, ac_km;
 };
+TAPE_DESCRIBE(kinetics, struct kinetics, glc_max, glc_km, o2_max, o2_km, ac_max, ac_km);
 
 /*
  * Glucose: about 10 mmol/gDW/h and 0.015 mM after Mahadevan et al. Respiration: A. Varma
@@ -76,7 +77,8 @@ struct config {
 	const char *tape, *network;
 	long runs, steps;
 	double dt, kla, feed;
-	bool quiet;
+	bool quiet, cache;
+	struct tape_key network_key; /* of what is in the file */
 };
 
 struct run {
@@ -308,10 +310,90 @@ record_series(struct tape *t, const struct run *r, const struct series *ts)
 	     TAPE_UNIT(TAPE_BLOB(ts->fluxes_b, ts->snapshots, width), "mmol/gDW/h"));
 }
 
+/* ---- What was computed before --------------------------------------------------- */
+
+/* Another version of the equations gives other numbers: then this changes, too. */
+static const char model_version[] = "1";
+
+/* Everything that a run depends on. */
+static struct tape_key
+run_key(const struct run *r)
+{
+	const struct config *cfg = r->cfg;
+
+	return TAPE_KEY("chemostat.run", TAPE_AS("version", model_version),
+			TAPE_AS("network", cfg->network_key), TAPE_AS("D", r->D),
+			TAPE_AS("X0", r->X0),
+			TAPE_AS("objective", fba_objective_name(r->objective)),
+			TAPE_AS("steps", cfg->steps), TAPE_AS("dt", cfg->dt),
+			TAPE_AS("kla", cfg->kla), TAPE_AS("feed", cfg->feed),
+			TAPE_AS("a", TAPE_OF(kinetics, &kinetics_a)),
+			TAPE_AS("b", TAPE_OF(kinetics, &kinetics_b)));
+}
+
+/* True: the run is as it was when it had been computed, without its steps. */
+static bool
+run_recall(struct tape *t, struct tape_key key, struct run *r, struct series *ts)
+{
+	size_t n = (size_t)r->cfg->steps, width = r->net->n_reactions;
+	size_t snapshots = (n + FLUX_EVERY - 1) / FLUX_EVERY;
+	struct strain *a = &r->a, *b = &r->b;
+
+	if (!TAPE_RECALL(t, key, &a->x, &b->x, &a->mu, &b->mu, &a->washed_out,
+			 &b->washed_out, &r->m.glc, &r->m.ac, &r->ac_max, &r->infeasible,
+			 &r->failed, TAPE_ARRAY(ts->hours, n), TAPE_ARRAY(ts->xa, n),
+			 TAPE_ARRAY(ts->xb, n), TAPE_ARRAY(ts->glc, n),
+			 TAPE_ARRAY(ts->ac, n), TAPE_ARRAY(ts->o2, n),
+			 TAPE_ARRAY(ts->mua, n), TAPE_ARRAY(ts->mub, n),
+			 TAPE_ARRAY(ts->fluxes_a, snapshots, width),
+			 TAPE_ARRAY(ts->fluxes_b, snapshots, width)))
+		return false;
+	ts->n = n;
+	ts->snapshots = snapshots;
+	return true;
+}
+
+static void
+run_keep(struct tape *t, struct tape_key key, const struct run *r,
+	 const struct series *ts)
+{
+	size_t width = r->net->n_reactions;
+	const struct strain *a = &r->a, *b = &r->b;
+
+	TAPE_STORE(t, key, a->x, b->x, a->mu, b->mu, a->washed_out, b->washed_out,
+		   r->m.glc, r->m.ac, r->ac_max, r->infeasible, r->failed,
+		   TAPE_ARRAY(ts->hours, ts->n), TAPE_ARRAY(ts->xa, ts->n),
+		   TAPE_ARRAY(ts->xb, ts->n), TAPE_ARRAY(ts->glc, ts->n),
+		   TAPE_ARRAY(ts->ac, ts->n), TAPE_ARRAY(ts->o2, ts->n),
+		   TAPE_ARRAY(ts->mua, ts->n), TAPE_ARRAY(ts->mub, ts->n),
+		   TAPE_ARRAY(ts->fluxes_a, ts->snapshots, width),
+		   TAPE_ARRAY(ts->fluxes_b, ts->snapshots, width));
+}
+
+/* The network is a part of the key by what is in its file. */
+static bool
+network_key(struct config *cfg)
+{
+	FILE *file = fopen(cfg->network, "rb");
+	static char text[1 << 20];
+	size_t n = file ? fread(text, 1, sizeof(text), file) : 0;
+
+	if (!file || n == sizeof(text)) {
+		fprintf(stderr, "chemostat: %s: cannot be read as a whole\n",
+			cfg->network);
+		if (file)
+			(void)fclose(file);
+		return false;
+	}
+	(void)fclose(file);
+	cfg->network_key = TAPE_KEY("network", TAPE_AS("text", TAPE_BYTES(text, n)));
+	return true;
+}
+
 /* ---- The sweep ------------------------------------------------------------------ */
 
 struct totals {
-	unsigned long scopes, solves;
+	unsigned long scopes, solves, recalled;
 	long infeasible, failed;
 };
 
@@ -379,7 +461,16 @@ run_one(struct tape *t, struct run *r, long i, const char *reaction_ids,
 	TAPE_LABELF(t, "run:%ld", i);
 	TAPE_WITH(t, TAPE_UNIT(D, "1/h"), TAPE_UNIT(X0, "gDW/L"), objective);
 	record_init(t, r, reaction_ids);
-	run_steps(t, r, &ts);
+	struct tape_key key = { 0, 0 };
+	bool known = false;
+	if (r->cfg->cache) {
+		key = run_key(r);
+		known = run_recall(t, key, r, &ts);
+	}
+	if (!known)
+		run_steps(t, r, &ts);
+	if (r->cfg->cache && !known && r->failed == 0)
+		run_keep(t, key, r, &ts);
 	record_series(t, r, &ts);
 
 	if (!r->cfg->quiet)
@@ -388,7 +479,8 @@ run_one(struct tape *t, struct run *r, long i, const char *reaction_ids,
 		       "  acetate %7.4f mM  infeasible %ld\n",
 		       i, D, X0, objective, r->a.x, r->b.x, r->m.glc, r->m.ac,
 		       r->infeasible);
-	sum->scopes += 2 + (unsigned long)r->cfg->steps;
+	sum->scopes += 2 + (known ? 0 : (unsigned long)r->cfg->steps);
+	sum->recalled += known;
 	sum->solves += r->a.fba.solves + r->b.fba.solves;
 	sum->infeasible += r->infeasible;
 	sum->failed += r->failed;
@@ -422,6 +514,9 @@ sweep(struct tape *t, const struct config *cfg, const struct network *net)
 		struct run r = { .cfg = cfg, .net = net };
 		ok = run_one(t, &r, i, reaction_ids, &sum);
 	}
+	if (cfg->cache)
+		printf("%lu of %ld runs had been computed before\n", sum.recalled,
+		       cfg->runs);
 	printf("%lu scopes, %lu linear programs solved, %ld infeasible, %ld failed\n",
 	       sum.scopes, sum.solves, sum.infeasible, sum.failed);
 	return ok && sum.failed == 0;
@@ -442,13 +537,16 @@ static const char help[] =
 	"      --feed C        glucose in the feed, mM (default 10)\n"
 	"      --network FILE  the metabolic network\n"
 	"                      (default " CHEMOSTAT_NETWORK ")\n"
+	"      --cache         take runs from the tape that were computed before, "
+	"whatever\n"
+	"                      session did; of them no steps are recorded\n"
 	"  -q, --quiet         print the totals only\n"
 	"  -h, --help          show this\n"
 	"\n"
 	"Exit status: 0 done, 1 a linear program failed or the tape is not whole,\n"
 	"2 wrong use.\n";
 
-enum { OPT_DT = 256, OPT_KLA, OPT_FEED, OPT_NETWORK };
+enum { OPT_DT = 256, OPT_KLA, OPT_FEED, OPT_NETWORK, OPT_CACHE };
 
 static const struct option options[] = {
 	{ "tape", required_argument, NULL, 't' },
@@ -458,6 +556,7 @@ static const struct option options[] = {
 	{ "kla", required_argument, NULL, OPT_KLA },
 	{ "feed", required_argument, NULL, OPT_FEED },
 	{ "network", required_argument, NULL, OPT_NETWORK },
+	{ "cache", no_argument, NULL, OPT_CACHE },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -483,6 +582,9 @@ config_set(struct config *cfg, int opt, const char *value)
 		return network_double(value, 0.0, 1e4, &cfg->feed);
 	case OPT_NETWORK:
 		cfg->network = value;
+		return true;
+	case OPT_CACHE:
+		cfg->cache = true;
 		return true;
 	case 'q':
 		cfg->quiet = true;
@@ -520,7 +622,7 @@ main(int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
-	if (!network_read(&net, cfg.network))
+	if (!network_read(&net, cfg.network) || (cfg.cache && !network_key(&cfg)))
 		return 2;
 	(void)glp_term_out(GLP_OFF);
 	struct tape *t = cfg.tape ? tape_open(cfg.tape, TAPE_OPTIONS(.name = "chemostat"))

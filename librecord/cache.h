@@ -46,15 +46,16 @@ enum entry_flags {
 
 /* What is known under a key. Nothing but flags, refs and pos changes, those under the shard's lock. */
 struct cache_entry {
-	unsigned refs;
-	uint32_t flags;
 	struct tape_key key;
-	int64_t time;
 	struct tape_pos pos; /* seq 0: staged */
-	double seconds;	     /* that it took; below 0: not known */
 	struct tape_hash results;
 	struct cache_entry *later; /* under the same key; holds where this one does not */
+	/* A line of the processor's cache: what a hit looks at. */
+	_Alignas(64) unsigned refs;
+	uint32_t flags;
 	const struct cache_shape *shape; /* NULL: not known, it stands at pos */
+	double seconds;			 /* that it took; below 0: not known */
+	int64_t time;
 	size_t size;
 	/* A word for each value; of wide ones lo is where its tape_value stands, hi its bytes, or 0. */
 	_Alignas(16) uint8_t data[];
@@ -156,6 +157,8 @@ struct cache_entry *cache_entry_found(struct cache *c, const struct cachelook_en
 /* The same from a scope of a reader. */
 struct cache_entry *cache_entry_scope(struct cache *c, struct tape_key key,
 				      const struct tape_scope *scope);
+/* With so many bytes of data; all else is 0. NULL: no memory. */
+struct cache_entry *cache_entry_new(size_t size);
 /* A value of an entry that is held; its bytes may be elsewhere. */
 void cache_entry_value(const struct cache_entry *e, uint32_t index,
 		       struct tape_value *out);

@@ -187,7 +187,7 @@ drop_values(struct cache *c, struct cache_shard *s)
 			e->flags &= ~(uint32_t)ENTRY_RECENT;
 			continue;
 		}
-		bare = malloc(sizeof *bare);
+		bare = cache_entry_new(0);
 		if (!bare)
 			return;
 		memcpy(bare, e, sizeof *bare);

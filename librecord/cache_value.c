@@ -138,6 +138,21 @@ shape_of(struct cache *c, const struct cache_values *v)
 }
 
 struct cache_entry *
+cache_entry_new(size_t size)
+{
+	size_t whole = (sizeof(struct cache_entry) + size + 63) / 64 * 64;
+	struct cache_entry *e = aligned_alloc(64, whole);
+
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof *e);
+	e->refs = 1;
+	e->seconds = -1;
+	e->size = size;
+	return e;
+}
+
+struct cache_entry *
 cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_key key,
 		   bool hold)
 {
@@ -147,11 +162,9 @@ cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_ke
 
 	if (v->shape.failed || v->words.failed || v->data.failed || v->hashed.failed)
 		return NULL;
-	e = malloc(sizeof *e + size);
+	e = cache_entry_new(size);
 	if (!e)
 		return NULL;
-	memset(e, 0, sizeof *e);
-	e->refs = 1;
 	e->key = key;
 	e->seconds = -1;
 	e->shape = shape_of(c, v);
@@ -293,9 +306,9 @@ cache_entry_found(struct cache *c, const struct cachelook_entry *at)
 	if (good && at->body) {
 		e = cache_values_entry(c, &values, at->key, true);
 	} else if (good) {
-		e = calloc(1, sizeof *e);
+		e = cache_entry_new(0);
 		if (e)
-			*e = (struct cache_entry){ .refs = 1, .key = at->key };
+			e->key = at->key;
 	}
 	cache_values_release(&values);
 	if (!e)

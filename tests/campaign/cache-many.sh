@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# 8 processes fill and read one cache of 100,000 keys for 60 s, killed at random, while a compactor runs.
+set -eu
+here=$(dirname "$0")/../recording
+cli=$TAPE_BUILD/cli
+exec "$here/cache_many.py" --filler "$TAPE_BUILD/tests/recording/cache_filler" \
+	--tape-compact "$cli/tape-compact" --tape-check "$cli/tape-check" --tape-find "$cli/tape-find" \
+	--tape-info "$cli/tape-info" --processes 8 --keys 100000 --seconds 60 "$@"
