@@ -66,6 +66,8 @@ run(struct tape *t, double D, double S_feed)
 	int washed_out = X < 0.1;
 
 	TAPE(t, "store.ts", TAPE_ARRAY(ts, STEPS), yield, washed_out, X, S, _rate);
+	/* Another place that is offered: nobody has something to do there. */
+	TAPE(t, "leave", TAPE_AS("hooks", tape_call(t, "leave_run", &m)));
 	return yield;
 }
 

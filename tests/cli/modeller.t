@@ -13,6 +13,8 @@ $ $TESTS/ask.sh run.tape prepared model=adapted --count
 $ $TESTS/ask.sh run.tape prepared model=adapted not /^co-chemostat/ --count
 0
 ? 1
+$ $TESTS/ask.sh run.tape leave hooks=0 --count
+24
 # 3. Are there names with an underscore?
 $ $TESTS/ask.sh run.tape '"_rate"=..' --count
 0
