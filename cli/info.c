@@ -71,12 +71,10 @@ static const char details[] =
 	"A session is live while its recorder may still run, closed when it ended in\n"
 	"order, killed otherwise; all that it had committed is there in each case.\n"
 	"\n"
-	"--config reads no tape: it lists every setting that a recorder would start "
-	"with\n"
-	"here and now, from tape.conf and the environment, for scopes under a label "
-	"path\n"
-	"(a/b/c), with the file and line or the variable that decided. What a program\n"
-	"sets by itself (tape_set) is not known to it.\n";
+	"--config lists every setting that a recorder would have here and now for\n"
+	"scopes under a label path (a/b/c), with the file and line, the variable or the\n"
+	"call that decided: from tape.conf, the environment, and what the newest session\n"
+	"on the tape has set by itself (tape_set).\n";
 
 int
 main(int argc, char **argv)

@@ -2,12 +2,15 @@
 /* tape-info --config: what a recorder would be told, and by whom. */
 #include "cli/info.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/json.h"
 #include "cli/show.h"
 #include "tape/record.h"
+#include "tape/search.h"
 
 struct listing {
 	struct info *info;
@@ -104,9 +107,36 @@ one(void *user, const struct tape_setting *setting)
 		one_text(list, setting);
 }
 
+/* What the program of the newest session has set by calls; nothing where that cannot be read. */
+static struct tape_info *
+last_calls(struct info *info, struct tape_settings_options *options)
+{
+	struct tape_reader *reader = NULL;
+	struct tape_set_call *calls = NULL;
+	struct tape_info *last = NULL;
+	struct tape_error err;
+
+	if (where_kind(info->tape) != WHERE_TAPE ||
+	    tape_reader_open(info->tape, NULL, &reader, &err) < 0)
+		return NULL;
+	if (tape_info_read_last(reader, &last, &err) == 0 && last->set_count > 0)
+		calls = calloc(last->set_count, sizeof *calls);
+	for (size_t i = 0; calls && i < last->set_count; i++)
+		calls[i] = (struct tape_set_call){ last->set_list[i].label,
+						   last->set_list[i].key,
+						   last->set_list[i].value };
+	options->calls = calls;
+	options->call_count = calls ? last->set_count : 0;
+	tape_reader_close(reader);
+	return last;
+}
+
 int
 info_config(struct info *info, int argc, char **argv)
 {
+	struct tape_settings_options options = { .size = sizeof options };
+	char origin[TAPE_SESSION_TEXT + 32], session[TAPE_SESSION_TEXT];
+	struct tape_info *last;
 	struct listing list = { .info = info, .of_labels = -1, .path = "" };
 	struct tape_error err = { 0 };
 	int r;
@@ -126,6 +156,14 @@ info_config(struct info *info, int argc, char **argv)
 				  argv[1]);
 	if (argc == 1)
 		list.path = argv[0];
-	r = tape_settings_of(info->tape, NULL, list.path, one, &list, &err);
+	last = last_calls(info, &options);
+	if (options.call_count) {
+		tape_session_text(last->set_list[0].session, session);
+		(void)snprintf(origin, sizeof origin, "tape_set in %s", session);
+		options.calls_origin = origin;
+	}
+	r = tape_settings_with(info->tape, &options, list.path, one, &list, &err);
+	free((void *)(uintptr_t)options.calls);
+	tape_info_free(last);
 	return r < 0 ? cli_fail(&info->cli, info->tape, &err) : CLI_OK;
 }

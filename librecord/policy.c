@@ -113,6 +113,7 @@ tape_set(struct tape *t, const char *label, const char *key, const char *value)
 	/* First the version: who is told to ask must not get an old answer. */
 	atomic_fetch_add(&t->rules_version, 1);
 	thin_rules_changed(t, true);
+	report_set(t, label, key, value);
 	return 0;
 }
 

@@ -18,7 +18,7 @@
 
 struct report {
 	int manifest;
-	uint32_t error_lines, warning_lines;
+	uint32_t error_lines, warning_lines, set_lines;
 	struct report_notes waiting;
 	bool soft; /* the first error is one of recorder_broken; under error_lock */
 	atomic_bool untold; /* the first error waits until no lock is held */
@@ -87,6 +87,28 @@ report_line(struct tape *t, struct json_line *line)
 	pthread_mutex_lock(&t->error_lock);
 	write_line(t, line);
 	pthread_mutex_unlock(&t->error_lock);
+}
+
+void
+report_set(struct tape *t, const char *label, const char *key, const char *value)
+{
+	struct json_line line = { 0 };
+	char now[TAPE_TIME_TEXT];
+
+	report_time(t, now);
+	json_line_begin(&line);
+	json_line_text(&line, "set", key);
+	json_line_text(&line, "value", value);
+	json_line_text(&line, "label", label);
+	json_line_text(&line, "time", now);
+	json_line_end(&line);
+	pthread_mutex_lock(&t->error_lock);
+	if (t->report->set_lines < MAX_LINES) {
+		t->report->set_lines++;
+		write_line(t, &line);
+	}
+	pthread_mutex_unlock(&t->error_lock);
+	json_line_release(&line);
 }
 
 void

@@ -25,6 +25,8 @@ void report_release(struct tape *t);
 void report_open_manifest(struct tape *t);
 /* Appends a finished line. Failures are dropped: the manifest is a copy for people. */
 void report_line(struct tape *t, struct json_line *line);
+/* A rule that the program has added: in the manifest, so many of them. */
+void report_set(struct tape *t, const char *label, const char *key, const char *value);
 /* A line about scopes that rules left out: as a note, and in the manifest if asked for. */
 void report_thinned(struct tape *t, struct json_line *line, bool manifest);
 /* "key = value", cut at a character's border to fit. */

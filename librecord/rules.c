@@ -732,7 +732,7 @@ rules_origin_text(const struct rule *rule, char *text, size_t cap)
 	if (!o)
 		snprintf(text, cap, "default");
 	else if (o->level == RULE_CALL)
-		snprintf(text, cap, "tape_set");
+		snprintf(text, cap, "%s", o->file[0] ? o->file : "tape_set");
 	else if (o->level == RULE_ENVIRONMENT)
 		snprintf(text, cap, "%s in the environment", o->file);
 	else

@@ -210,10 +210,42 @@ keep_first(void *user, const struct tape_error *err)
 		first->status = err->status;
 }
 
+/* As tape_set has made them. */
+static void
+add_calls(struct rules *rules, const struct tape_settings_options *options)
+{
+	struct origin origin = { RULE_CALL, "", 0, 0, "" };
+	struct tape_error err = { 0 };
+	bool in_label;
+
+	if (options->calls_origin)
+		origin.file = rules_text(rules, options->calls_origin);
+	for (size_t i = 0; i < options->call_count; i++) {
+		const struct tape_set_call *call = &options->calls[i];
+		enum rule_key key = rules_key(call->key);
+
+		if (key != RULE_KEYS)
+			(void)rules_add(rules, &origin, call->label, key, call->value,
+					&in_label, &err);
+	}
+}
+
 int
 tape_settings_of(const char *dir, const char *config, const char *path,
 		 tape_setting_fn *each, void *user, struct tape_error *err)
 {
+	struct tape_settings_options options = { .size = sizeof options,
+						 .config = config };
+
+	return tape_settings_with(dir, &options, path, each, user, err);
+}
+
+int
+tape_settings_with(const char *dir, const struct tape_settings_options *options,
+		   const char *path, tape_setting_fn *each, void *user,
+		   struct tape_error *err)
+{
+	const char *config = options ? options->config : NULL;
 	struct first first = { err, 0 };
 	struct settings_of of;
 	struct rules rules;
@@ -234,6 +266,8 @@ tape_settings_of(const char *dir, const char *config, const char *path,
 		}
 	}
 	settings_read(fd, config, &conf, &rules, keep_first, &first);
+	if (options)
+		add_calls(&rules, options);
 	of = (struct settings_of){ &conf, &rules };
 	r = settings_list(&of, path, each, user);
 	if (r < 0)

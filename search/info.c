@@ -251,6 +251,23 @@ set_fact(struct build *b, const struct manifest_member *m, size_t count, const c
 		*fact = info_text0(b, value);
 }
 
+static void
+add_set(struct build *b, const char *key, const char *value, const char *label)
+{
+	struct tape_set_info *s;
+
+	if (!info_grow((void **)&b->set_list, &b->set_cap, b->info.set_count,
+		       sizeof *b->set_list)) {
+		b->no_memory = true;
+		return;
+	}
+	s = &b->set_list[b->info.set_count++];
+	memcpy(s->session, b->now->id, sizeof s->session);
+	s->key = info_text0(b, key);
+	s->value = info_text0(b, value);
+	s->label = info_text0(b, label == NULL ? "" : label);
+}
+
 static int
 manifest_line(void *user, const struct manifest_member *m, size_t count)
 {
@@ -272,6 +289,8 @@ manifest_line(void *user, const struct manifest_member *m, size_t count)
 	} else if (member(m, count, "thinned") != NULL ||
 		   member(m, count, "broken") != NULL) {
 		add_thinned(b, m, count);
+	} else if ((key = member(m, count, "set")) != NULL && value != NULL) {
+		add_set(b, key, value, member(m, count, "label"));
 	} else if (member(m, count, "closed") != NULL) {
 		key = member(m, count, "lost");
 		b->now->lost = key == NULL ? 0 : strtoull(key, NULL, 10);
@@ -434,7 +453,7 @@ one_session(struct build *b, struct snapshot *snapshot, size_t index,
 	if (r == 1) {
 		source->drop_plan = info_count_fold;
 		copy_facts(b, source->ops->facts(source));
-		r = walk(b, source, err);
+		r = b->brief ? 0 : walk(b, source, err);
 		source->ops->close(source);
 		if (r < 0)
 			return r;
@@ -484,10 +503,12 @@ finish(struct build *b)
 	b->info.variables = b->var_list;
 	b->info.notes = b->note_list;
 	b->info.thinned_list = b->thinned_list;
+	b->info.set_list = b->set_list;
 }
 
 static int
-read_once(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
+read_once(struct tape_reader *reader, bool brief, struct tape_info **out,
+	  struct tape_error *err)
 {
 	struct snapshot *snapshot = NULL;
 	size_t count = 0;
@@ -501,17 +522,18 @@ read_once(struct tape_reader *reader, struct tape_info **out, struct tape_error 
 	b = calloc(1, sizeof *b);
 	if (b != NULL) {
 		b->reader = reader;
+		b->brief = brief;
 		b->sessions = calloc(count + 1, sizeof *b->sessions);
 	}
 	if (b == NULL || b->sessions == NULL || seqmap_init(&b->sizes, SIZES_BYTES) != 0)
 		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory to count a tape");
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	for (size_t i = brief && count > 1 ? count - 1 : 0; r == 0 && i < count; i++) {
 		r = one_session(b, snapshot, i, err);
 		if (r == 0 && b->no_memory)
 			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
 				      "no memory to count a tape");
 	}
-	if (r == 0)
+	if (r == 0 && !brief)
 		r = info_count_packed(snapshot->generations, &b->info, err);
 	snapshot_free(snapshot);
 	if (r != 0) {
@@ -524,8 +546,9 @@ read_once(struct tape_reader *reader, struct tape_info **out, struct tape_error 
 	return 0;
 }
 
-int
-tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
+static int
+read_info(struct tape_reader *reader, bool brief, struct tape_info **out,
+	  struct tape_error *err)
 {
 	struct tape_error why = { 0 };
 	unsigned tries = 0;
@@ -537,11 +560,24 @@ tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_e
 			"tape_info_read needs a reader and a place for the answer");
 	/* Files that a compactor replaced meanwhile: then the newer ones are counted. */
 	do
-		r = read_once(reader, out, &why);
+		r = read_once(reader, brief, out, &why);
 	while (r < 0 && snapshot_stale(r, &why) && ++tries < STALE_MAX);
 	if (r < 0 && err != NULL)
 		*err = why;
 	return r;
+}
+
+int
+tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
+{
+	return read_info(reader, false, out, err);
+}
+
+int
+tape_info_read_last(struct tape_reader *reader, struct tape_info **out,
+		    struct tape_error *err)
+{
+	return read_info(reader, true, out, err);
 }
 
 void
@@ -563,6 +599,7 @@ tape_info_free(struct tape_info *info)
 	free(b->var_list);
 	free(b->note_list);
 	free(b->thinned_list);
+	free(b->set_list);
 	free(b->values);
 	free(b->hints);
 	free(b);

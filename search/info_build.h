@@ -23,6 +23,9 @@ struct build {
 	struct tape_note_info *note_list;
 	struct tape_thinned_info *thinned_list;
 	size_t thinned_from, thinned_cap; /* from: the first of this session */
+	struct tape_set_info *set_list;
+	size_t set_cap;
+	bool brief; /* of the last session, what its manifest says */
 	size_t label_cap, var_cap, note_cap;
 	struct seqmap sizes; /* of bodies, by seq: 1 + the size, SIZE_MET */
 	struct tape_session_info *now;

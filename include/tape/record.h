@@ -112,6 +112,18 @@ struct tape_setting {
 	int of_labels;	   /* 0: of the whole session */
 };
 typedef void tape_setting_fn(void *user, const struct tape_setting *setting);
+/* For tape_settings_with. Zero what is not needed; new members come at the end. */
+struct tape_settings_options {
+	size_t size TAPE_IS_(
+		sizeof(tape_settings_options)); /* of this struct, set by the caller */
+	const char *config TAPE_IS_(NULL);	/* as of tape_settings_of */
+	const struct tape_set_call *calls TAPE_IS_(NULL); /* of tape_set, in order */
+	size_t call_count TAPE_IS_(0);
+	const char *calls_origin TAPE_IS_(NULL); /* who made them; NULL: "tape_set" */
+};
+struct tape_set_call {
+	const char *label, *key, *value;
+};
 
 struct tape_build;
 struct tape_of;
@@ -213,12 +225,18 @@ TAPE_API int tape_describe(struct tape *t, const struct tape_partial *partial);
  * would start with, from its tape.conf (or the file `config`; then dir may be NULL) and
  * this process's environment; what cannot be read or understood there is the result, an
  * enum tape_status with *err, and all the rest was listed. What a program has set by
- * tape_set only tape_settings knows.
+ * tape_set only tape_settings knows; tape_settings_with
+ * is given such calls (tape_info_read_last of <tape/search.h> has those of a session) and
+ * says what holds with them. Those that are not understood are left out.
  */
 TAPE_API int tape_settings(struct tape *t, const char *label_path, tape_setting_fn *each,
 			   void *user);
 TAPE_API int tape_settings_of(const char *dir, const char *config, const char *label_path,
 			      tape_setting_fn *each, void *user, struct tape_error *err);
+TAPE_API int tape_settings_with(const char *dir,
+				const struct tape_settings_options *options,
+				const char *label_path, tape_setting_fn *each, void *user,
+				struct tape_error *err);
 /*
  * Tare: what is there is left out of this thread's scopes, until the block ends in which
  * it is called (the innermost TAPE_LABEL, TAPE_WITH or TAPE_INHERIT that is open; none:
@@ -520,6 +538,7 @@ TAPE_STUB_(int, tape_set, (struct tape *tape_t_, const char *tape_label_, const 
 TAPE_STUB_(int, tape_describe, (struct tape *tape_t_, const struct tape_partial *tape_partial_), 0)
 TAPE_STUB_(int, tape_settings, (struct tape *tape_t_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_), 0)
 TAPE_STUB_(int, tape_settings_of, (const char *tape_dir_, const char *tape_config_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_, struct tape_error *tape_err_), 0)
+TAPE_STUB_(int, tape_settings_with, (const char *tape_dir_, const struct tape_settings_options *tape_options_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_, struct tape_error *tape_err_), 0)
 TAPE_STUB_(void, tape_record, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), )
 TAPE_STUB_(void, tape_locals, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const void *tape_frame_), )
 TAPE_STUB_(struct tape_build *, tape_build_begin, (struct tape *tape_t_, const char *tape_label_), 0)

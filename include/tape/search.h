@@ -299,6 +299,11 @@ struct tape_thinned_info {
 	int broken; /* 0: left out; 1: recorded, but they break what "require" asks for */
 	const char *why; /* the first of those: field and reason */
 };
+/* A rule that a program has added to its recorder (tape_set), in order. */
+struct tape_set_info {
+	uint64_t session[2];
+	const char *label, *key, *value; /* label "": everywhere */
+};
 struct tape_info {
 	uint8_t tape_id[16];
 	uint64_t scopes, links, projections, bookmarks; /* as in a session */
@@ -326,11 +331,16 @@ struct tape_info {
 	uint64_t broken;  /* scopes that break a contract */
 	const struct tape_thinned_info *thinned_list;
 	size_t thinned_count;
-	uint64_t projection_bytes_saved; /* bodies that projections did not repeat */
+	uint64_t projection_bytes_saved;      /* bodies that projections did not repeat */
+	const struct tape_set_info *set_list; /* at most 1,000 a session */
+	size_t set_count;
 };
 /* Reads the whole tape once. *out is the caller's to tape_info_free. */
 TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,
 			    struct tape_error *err) TAPE_MUST_CHECK;
+/* Of the newest session alone, and only what its manifest says: nothing is counted, so that it takes no time. */
+TAPE_API int tape_info_read_last(struct tape_reader *reader, struct tape_info **out,
+				 struct tape_error *err) TAPE_MUST_CHECK;
 TAPE_API void tape_info_free(struct tape_info *info);
 
 #ifdef __cplusplus

@@ -68,6 +68,17 @@ left out by rules
   SESSION       1,000  late  (rule tape_set(^late$): record = off)
   SESSION         987  drift  (rule alarm: when = drift=0.999..)
   SESSION         990  iter  (rule iterations: every = 100)
+# Who said so? The file, the call of the last run, the environment.
+$ cp $TESTS/../../examples/ideas/rules.conf rules.tape/tape.conf
+$ TAPE_REQUIRE='{it: int}' tape-info --config rules.tape late | grep -v ' default' | tail -2
+  record        off             tape_set in SESSION  label = ^late$
+  require       {it: int}       TAPE_REQUIRE in the environment
+$ tape-compact -q rules.tape
+$ tape-info --config rules.tape late --json | grep '"key":"record"'
+{"kind":"setting","of":"label","key":"record","value":"off","origin":"tape_set in SESSION","label":"^late$"}
+$ tape-info --config rules.tape drift | grep 'rule alarm'
+  when          drift=0.999..   tape.conf:9:8  [rule alarm]  label = ^drift$
+  exclude       ^scratch$       tape.conf:10:11  [rule alarm]  label = ^drift$  (also variables named in TAPE)
 # Hooks.
 $ hooks hooks.tape
 3 iterations
