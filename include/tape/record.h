@@ -663,18 +663,22 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
  */
 #define TAPE_TARE(t, until_changed, ...)                                                 \
 	do {                                                                             \
-		struct tape *tape_tared_ = (t);                                          \
-		tape_tare_next(tape_tared_, (until_changed));                            \
-		TAPE_V(tape_tared_, "_tare", #__VA_ARGS__, __VA_ARGS__);                 \
-		tape_tare_done(tape_tared_);                                             \
+		if (TAPE_ON_(1)) {                                                       \
+			struct tape *tape_tared_ = (t);                                  \
+			tape_tare_next(tape_tared_, (until_changed));                    \
+			TAPE_V(tape_tared_, "_tare", #__VA_ARGS__, __VA_ARGS__);         \
+			tape_tare_done(tape_tared_);                                     \
+		}                                                                        \
 	} while (0)
 /* The same for all that is in scope here, as TAPE_LOCALS finds it. */
 #define TAPE_TARE_LOCALS(t, until_changed)                                               \
 	do {                                                                             \
-		struct tape *tape_tared_ = (t);                                          \
-		tape_tare_next(tape_tared_, (until_changed));                            \
-		TAPE_LOCALS(tape_tared_, "_tare");                                       \
-		tape_tare_done(tape_tared_);                                             \
+		if (TAPE_ON_(1)) {                                                       \
+			struct tape *tape_tared_ = (t);                                  \
+			tape_tare_next(tape_tared_, (until_changed));                    \
+			TAPE_LOCALS(tape_tared_, "_tare");                               \
+			tape_tare_done(tape_tared_);                                     \
+		}                                                                        \
 	} while (0)
 
 /* The rest of the block has this label, below those that are open. */
