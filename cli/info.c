@@ -73,7 +73,8 @@ static const char details[] =
 	"\n"
 	"--config lists every setting that a recorder would have here and now for\n"
 	"scopes under a label path (a/b/c), with the file and line, the variable or the\n"
-	"call that decided: from tape.conf, the environment, and what the newest session\n"
+	"call that decided: from tape.conf, the environment, and what the newest "
+	"session\n"
 	"on the tape has set by itself (tape_set).\n";
 
 int
