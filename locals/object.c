@@ -12,6 +12,8 @@ struct object {
 	struct scopes scopes; /* of where the walk is */
 	const char *unit;     /* its name */
 	bool optimized, failed;
+	bool split; /* some unit's information is elsewhere */
+	bool whole; /* that of the unit at hand is not in a file of its own */
 };
 
 static bool
@@ -54,7 +56,8 @@ found(struct object *object, Dwarf_Die *marker, unsigned line, bool optimized)
 {
 	struct local_site *site = calloc(1, sizeof *site);
 	struct scopes *scopes = &object->scopes;
-	const char *file = dwarf_decl_file(marker);
+	/* Of split units libdw has no names of files. */
+	const char *file = object->whole ? dwarf_decl_file(marker) : NULL;
 
 	if (!site) {
 		object->failed = true;
@@ -109,11 +112,18 @@ walk_units(struct object *object, Dwfl_Module *module)
 	Dwarf_Die *unit = NULL;
 
 	while ((unit = dwfl_module_nextcu(module, unit, &bias)) != NULL) {
-		object->optimized = scopes_optimized(unit);
-		object->scopes.cpp = scopes_cpp(unit);
+		Dwarf_Die whole;
+
+		if (!scopes_unit(unit, &whole)) {
+			object->split = true;
+			continue;
+		}
+		object->whole = whole.cu == unit->cu;
+		object->optimized = scopes_optimized(&whole);
+		object->scopes.cpp = scopes_cpp(&whole);
 		object->scopes.count = 0;
-		object->unit = dwarf_diename(unit);
-		walk(object, unit, 0);
+		object->unit = dwarf_diename(&whole);
+		walk(object, &whole, 0);
 	}
 }
 
@@ -150,6 +160,12 @@ locals_of_object(const char *path, struct local_site **sites, char *why, size_t 
 	walk_units(object, module);
 	if (object->failed) {
 		(void)snprintf(why, cap, "no memory");
+		goto out;
+	}
+	if (object->split) {
+		(void)snprintf(
+			why, cap,
+			"its .dwo file is not there: compile it without -gsplit-dwarf");
 		goto out;
 	}
 	*sites = object->sites;

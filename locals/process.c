@@ -90,6 +90,14 @@ innermost_function(struct scopes *scopes)
 		}
 }
 
+static Dwarf_Frame *
+frame_at(Dwarf_CFI *cfi, Dwarf_Addr pc)
+{
+	Dwarf_Frame *frame = NULL;
+
+	return cfi && dwarf_cfi_addrframe(cfi, pc, &frame) == 0 ? frame : NULL;
+}
+
 /*
  * Is the frame's address what debug information takes it for? The canonical frame address
  * must be rbp + 16 here; a function that aligns its stack has another.
@@ -97,18 +105,17 @@ innermost_function(struct scopes *scopes)
 static bool
 frame_is_plain(Dwfl_Module *module, uintptr_t pc)
 {
-	Dwarf_Addr bias;
-	Dwarf_CFI *cfi = dwfl_module_eh_cfi(module, &bias);
-	Dwarf_Frame *frame = NULL;
+	Dwarf_Addr bias = 0;
+	Dwarf_CFI *eh = dwfl_module_eh_cfi(module, &bias);
+	Dwarf_Frame *frame = frame_at(eh, pc - bias);
 	Dwarf_Op *ops;
 	size_t n;
 	bool plain = false;
 
-	if (!cfi)
-		cfi = dwfl_module_dwarf_cfi(module, &bias);
-	if (!cfi || dwarf_cfi_addrframe(cfi, pc - bias, &frame) != 0)
-		return false;
-	if (dwarf_frame_cfa(frame, &ops, &n) == 0)
+	/* Where a program has both, one of them may have functions of its start alone. */
+	if (!frame)
+		frame = frame_at(dwfl_module_dwarf_cfi(module, &bias), pc - bias);
+	if (frame && dwarf_frame_cfa(frame, &ops, &n) == 0)
 		plain = n == 1 && ((ops[0].atom == DW_OP_breg6 && ops[0].number == 16) ||
 				   (ops[0].atom == DW_OP_bregx && ops[0].number == 6 &&
 				    ops[0].number2 == 16));
@@ -175,9 +182,13 @@ in_module(Dwfl_Module *module, const struct where *where, unsigned line,
 	  struct scopes *scopes, struct local_list *list, char *why, size_t cap)
 {
 	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = unit_at(module, where->pc, &bias), function;
+	Dwarf_Die *found = unit_at(module, where->pc, &bias), function, whole,
+		  *unit = &whole;
 
-	if (!unit)
+	if (found && !scopes_unit(found, unit))
+		return say(why, cap,
+			   "its debug information is in a .dwo file that is not there");
+	if (!found)
 		return say(why, cap,
 			   "there is no debug information for it (compile with -g)");
 	if (scopes_optimized(unit))

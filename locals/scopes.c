@@ -41,6 +41,23 @@ producer(Dwarf_Die *unit)
 }
 
 bool
+scopes_unit(Dwarf_Die *unit, Dwarf_Die *whole)
+{
+	Dwarf_Die split;
+	uint8_t type;
+
+	if (dwarf_cu_info(unit->cu, NULL, &type, NULL, &split, NULL, NULL, NULL) != 0 ||
+	    type != DW_UT_skeleton) {
+		*whole = *unit;
+		return true;
+	}
+	if (!split.addr)
+		return false;
+	*whole = split;
+	return true;
+}
+
+bool
 scopes_clang(Dwarf_Die *unit)
 {
 	const char *text = producer(unit);
@@ -71,6 +88,19 @@ scopes_optimized(Dwarf_Die *unit)
 	}
 }
 
+/* libdw has no names for files of split units, and says so by aborting: numbers will do. */
+static uint64_t
+file_number(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word number = 0;
+
+	return dwarf_attr_integrate(die, DW_AT_decl_file, &attr) &&
+			       dwarf_formudata(&attr, &number) == 0
+		       ? number
+		       : UINT64_MAX;
+}
+
 void
 scopes_place(struct scopes *scopes, Dwarf_Die *marker, unsigned line)
 {
@@ -82,7 +112,7 @@ scopes_place(struct scopes *scopes, Dwarf_Die *marker, unsigned line)
 		scopes->first = (unsigned)first;
 	else if (first > (int)line)
 		scopes->line = (unsigned)first;
-	scopes->file = dwarf_decl_file(marker);
+	scopes->file = file_number(marker);
 	if (dwarf_decl_column(marker, &scopes->column) != 0)
 		scopes->column = 0;
 }
@@ -123,9 +153,7 @@ enum order { BEFORE, BEHIND, UNKNOWN };
 static bool
 same_file(const struct scopes *scopes, Dwarf_Die *var)
 {
-	const char *file = dwarf_decl_file(var);
-
-	return !file || !scopes->file || strcmp(file, scopes->file) == 0;
+	return file_number(var) == scopes->file;
 }
 
 static enum order

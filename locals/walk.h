@@ -47,9 +47,9 @@ struct scopes {
 	Dwarf_Die die[SCOPES_MAX]; /* the function first, then blocks within each other */
 	int count;
 	unsigned first,
-		line;	  /* of the TAPE_LOCALS: where it begins, and __LINE__ there */
-	const char *file; /* the name of its file, or NULL: the function's */
-	int column;	  /* 0: not known */
+		line;  /* of the TAPE_LOCALS: where it begins, and __LINE__ there */
+	uint64_t file; /* its number */
+	int column;    /* 0: not known */
 	bool runtime, cpp, clang;
 	uint64_t pc;	    /* at run time: as it was linked */
 	int64_t frame_base; /* what fbreg counts from, from the frame's address */
@@ -64,6 +64,8 @@ unsigned scopes_marker(Dwarf_Die *die, bool *optimized);
 void scopes_place(struct scopes *scopes, Dwarf_Die *marker, unsigned line);
 /* The compiler's own word on optimisation: was -O1 or more given? */
 bool scopes_optimized(Dwarf_Die *unit);
+/* The unit itself, or what -gsplit-dwarf has put into a file of its own; false: that is not there. */
+bool scopes_unit(Dwarf_Die *unit, Dwarf_Die *whole);
 bool scopes_clang(Dwarf_Die *unit);
 bool scopes_cpp(Dwarf_Die *unit);
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-source, include, tool, find = sys.argv[1:5]
+source, include, tool, find = map(os.path.abspath, sys.argv[1:5])
 libraries = sys.argv[5:]
 name = os.path.splitext(os.path.basename(source))[0]
 passed = failed = 0
@@ -106,7 +106,7 @@ def main():
         def build(compiler, out, *flags):
             out = os.path.join(work, out)
             run([compiler, '-std=gnu++17' if cpp else '-std=gnu11', '-w', '-I', include, *flags, source, '-o', out,
-                 *([] if '-c' in flags else link)])
+                 *([] if '-c' in flags else link)], cwd=work)
             return out
         for cc in compilers:
             truth = scopes(work, build(cc, cc + '-truth', '-O0', '-DTRUTH'))
@@ -121,6 +121,9 @@ def main():
             got = scopes(work, build(cc, cc + '-debug', '-O0', '-g'))
             check(cc + ' -O0 debug information', truth, got,
                   UNREADABLE | (SAME_LINE if 'clang' in cc else set()))
+            if name == 'queue':
+                got = scopes(work, build(cc, cc + '-split', '-O0', '-g', '-gsplit-dwarf'), False)
+                check(cc + ' -O0 -gsplit-dwarf', truth, got, set())
             for level in ['-O2'] if cpp else ['-Og', '-O2']:
                 got = scopes(work, build(cc, cc + '-none' + level, level, '-g'), True)
                 check('%s %s neither' % (cc, level), truth, got, None)
