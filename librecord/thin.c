@@ -596,7 +596,7 @@ thin_commits(struct thread_state *ts, const struct policy *policy)
 	return true;
 }
 
-/* What the ending thread still does, in destructors, must not look at its tallies. */
+/* What the ending thread still does, in destructors, must not look at what it had. */
 static void
 forget_near(struct tape *t)
 {
@@ -613,10 +613,9 @@ thin_thread_ends(struct thread_state *ts)
 {
 	struct thread_thin *thin = ts->thin;
 
+	forget_near(ts->tape);
 	if (!thin)
 		return;
-	if (thin->tallies.cap)
-		forget_near(ts->tape);
 	pthread_mutex_lock(&ts->tape->table_lock);
 	fold(ts);
 	ts->thin = NULL;
