@@ -105,6 +105,40 @@ remove_range(struct compaction *c, const char *dir, uint32_t first, uint32_t cou
 		(void)os_list(c->reader->dir.fd, dir, remove_in_range, &range);
 }
 
+struct hints {
+	struct compaction *c;
+	const char *dir;
+};
+
+static int
+remove_hint(void *user, const char *name)
+{
+	const struct hints *hints = user;
+	char path[512], log[PATH_SEGMENT_TEXT];
+	struct os_stat st;
+	uint32_t number;
+
+	if (!path_parse_hint(name, &number))
+		return 0;
+	path_segment(number, false, log);
+	(void)snprintf(path, sizeof path, "%s/%s", hints->dir, log);
+	if (os_stat(hints->c->reader->dir.fd, path, &st) == 0)
+		return 0;
+	(void)snprintf(path, sizeof path, "%s/%s", hints->dir, name);
+	if (os_stat(hints->c->reader->dir.fd, path, &st) == 0 && st.regular)
+		(void)os_unlink(hints->c->reader->dir.fd, path);
+	return 0;
+}
+
+/* Those of segments that are gone. */
+static void
+remove_hints(struct compaction *c, const char *dir)
+{
+	struct hints hints = { c, dir };
+
+	(void)os_list(c->reader->dir.fd, dir, remove_hint, &hints);
+}
+
 static void
 remove_session(struct compaction *c, const char *dir)
 {
@@ -151,6 +185,8 @@ remove_replaced(struct compaction *c)
 				     true);
 			complete |= in->complete;
 		}
+		if (s->input_count != 0)
+			remove_hints(c, s->dir.path);
 		if (complete && has_manifest(c, i))
 			remove_session(c, s->dir.path);
 		else if (complete) /* it goes if there never was a manifest */
@@ -158,7 +194,7 @@ remove_replaced(struct compaction *c)
 	}
 }
 
-/* The manifest of a session that is over is in the generation: its directory is empty then. */
+/* The manifest of a session that is over is in the generation: but for hints its directory is empty then. */
 static void
 remove_sessions(struct compaction *c)
 {
@@ -166,8 +202,10 @@ remove_sessions(struct compaction *c)
 		const struct snapshot_session *s =
 			&c->snapshot->sessions[c->parts[i].index];
 
-		if (c->parts[i].raw && c->parts[i].complete &&
-		    c->parts[i].kept_manifest && s->dir.path[0] != '\0')
+		if (!c->parts[i].raw || s->dir.path[0] == '\0')
+			continue;
+		remove_hints(c, s->dir.path);
+		if (c->parts[i].complete && c->parts[i].kept_manifest)
 			remove_session(c, s->dir.path);
 	}
 }

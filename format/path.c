@@ -100,6 +100,29 @@ path_segment(uint32_t number, bool blob, char text[PATH_SEGMENT_TEXT])
 }
 
 void
+path_hint(uint32_t number, char text[PATH_SEGMENT_TEXT])
+{
+	snprintf(text, PATH_SEGMENT_TEXT, "%06u.seen", number);
+}
+
+bool
+path_parse_hint(const char *name, uint32_t *number)
+{
+	char text[PATH_SEGMENT_TEXT];
+	const char *dot = strchr(name, '.');
+	uint32_t parsed;
+	bool blob;
+
+	if (dot == NULL || strcmp(dot, ".seen") != 0 || dot - name > 10)
+		return false;
+	snprintf(text, sizeof text, "%.*s.log", (int)(dot - name), name);
+	if (!path_parse_segment(text, &parsed, &blob))
+		return false;
+	*number = parsed;
+	return true;
+}
+
+void
 path_blob(const struct tape_hash *hash, char text[PATH_BLOB_TEXT])
 {
 	char hex[TAPE_HASH_TEXT];

@@ -21,6 +21,10 @@ bool path_parse_session(const char *name, uint64_t session[2]);
 bool path_parse_segment(const char *name, uint32_t *number, bool *blob);
 #define PATH_SEGMENT_TEXT 24
 void path_segment(uint32_t number, bool blob, char text[PATH_SEGMENT_TEXT]);
+/* The hint beside a log segment, "000123.seen". */
+void path_hint(uint32_t number, char text[PATH_SEGMENT_TEXT]);
+/* True and *number filled if it is exactly the name of one. */
+bool path_parse_hint(const char *name, uint32_t *number);
 /* "blobs/ab/cdef..." with NUL. */
 #define PATH_BLOB_TEXT 48
 void path_blob(const struct tape_hash *hash, char text[PATH_BLOB_TEXT]);

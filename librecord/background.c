@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "format/os.h"
+#include "librecord/ask.h"
 #include "librecord/commit.h"
 #include "librecord/facts.h"
 #include "librecord/hooks.h"
@@ -122,9 +123,12 @@ run(void *user)
 			wake = next_sync;
 		wait_until(b, wake);
 		now = os_monotonic_ns();
-		if (!atomic_load(&b->stop))
+		if (!atomic_load(&b->stop)) {
 			tick(t, now, &next_sync);
+			ask_hints(t);
+		}
 	}
+	ask_hints(t);
 	return NULL;
 }
 

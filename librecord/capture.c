@@ -8,6 +8,7 @@
 
 #include "format/le.h"
 #include "format/segment.h"
+#include "librecord/ask.h"
 #include "librecord/contract.h"
 #include "librecord/hooks.h"
 #include "librecord/plain.h"
@@ -300,6 +301,26 @@ write_plain(struct thread_state *ts, const struct layout *l,
 	return staged;
 }
 
+/* The content hash of a scope that is asked for. */
+static __attribute__((noinline)) enum outcome
+hash_scope(struct thread_state *ts, const struct layout *l, const struct values *v)
+{
+	size_t len = 16 + wide_canonical(l, v);
+	uint8_t *head = scratch_take(&ts->scratch, len), *p;
+
+	if (!head)
+		return OUTCOME_DONE; /* not known */
+	memcpy(head, l->form->form.head16.byte, 16);
+	p = head + 16;
+	write_fixed(l, v, p);
+	p += l->fixed_bytes;
+	for (uint32_t i = 0; i < l->wide_count; i++)
+		p += item_canonical_write(slot_item(v, &l->slots[l->fixed_count + i]), p);
+	hash_store(&ts->asking->hash, XXH3_128bits(head, len));
+	ts->asking->known = true;
+	return OUTCOME_DONE;
+}
+
 /* One scope of a known layout; commits the stage if it is time. */
 static inline enum outcome
 write_scope(struct thread_state *ts, const struct layout *l, const struct values *v)
@@ -311,6 +332,8 @@ write_scope(struct thread_state *ts, const struct layout *l, const struct values
 	bool commit;
 	int64_t now;
 
+	if (unlikely(ts->asking))
+		return hash_scope(ts, l, v);
 	if (unlikely(l->wide_count)) {
 		canonical = wide_canonical(l, v);
 		tail = wide_tail(l, v);
@@ -505,7 +528,7 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 static __attribute__((noinline)) enum outcome
 write_hooked(struct thread_state *ts, const struct layout *l, struct values *v)
 {
-	struct hook_frame *frame = hooks_frame(ts);
+	struct hook_frame *frame = ts->asking ? NULL : hooks_frame(ts);
 	enum outcome outcome;
 
 	if (!frame)
@@ -668,4 +691,51 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 		record_pending(ts, site, label, kinds, words);
 	else
 		record_scope(ts, site, label, kinds, words, true);
+}
+
+/* ---- TAPE_SEEN ---- */
+
+static bool
+answer(struct thread_state *ts, const struct asking *asking)
+{
+	ts->asking = NULL;
+	scratch_reset(&ts->scratch);
+	report_tell(ts->tape);
+	return asking->known && ask_seen(ts->tape, &asking->hash);
+}
+
+bool
+capture_seen(struct thread_state *ts, const struct layout *layout,
+	     const struct item *items)
+{
+	struct asking asking = { .known = false };
+
+	report_hold(); /* a handler that records is not to be taken for this */
+	ts->asking = &asking;
+	(void)capture_items(ts, layout, items, NULL);
+	return answer(ts, &asking);
+}
+
+int
+tape_seen(struct tape *t, struct tape_site *site, const char *label,
+	  const unsigned char *kinds, const struct tape_word *words)
+{
+	struct thread_state *ts = capture_thread(t);
+	struct asking asking = { .known = false };
+	uint32_t pending;
+
+	/* A hook that is called while another scope is asked for: none is. */
+	if (!ts || ts->asking)
+		return 0;
+	pending = ts->pending.count;
+	if (pending && !pending_begin(ts)) {
+		pending_keep(ts, pending);
+		return 0;
+	}
+	report_hold(); /* a handler that records is not to be taken for this */
+	ts->asking = &asking;
+	record_scope(ts, site, label, kinds, words, false);
+	if (pending)
+		pending_keep(ts, pending);
+	return answer(ts, &asking);
 }

@@ -219,6 +219,12 @@ struct scratch {
 	} * old;
 };
 
+/* The content that TAPE_SEEN is about. */
+struct asking {
+	struct tape_hash hash;
+	bool known;
+};
+
 /* What one thread is to one recorder. */
 struct thread_state {
 	struct tape *tape;
@@ -245,6 +251,7 @@ struct thread_state {
 	uint64_t
 		chosen; /* select hooks that go by values, of the scope at hand: a bit each */
 	bool selecting; /* in a select hook: what is laid out now is not for others */
+	struct asking *asking; /* not NULL: a scope is asked for, not recorded */
 	struct ticks ticks;
 	struct scratch scratch;
 	struct bytes key;	   /* of layout_find, kept so that it allocates nothing */
@@ -338,6 +345,8 @@ struct item *call_items(struct thread_state *ts, struct plan *plan,
 /* What waits takes part in the scope that is recorded until pending_end. False: no memory, it is gone (reported). */
 bool pending_begin(struct thread_state *ts);
 void pending_end(struct thread_state *ts);
+/* The same, and so many wait again. */
+void pending_keep(struct thread_state *ts, uint32_t count);
 
 /* ---- tare.c ---- */
 
@@ -555,5 +564,9 @@ int capture_bookmark(struct thread_state *ts, const struct layout *layout,
 int capture_cached(struct thread_state *ts, struct stage *stage,
 		   const struct layout *layout, const struct item *items, int64_t time,
 		   const struct tape_hash *key, unsigned records);
+
+/* Is a scope of these items on the tape? As capture_items, but records nothing. */
+bool capture_seen(struct thread_state *ts, const struct layout *layout,
+		  const struct item *items);
 
 #endif

@@ -529,6 +529,14 @@ pending_end(struct thread_state *ts)
 	ts->under = NULL;
 }
 
+void
+pending_keep(struct thread_state *ts, uint32_t count)
+{
+	pending_end(ts);
+	ts->pending.count = count;
+	thread_now(ts);
+}
+
 /* ---- contexts that travel ---- */
 
 static void

@@ -161,6 +161,7 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 	struct thread_hooks *th = own(ts);
 	uint32_t levels = ts->level_count;
 	uint64_t inline_max = ts->inline_max, chosen = ts->chosen;
+	struct asking *asking = ts->asking;
 	const struct sticky *under = ts->under;
 	struct hook_frame *frame;
 	int r;
@@ -179,6 +180,7 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 		ts->level->sticky = under;
 	ts->under = NULL;
 	ts->chosen = 0;
+	ts->asking = NULL;
 	th->running[th->running_count++] = hook;
 	view->hook = hook;
 	view->failed = false;
@@ -192,6 +194,7 @@ hooks_run(struct thread_state *ts, const struct hook *hook, struct tape_view *vi
 	}
 	ts->inline_max = inline_max;
 	ts->chosen = chosen;
+	ts->asking = asking;
 	ts->pending.count = 0;
 	swap_pending(ts, frame);
 	thread_now(ts);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "librecord/ask.h"
 #include "librecord/background.h"
 #include "librecord/blobs.h"
 #include "librecord/cache.h"
@@ -72,6 +73,7 @@ forget_parent(struct tape *t)
 	background_after_fork(t);
 	cache_after_fork(t);
 	seen_clear(t->seen);
+	ask_after_fork(t);
 	for (uint32_t i = 1; i <= t->rec_form_count; i++)
 		recorder_form(t, i)->defined_in = 0;
 	t->next_seq = 1;

@@ -163,6 +163,7 @@ stage_unlock(struct stage *stage)
 	atomic_store_explicit(&stage->lock, 0u, memory_order_release);
 }
 
+struct asked;	   /* session side: what is asked of the tape (ask.c) */
 struct writer;	   /* session side: segments, sync, retained groups (writer.c) */
 struct seen_set;   /* session side (seen.c) */
 struct subset;	   /* session side: scopes that are a part of others (subset.c) */
@@ -196,6 +197,7 @@ struct tape {
 	struct writer *writer;
 	struct seen_set *seen;
 	struct subset *subset; /* under commit_lock */
+	struct asked *asked;   /* has a lock of its own */
 	_Atomic(struct stage *) stages;
 
 	pthread_mutex_t table_lock; /* rec_forms, contexts, stages: changes only */

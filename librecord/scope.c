@@ -411,6 +411,32 @@ build_point(struct tape_build *b)
 	}
 }
 
+int
+tape_build_seen(struct tape_build *b)
+{
+	struct thread_state *ts = b ? capture_thread(b->tape) : NULL;
+	const struct layout *l;
+	struct place place = { 0 };
+	uint32_t pending = ts ? ts->pending.count : 0;
+	bool seen = false;
+
+	if (!ts || b->added || b->lost || b->bytes.failed || ts->asking)
+		return 0;
+	build_point(b);
+	place.file = (const char *)b->bytes.data + b->file;
+	place.func = (const char *)b->bytes.data + b->func;
+	place.line = b->line;
+	if (!pending || pending_begin(ts)) {
+		report_hold();
+		l = layout_find(ts, &place, b->context, b->items, b->count, NULL, NULL);
+		report_tell(ts->tape);
+		seen = l && capture_seen(ts, l, b->items);
+	}
+	if (pending)
+		pending_keep(ts, pending);
+	return seen;
+}
+
 #define BUILD_KEEP ((size_t)1 << 20)
 
 int

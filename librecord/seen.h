@@ -48,6 +48,18 @@ seen_prefetch(struct seen_set *seen, const struct tape_hash *hash)
 	__builtin_prefetch(&entry->seq, 1);
 }
 
+/* The seq of a scope of this content, or 0. */
+static inline uint64_t
+seen_find(struct seen_set *seen, const struct tape_hash *hash)
+{
+	const struct seen_entry *entry = seen_slot(seen, hash);
+
+	return entry->hash[0] == get_le64(hash->byte) &&
+			       entry->hash[1] == get_le64(hash->byte + 8)
+		       ? entry->seq
+		       : 0;
+}
+
 /* The seq of an earlier scope of this content, or 0 after `seq` was put in its place. */
 static inline uint64_t
 seen_find_or_add(struct seen_set *seen, const struct tape_hash *hash, uint64_t seq)

@@ -11,6 +11,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "format/segment.h"
+#include "librecord/ask.h"
 #include "librecord/background.h"
 #include "librecord/blobs.h"
 #include "librecord/cache.h"
@@ -121,6 +122,7 @@ destroy(struct tape *t)
 	free(t->background);
 	free(t->seen);
 	subset_release(t);
+	free(t->asked);
 	facts_release(t);
 	tapedir_close(&t->dir);
 	free(t);
@@ -149,8 +151,9 @@ allocate(const struct tape_options *options)
 		t->rules = NULL;
 	}
 	if (t->seen && t->rules && thin_init(t) == 0 && hooks_init(t) == 0 &&
-	    report_init(t) == 0 && writer_new(t) == 0 && blobs_new(t) == 0 &&
-	    background_new(t) == 0 && facts_collect(t, options->name) == 0)
+	    ask_init(t) == 0 && report_init(t) == 0 && writer_new(t) == 0 &&
+	    blobs_new(t) == 0 && background_new(t) == 0 &&
+	    facts_collect(t, options->name) == 0)
 		return t;
 	destroy(t);
 	return NULL;
@@ -314,6 +317,7 @@ tape_close(struct tape *t)
 			end_session(t);
 		shed(t);
 		session_unlock(t);
+		ask_release(t);
 	}
 	if (mine)
 		pthread_mutex_unlock(&t->close_lock);

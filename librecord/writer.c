@@ -7,6 +7,7 @@
 
 #include "format/os.h"
 #include "format/path.h"
+#include "librecord/background.h"
 #include "librecord/facts.h"
 #include "librecord/seen.h"
 #include "librecord/session.h"
@@ -91,6 +92,7 @@ writer_after_fork(struct tape *t)
 	w->retained_end = &w->retained;
 	w->retained_bytes = 0;
 	w->next_number = 0;
+	w->rolled_count = 0;
 	w->rewrite = w->syncing = w->mark_due = w->parents_synced = false;
 	w->group_number = w->synced_group = 0;
 	w->blobs_told = w->blobs_unlinked = 0;
@@ -288,6 +290,19 @@ writer_poison(struct tape *t)
 	}
 }
 
+/* For the background thread; where that is far behind, the segment gets no hint. */
+static void
+note_rolled(struct tape *t, const struct writer_log *log)
+{
+	struct writer *w = t->writer;
+
+	if (w->rolled_count == WRITER_ROLLED || log->scopes >= t->next_seq)
+		return;
+	w->rolled[w->rolled_count++] = (struct writer_rolled){ t->next_seq - log->scopes,
+							       t->next_seq, log->number };
+	background_wake(t);
+}
+
 int
 writer_end(struct tape *t, unsigned reason)
 {
@@ -317,6 +332,8 @@ writer_end(struct tape *t, unsigned reason)
 	}
 	log->offset += sizeof buf;
 	log->dirty = true;
+	if (reason == END_ROLLED)
+		note_rolled(t, log);
 	if (reason == END_CLOSED && t->conf.sync != SYNC_NONE)
 		r = os_fdatasync(log->fd);
 	retire_log(t, reason == END_ROLLED);

@@ -30,10 +30,19 @@ struct writer_log {
 	unsigned users;	 /* 1, and 1 more while a sync runs on it */
 };
 
+/* A segment that has ended and has no hint yet. */
+struct writer_rolled {
+	uint64_t first_seq, next_seq;
+	uint32_t number;
+};
+#define WRITER_ROLLED 16u
+
 struct writer {
 	struct writer_log *log;	 /* NULL: none yet, or the last one was abandoned */
 	struct writer_log *olds; /* rolled over or full, not synced yet */
 	uint32_t next_number;
+	struct writer_rolled rolled[WRITER_ROLLED];
+	unsigned rolled_count;
 	struct group group;
 	struct known known;
 	struct part_pool pool;

@@ -358,7 +358,7 @@ START_TEST(segments_roll_over_and_read_as_one)
 	}
 	ck_assert_int_eq(tape_close(t), 0);
 	ck_assert_uint_eq(recording_files("sessions"),
-			  4); /* 143 MiB: three, a manifest */
+			  6); /* 143 MiB: three, hints of two, a manifest */
 
 	struct recording read = recording_read();
 

@@ -284,6 +284,8 @@ TAPE_API void tape_guard_pop(struct tape_guard *guard);
 TAPE_API int tape_wanted(struct tape *t, struct tape_site *site, const char *label);
 TAPE_API int tape_wanted_near(struct tape *t, struct tape_site *site, const char *label,
 			      struct tape_near *near_by);
+TAPE_API int tape_seen(struct tape *t, struct tape_site *site, const char *label,
+		       const unsigned char *kinds, const struct tape_word *values);
 TAPE_API void tape_record(struct tape *t, struct tape_site *site, const char *label,
 			  const unsigned char *kinds, const struct tape_word *values);
 /* A scope of a site without a list: `frame` is __builtin_frame_address(0) of its function. */
@@ -333,6 +335,8 @@ TAPE_API int tape_build_unit(struct tape_build *b, const char *unit, size_t len)
 /* Names for the values of the variable put last, an i64 or a u64 (which becomes an i64). */
 TAPE_API int tape_build_enum(struct tape_build *b, const struct tape_enumerator *names,
 			     size_t count);
+/* As TAPE_SEEN, of the scope that is being built; it goes on as it was. */
+TAPE_API int tape_build_seen(struct tape_build *b);
 TAPE_API int tape_build_end(struct tape_build *b);
 TAPE_API void tape_build_cancel(struct tape_build *b);
 
@@ -539,6 +543,7 @@ TAPE_STUB_(int, tape_describe, (struct tape *tape_t_, const struct tape_partial 
 TAPE_STUB_(int, tape_settings, (struct tape *tape_t_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_), 0)
 TAPE_STUB_(int, tape_settings_of, (const char *tape_dir_, const char *tape_config_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_, struct tape_error *tape_err_), 0)
 TAPE_STUB_(int, tape_settings_with, (const char *tape_dir_, const struct tape_settings_options *tape_options_, const char *tape_path_, tape_setting_fn *tape_each_, void *tape_user_, struct tape_error *tape_err_), 0)
+TAPE_STUB_(int, tape_seen, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), 0)
 TAPE_STUB_(void, tape_record, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), )
 TAPE_STUB_(void, tape_locals, (struct tape *tape_t_, struct tape_site *tape_site_, const char *tape_label_, const void *tape_frame_), )
 TAPE_STUB_(struct tape_build *, tape_build_begin, (struct tape *tape_t_, const char *tape_label_), 0)
@@ -559,6 +564,7 @@ TAPE_STUB_VAR_(nd, const struct tape_nd *tape_v_, int tape_as_blob_)
 TAPE_STUB_VAR_(ref, const struct tape_ref *tape_v_)
 TAPE_STUB_PUT_(unit, const char *tape_unit_, size_t tape_len_)
 TAPE_STUB_PUT_(enum, const struct tape_enumerator *tape_names_, size_t tape_count_)
+TAPE_STUB_(int, tape_build_seen, (struct tape_build *tape_b_), 0)
 TAPE_STUB_(int, tape_build_end, (struct tape_build *tape_b_), 0)
 TAPE_STUB_(void, tape_build_cancel, (struct tape_build *tape_b_), )
 TAPE_STUB_(struct tape_stream *, tape_stream_open, (struct tape *tape_t_), 0)
@@ -636,6 +642,17 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 #ifndef TAPE_NO_SHORT_NAMES
 #define TAPE TAPE_RECORD
 #endif
+
+/*
+ * 1 if a scope of that content (this path and label, these variables with their types
+ * and values, and those of TAPE_WITH and TAPE_ADD) is on the tape already, whoever
+ * recorded it and in whichever form it is; 0 if not, or if that is not known. Records
+ * nothing, and TAPE_ADD keeps what it keeps. What is staged is not on the tape yet; what
+ * hooks add to scopes is not asked for. Not for inner loops: the first call opens the
+ * tape for reading.
+ */
+#define TAPE_SEEN(t, ...)                                                                \
+	TAPE_SEEN_(TAPE_COUNT_(__VA_ARGS__), t, #__VA_ARGS__, __VA_ARGS__, 0)
 
 /*
  * For macros of your own: recorder, label, the variables as text, the variables.
@@ -747,6 +764,8 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 #include "tape/locals_impl.h"
 
 #include "tape/partial_impl.h"
+
+#include "tape/seen_impl.h"
 
 #include "tape/cache.h"
 

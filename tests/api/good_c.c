@@ -94,6 +94,9 @@ main(void)
 	arrays(t, &grid[0][0], 1, 1);
 	LOG(n, x, TAPE_AS("y", 2));
 	TAPE(none, "x", n);
+	if (TAPE_SEEN(t, "x") || TAPE_SEEN(t, n ? "x" : "y", n, TAPE_UNIT(x, "m")) ||
+	    TAPE_SEEN(none, "x", n))
+		n = 0;
 	if (n)
 		TAPE_ADD(t, n, TAPE_UNIT(x, "m"), TAPE_HASHED(&x, 1));
 	else

@@ -93,6 +93,8 @@ main()
 		},
 		nullptr);
 	(void)tape_call(t, "c", &n);
+	if (TAPE_SEEN(t, "x") || TAPE_SEEN(t, s, n, TAPE_UNIT(x, "m"), TAPE_ARRAY(a, 2)))
+		n = 1;
 	if (n)
 		TAPE_ADD(t, n, s, TAPE_HASHED(a, 2));
 	else

@@ -72,6 +72,8 @@ main(void)
 		return 1;
 	tape_refresh(t);
 	TAPE_ADD(t, only_recorded, never(), TAPE_HASHED(a, never()));
+	if (TAPE_SEEN(t, "x", only_recorded, never()) || tape_build_seen(NULL))
+		return 1;
 	tape_tare(t, 1);
 	tape_untare(t);
 	return tape_close(t) || tape_position(t).seq || tape_lost(t) || *tape_error(t);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is a content on the tape? Generations are asked by their fingerprints, raw segments
+ * by their hints, and what has none is read once, within bounds. A yes is one: what a
+ * hint names is read and its whole hash compared. A no may be wrong. One thread at a
+ * time.
+ */
+#ifndef TAPE_SEARCH_SEENLOOK_H
+#define TAPE_SEARCH_SEENLOOK_H
+
+#include <stdbool.h>
+
+#include "format/tapedir.h"
+#include "tape/search.h"
+
+struct seenlook;
+
+/* 0 or an enum tape_status. */
+int seenlook_open(const struct tapedir *dir, struct seenlook **out,
+		  struct tape_error *err);
+void seenlook_close(struct seenlook *look); /* NULL is fine */
+bool seenlook_find(struct seenlook *look, const struct tape_hash *hash);
+
+/*
+ * Writes the hint of a log segment that has ended, in whose place these seqs are. What
+ * goes wrong leaves no hint, or one that is ignored. 0 or an enum tape_status.
+ */
+int seenlook_hint(const struct tapedir *dir, const uint64_t session[2], uint32_t number,
+		  uint64_t first_seq, uint64_t next_seq, struct tape_error *err);
+
+#endif
