@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/kept.h"
 #include "cli/progress.h"
 #include "cli/show.h"
 #include "format/os.h"
@@ -16,7 +17,7 @@ struct compact {
 	const char *tape;
 	bool full, keep_raw, dry_run;
 	uint64_t jobs, level;
-	const char *memory;
+	const char *memory, *cache_max_age, *cache_max_bytes;
 	struct cli_list assume_dead;
 	struct progress progress;
 	uint64_t victims; /* of --dry-run */
@@ -181,9 +182,57 @@ compact(struct compact *x)
 	return result.damage == 0 ? CLI_OK : CLI_DAMAGE;
 }
 
+/* Withdraws the results that were used least recently, before they are compacted. */
+static int
+trim_cache(struct compact *x)
+{
+	struct tape_reader_options options = { .size = sizeof options,
+					       .on_report = on_report,
+					       .user = x };
+	struct kept_list list = { 0 };
+	struct tape_reader *reader;
+	struct tape_error err;
+	uint64_t bytes = UINT64_MAX;
+	int64_t age = 0;
+	size_t victims = 0;
+	int status;
+
+	if (x->cache_max_age != NULL && !kept_span(x->cache_max_age, &age))
+		return cli_misuse(
+			&x->cli, "--cache-max-age: expected a span such as 30d, not '%s'",
+			x->cache_max_age);
+	if (x->cache_max_bytes != NULL && !kept_size(x->cache_max_bytes, &bytes))
+		return cli_misuse(
+			&x->cli,
+			"--cache-max-bytes: expected a size such as 10G, not '%s'",
+			x->cache_max_bytes);
+	if (tape_reader_open(x->tape, &options, &reader, &err) < 0)
+		return cli_fail(&x->cli, x->tape, &err);
+	status = kept_read(&x->cli, x->tape, reader, &list);
+	tape_reader_close(reader);
+	if (status == 0)
+		victims = kept_mark(&list, age, bytes, os_realtime_ns());
+	for (size_t i = 0; x->dry_run && i < list.count; i++)
+		if (list.item[i].victim) {
+			x->victims++;
+			cli_say(&x->cli, "result %s (%s): withdrawn", list.item[i].key,
+				list.item[i].name);
+		}
+	if (victims != 0 && !x->dry_run) {
+		status = kept_drop(&x->cli, x->tape, "tape-compact", &list);
+		if (status == 0)
+			cli_say(&x->cli, "%zu of %zu cached results withdrawn", victims,
+				list.count);
+	}
+	kept_release(&list);
+	return status;
+}
+
 static int
 run(struct compact *x, int argc, char **argv)
 {
+	int status = 0;
+
 	x->tape = where_tape(&x->cli, &argc, &argv, false);
 	if (x->tape == NULL)
 		return CLI_NO_TAPE;
@@ -193,6 +242,10 @@ run(struct compact *x, int argc, char **argv)
 		return cli_misuse(&x->cli, "%s is from 1 to %d",
 				  x->level > 19 ? "--level" : "-j",
 				  x->level > 19 ? 19 : 64);
+	if (x->cache_max_age != NULL || x->cache_max_bytes != NULL)
+		status = trim_cache(x);
+	if (status != 0)
+		return status;
 	return progress_begin(&x->progress, &x->cli) < 0 ? CLI_FAILED : compact(x);
 }
 
@@ -231,6 +284,10 @@ main(int argc, char **argv)
 		CLI_LIST(0, "assume-dead", &x.assume_dead, "SESSION",
 			 "that session is over, whatever its host says"),
 		CLI_MORE,
+		CLI_STR(0, "cache-max-age", &x.cache_max_age, "SPAN",
+			"withdraw cached results not used for so long (30d)"),
+		CLI_STR(0, "cache-max-bytes", &x.cache_max_bytes, "SIZE",
+			"the least recently used, until so much is left"),
 		CLI_STR(0, "memory", &x.memory, "SIZE",
 			"bytes to stay within, about (256M)"),
 		CLI_U64(0, "level", &x.level, "N", "of compression, 1 to 19 (3)"),

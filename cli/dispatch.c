@@ -21,6 +21,7 @@ struct tools {
 static const struct {
 	const char *name, *what;
 } known[] = {
+	{ "cache", "the results that a tape keeps under keys" },
 	{ "compact", "make a recorded tape small and fast to search" },
 	{ "find", "print the scopes that match a query" },
 	{ "info", "what is on a tape" },

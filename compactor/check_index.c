@@ -12,6 +12,7 @@
 #include "compactor/check.h"
 #include "compactor/compaction.h"
 #include "compactor/index_rebuild.h"
+#include "format/cached.h"
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/index.h"
@@ -26,7 +27,7 @@ struct both {
 	struct check *c;
 	struct generation *g;
 	struct index_reader *x;
-	struct sum contents[2], referrers[2], repeats[2],
+	struct sum contents[2], referrers[2], repeats[2], caches[2],
 		labels[2]; /* of the index, of the packs */
 	struct check_set
 		names; /* of labels; mark: 1 = listed by the index, 2 = left out */
@@ -131,6 +132,64 @@ repeats_of_block(struct both *b, uint32_t number, const struct block_all *all)
 			add(&b->repeats[1], &ref, sizeof ref, group);
 	}
 	return r;
+}
+
+/* ---- cache ---- */
+
+static void
+add_cached(struct sum *s, const struct index_cache_entry *e)
+{
+	struct {
+		struct tape_hash key, canonical;
+		uint64_t time, seq;
+		uint32_t session, form, flags, len;
+	} all = { e->key,
+		  hash_bytes(e->canonical, e->len),
+		  (uint64_t)e->time,
+		  e->seq,
+		  e->session,
+		  e->form,
+		  e->flags,
+		  (uint32_t)e->len };
+
+	add(s, &all, sizeof all, 0);
+}
+
+static int
+cached_from_index(void *user, const struct index_cache_entry *e)
+{
+	add_cached(user, e);
+	return 0;
+}
+
+static void
+caches_of_block(struct both *b, uint32_t number, const struct block_all *all)
+{
+	const struct scopepack *p = &b->g->scopes;
+
+	for (uint32_t i = 0; i < all->row_count; i++) {
+		const struct block_row *row = &all->rows[i];
+		uint64_t own = row->content - p->blocks[number].first_content;
+		struct index_cache_entry e = { .time = row->time,
+					       .seq = row->seq,
+					       .session = row->session,
+					       .canonical = (const uint8_t *)"" };
+		const struct block_content *content;
+
+		if (row->kind != ROW_SCOPE || own >= all->content_count)
+			continue;
+		content = &all->contents[own];
+		if (!cached_form(&p->forms[row->form]) ||
+		    !cached_read(&p->forms[content->form], content->canonical,
+				 content->len, &e.key, &e.flags))
+			continue;
+		if (content->len <= INDEX_CACHE_MOST) {
+			e.form = content->form;
+			e.canonical = content->canonical;
+			e.len = content->len;
+		}
+		add_cached(&b->caches[1], &e);
+	}
 }
 
 /* ---- labels ---- */
@@ -342,6 +401,7 @@ compare_blocks(struct both *b)
 			from_content(b, &p->forms[all.contents[k].form], &all.contents[k],
 				     p->blocks[i].first_content + k);
 		r = repeats_of_block(b, i, &all);
+		caches_of_block(b, i, &all);
 		if (r == 0)
 			r = labels_of_block(b, i, &all);
 		if (r == 0)
@@ -372,6 +432,8 @@ compare(struct both *b)
 		b->wrong = "fingerprints";
 	if (index_each_repeat(b->x, repeat_from_index, &b->repeats[0], &why) != 0)
 		b->wrong = "repeats";
+	if (index_each_cache(b->x, cached_from_index, &b->caches[0], &why) != 0)
+		b->wrong = "cached results";
 	r = list_labels(b);
 	if (r == 0)
 		r = compare_blocks(b);
@@ -384,6 +446,8 @@ compare(struct both *b)
 		b->wrong = "referrers";
 	else if (!same(b->repeats))
 		b->wrong = "repeats";
+	else if (!same(b->caches))
+		b->wrong = "cached results";
 	else if (!same(b->labels))
 		b->wrong = "labels";
 	else if (counts.blobs != blobs)

@@ -108,6 +108,7 @@ int index_find_repeats(struct index_reader *x, uint64_t ref, index_repeat_fn *fn
 int index_each_repeat(struct index_reader *x, index_repeat_fn *fn, void *user,
 		      struct tape_error *err);
 
+#define INDEX_CACHE_MOST 2048u /* bytes of a content that stands in the index too */
 /* An entry of the cache (format/cached.h). Borrowed until the next call. */
 struct index_cache_entry {
 	struct tape_hash key;

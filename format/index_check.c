@@ -73,6 +73,47 @@ check_repeats(struct index_reader *x, struct tape_error *err)
 	return r;
 }
 
+struct counting_caches {
+	uint64_t count;
+	struct index_cache_entry last;
+	bool broken;
+};
+
+static bool
+cache_less(const struct index_cache_entry *a, const struct index_cache_entry *b)
+{
+	int r = memcmp(a->key.byte, b->key.byte, sizeof a->key.byte);
+
+	if (r != 0)
+		return r < 0;
+	if (a->time != b->time)
+		return a->time < b->time;
+	return a->session != b->session ? a->session < b->session : a->seq < b->seq;
+}
+
+static int
+count_cache(void *user, const struct index_cache_entry *e)
+{
+	struct counting_caches *c = user;
+
+	if (c->count != 0 && !cache_less(&c->last, e))
+		c->broken = true;
+	c->last = *e;
+	c->count++;
+	return 0;
+}
+
+static int
+check_caches(struct index_reader *x, struct tape_error *err)
+{
+	struct counting_caches c = { 0 };
+	int r = index_each_cache(x, count_cache, &c, err);
+
+	if (r == 0 && (c.broken || c.count != x->counts.cached))
+		return index_damaged(x, x->pack.root, "the order of cached results", err);
+	return r;
+}
+
 /* Calls `check` for the raw bytes of each section of a kind; its first key is given. */
 static int
 each_section(struct index_reader *x, uint8_t kind,
@@ -241,6 +282,8 @@ index_check(struct index_reader *x, struct tape_error *err)
 		r = check_pairs(x, INDEX_REFERRERS, x->counts.referrers, err);
 	if (r == 0)
 		r = check_repeats(x, err);
+	if (r == 0)
+		r = check_caches(x, err);
 	if (r == 0)
 		r = each_section(x, INDEX_BLOBS, check_blobs, &blobs, err);
 	if (r == 0)

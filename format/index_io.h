@@ -84,7 +84,6 @@ void index_repeat_key(const struct index_repeat *r,
 /* ---- index_cache.c ---- */
 
 #define INDEX_CACHE_KEY 37u
-#define INDEX_CACHE_MOST 2048u /* bytes of a content that stands in the index too */
 
 /* As a record to be sorted. */
 struct index_cache_record {

@@ -314,7 +314,7 @@ recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
 	e = slot ? slot->entry : NULL;
 	/* Its lines are wanted one after another: all are on their way now. */
 	for (size_t at = 64; e && at < 384; at += 64)
-		__builtin_prefetch((const char *)e + at, at == 64);
+		__builtin_prefetch((const char *)e + at);
 	if (e && (e->flags & (ENTRY_HELD | ENTRY_DAMAGED)) == ENTRY_HELD) {
 		plan = plan_of(site, e->shape);
 		if (plan && fill_short(plan, e, outs)) {
