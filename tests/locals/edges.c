@@ -96,7 +96,7 @@ pointers(struct tape *t, long page)
 	map[page - 1] = 0;
 	at_end = (const char *)map + page - 3;
 	gone = (const char *)map + page;
-	munmap(map + page, (size_t)page);
+	mprotect(map + page, (size_t)page, PROT_NONE);
 	open_end = at_end;
 	memset(large, 'l', 69999);
 	large[69999] = 0;
@@ -108,7 +108,7 @@ pointers(struct tape *t, long page)
 	     constant, at_end, bytes, full);
 	(void)gone;
 	(void)odd;
-	munmap(map, (size_t)page);
+	munmap(map, 2 * (size_t)page);
 	free(large);
 }
 
