@@ -214,6 +214,36 @@ START_TEST(threads_may_ask_while_others_record)
 }
 END_TEST
 
+/* Some of 4 x 64 contents in each of six sessions, compacted now and then. */
+START_TEST(what_is_seen_is_what_was_recorded)
+{
+	static const char *const labels[] = { "a", "b", "c", "d" };
+	bool before[4][64] = { 0 }, recorded[4][64] = { 0 };
+
+	srand(suite_seed());
+	for (int n = 0; n < 6; n++) {
+		t = recording_open(n % 2 ? "sync=none" : "sync=none dedup=off");
+		for (int k = 0; k < 120; k++) {
+			int label = rand() % 4, i = rand() % 64;
+			double y = i / 8;
+			int is = TAPE_SEEN(t, labels[label], i, y);
+
+			ck_assert_int_eq(is, TAPE_SEEN(t, labels[label], y, i) | is);
+			ck_assert(!is || recorded[label][i]);
+			ck_assert(is || !before[label][i]);
+			if (rand() % 3 == 0) {
+				TAPE(t, labels[label], i, y);
+				recorded[label][i] = true;
+			}
+		}
+		ck_assert_int_eq(tape_close(t), 0);
+		memcpy(before, recorded, sizeof before);
+		if (rand() % 2)
+			compact();
+	}
+}
+END_TEST
+
 /* ---- hints ---- */
 
 static struct tapedir tape;
@@ -416,6 +446,7 @@ seen_suite(void)
 	tcase_add_test(tc, a_scope_in_pieces_can_be_asked_for);
 	tcase_add_test(tc, parts_of_other_scopes_are_seen_in_segments);
 	tcase_add_test(tc, threads_may_ask_while_others_record);
+	tcase_add_test(tc, what_is_seen_is_what_was_recorded);
 	tcase_add_test(tc, a_hint_answers_for_its_segment);
 	tcase_add_test(tc, a_torn_or_damaged_hint_gives_no_wrong_yes);
 	tcase_add_test(tc, a_forged_hint_gives_no_wrong_yes);
