@@ -47,21 +47,21 @@ ask_after_fork(struct tape *t)
 
 /* What this session has committed lately. */
 static bool
-seen_here(struct tape *t, const struct tape_hash *hash)
+seen_here(struct tape *t, const struct tape_hash *key)
 {
 	bool seen;
 
 	session_lock(t);
-	seen = t->seen && seen_find(t->seen, hash) != 0;
+	seen = t->seen && seen_find(t->seen, key) != 0;
 	session_unlock(t);
 	return seen;
 }
 
 bool
-ask_seen(struct tape *t, const struct tape_hash *hash)
+ask_seen(struct tape *t, const struct tape_hash *hash, const struct tape_hash *key)
 {
 	struct asked *a = t->asked;
-	bool seen = seen_here(t, hash);
+	bool seen = seen_here(t, key);
 
 	if (seen)
 		return true;

@@ -172,6 +172,13 @@ hashes_short(const struct stage *stage, const struct layout *l)
 						       (!stage->hashed && stage->count));
 }
 
+/* A link is shown as its target is kept: inline or as a blob. */
+static inline void
+mix_stores(struct tape_hash *key, const struct layout *l)
+{
+	put_le64(key->byte, get_le64(key->byte) ^ l->stores);
+}
+
 /* The body stands behind the record's place at the stage's end: the rest of what makes it a record. */
 static inline void
 finish(struct stage *stage, const struct layout *l, size_t canonical, size_t tail,
@@ -184,6 +191,8 @@ finish(struct stage *stage, const struct layout *l, size_t canonical, size_t tai
 		memcpy(record, l->form->form.head16.byte, 16);
 		hash_store(&stage->hashes[stage->count],
 			   XXH3_128bits(record, SCOPE_PREFIX + canonical));
+		if (unlikely(l->stores))
+			mix_stores(&stage->hashes[stage->count], l);
 		stage->hashed |= l->dedup;
 	} else if (unlikely(stage->hashed)) {
 		memset(stage->hashes[stage->count].byte, 0, 16);
@@ -317,6 +326,8 @@ hash_scope(struct thread_state *ts, const struct layout *l, const struct values 
 	for (uint32_t i = 0; i < l->wide_count; i++)
 		p += item_canonical_write(slot_item(v, &l->slots[l->fixed_count + i]), p);
 	hash_store(&ts->asking->hash, XXH3_128bits(head, len));
+	ts->asking->key = ts->asking->hash;
+	mix_stores(&ts->asking->key, l);
 	ts->asking->known = true;
 	return OUTCOME_DONE;
 }
@@ -701,7 +712,7 @@ answer(struct thread_state *ts, const struct asking *asking)
 	ts->asking = NULL;
 	scratch_reset(&ts->scratch);
 	report_tell(ts->tape);
-	return asking->known && ask_seen(ts->tape, &asking->hash);
+	return asking->known && ask_seen(ts->tape, &asking->hash, &asking->key);
 }
 
 bool

@@ -124,6 +124,8 @@ struct layout {
 	uint32_t number, fixed_bytes;
 	uint32_t fixed_count, wide_count;
 	uint32_t argument_count;
+	uint64_t
+		stores; /* of what repeats are looked for by: how values are kept; 0 = all inline */
 	bool dynamic;	  /* a name or unit may change from call to call */
 	bool checked;	  /* some slot is, or is wide */
 	uint8_t dedup;	  /* what it is for stage->hashed */
@@ -222,6 +224,7 @@ struct scratch {
 /* The content that TAPE_SEEN is about. */
 struct asking {
 	struct tape_hash hash;
+	struct tape_hash key; /* what repeats are looked for by */
 	bool known;
 };
 

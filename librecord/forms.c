@@ -5,6 +5,7 @@
 
 #include "format/cached.h"
 #include "format/error.h"
+#include "format/hash.h"
 #include "librecord/contract.h"
 #include "librecord/hooks.h"
 #include "librecord/plain.h"
@@ -305,6 +306,19 @@ form_hashes_only(const struct form *form)
 	return any;
 }
 
+/* How values are kept, as a number; 0: all inline. */
+static uint64_t
+form_stores(const struct form *form)
+{
+	uint64_t stores = 0;
+
+	for (uint32_t i = 0; i < form->var_count; i++)
+		if (form->vars[i].store != TAPE_INLINE)
+			stores ^= hash_check(form->vars[i].name, form->vars[i].name_len,
+					     form->vars[i].store);
+	return stores;
+}
+
 static struct layout *
 layout_make(struct rec_form *rec, struct context *ctx, const struct policy *policy,
 	    const struct parts *parts, size_t count, const struct plan *plan,
@@ -334,6 +348,7 @@ layout_make(struct rec_form *rec, struct context *ctx, const struct policy *poli
 	    strcmp(ctx->label, CACHE_LABEL) != 0)
 		l->dedup = policy->dedup == DEDUP_SUBSET ? STAGE_HASHED | STAGE_SUBSET
 							 : STAGE_HASHED;
+	l->stores = form_stores(form);
 	l->gated = policy->by[RULE_WHEN] != NULL;
 	l->commits = policy->commit != 0;
 	l->hooked = policy->hooked;

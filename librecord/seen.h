@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was recorded lately: content hash -> seq of the SCOPE that holds it. A
+ * What was recorded lately: content hash, with how values are kept (layout->stores) ->
+ * seq of the SCOPE that holds it. A
  * bounded cache, so a repeat that is missed costs bytes and nothing else.
  */
 #ifndef TAPE_LIBRECORD_SEEN_H

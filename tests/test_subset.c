@@ -109,6 +109,22 @@ START_TEST(a_repeat_of_a_projection_is_a_link_to_it)
 }
 END_TEST
 
+/* With any dedup: a value is shown as it was kept. */
+START_TEST(what_is_kept_otherwise_is_no_repeat)
+{
+	double u[20] = { 1 };
+
+	t = recorded_open("commit = manual\n");
+	TAPE(t, "a", u);
+	TAPE(t, "a", TAPE_BLOB(u, 20));
+	TAPE(t, "a", u);
+	TAPE(t, "a", TAPE_BLOB(u, 20));
+	expect(2, 0);
+	ck_assert_ptr_nonnull(strstr(recorded(), "a u=f8[20](1 0"));
+	ck_assert_ptr_nonnull(strstr(recorded(), "\na u=blob:"));
+}
+END_TEST
+
 START_TEST(unit_and_place_are_its_own)
 {
 	int i = 1;
@@ -327,6 +343,7 @@ subset_suite(void)
 	tcase_add_test(tc, there_are_no_chains);
 	tcase_add_test(tc, another_value_type_store_or_label_is_no_subset);
 	tcase_add_test(tc, a_repeat_of_a_projection_is_a_link_to_it);
+	tcase_add_test(tc, what_is_kept_otherwise_is_no_repeat);
 	tcase_add_test(tc, unit_and_place_are_its_own);
 	tcase_add_test(tc, wide_values_and_blobs_are_those_of_the_larger_scope);
 	tcase_add_test(tc, what_is_dropped_is_part_of_nothing);
