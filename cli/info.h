@@ -13,7 +13,14 @@ struct info {
 	const char *emit; /* --emit-partial: a label */
 	bool header;
 	struct tape_marks *marks;
+	/* What sessions have noted about results under keys. */
+	uint64_t cache_hits, cache_misses, cache_stored;
+	double cache_saved; /* seconds */
 };
+
+/* Reads those notes: 0, or an exit code after a message. */
+int info_cache(struct info *info, struct tape_reader *reader,
+	       const struct tape_info *data);
 
 /* One object a line: kind tape, session, label, variable, thinned, bookmark, note. */
 void info_json(struct info *info, const struct tape_info *data);

@@ -118,6 +118,13 @@ whole_tape(struct out *out, const struct info *info, const struct tape_info *dat
 	number(out, "link_bytes_saved", data->link_bytes_saved);
 	if (data->projections)
 		number(out, "projection_bytes_saved", data->projection_bytes_saved);
+	if (info->cache_hits + info->cache_misses) {
+		number(out, "cache_hits", info->cache_hits);
+		number(out, "cache_misses", info->cache_misses);
+		number(out, "cache_stored", info->cache_stored);
+		out_str(out, ",\"cache_saved_seconds\":");
+		json_double(out, info->cache_saved);
+	}
 	if (data->thinned)
 		number(out, "thinned", data->thinned);
 	if (data->broken)

@@ -104,6 +104,19 @@ left_out(struct info *info, size_t count)
 			   count - shown);
 }
 
+/* Seconds as people say them. */
+static const char *
+span(double seconds, char text[SHOW_BYTES])
+{
+	if (seconds < 120)
+		(void)snprintf(text, SHOW_BYTES, "%.3g s", seconds);
+	else if (seconds < 7200)
+		(void)snprintf(text, SHOW_BYTES, "%.1f min", seconds / 60);
+	else
+		(void)snprintf(text, SHOW_BYTES, "%.1f h", seconds / 3600);
+	return text;
+}
+
 static void
 summary(struct info *info, const struct tape_info *data)
 {
@@ -120,6 +133,10 @@ summary(struct info *info, const struct tape_info *data)
 		   grouped(data->links, a));
 	out_printf(out, " (%s not written again)\n",
 		   show_bytes(data->link_bytes_saved, size));
+	if (info->cache_hits + info->cache_misses)
+		out_printf(out, "  cache      %s found, %s not, %s stored; %s saved\n",
+			   grouped(info->cache_hits, a), grouped(info->cache_misses, b),
+			   grouped(info->cache_stored, c), span(info->cache_saved, size));
 	if (data->thinned)
 		out_printf(out, "  left out   %s by rules\n", grouped(data->thinned, a));
 	if (data->broken)

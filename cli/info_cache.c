@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tape-info: what was not computed again. */
+#include <string.h>
+
+#include "cli/info.h"
+
+static void
+take(struct info *info, const struct tape_var *var)
+{
+	const struct tape_value *v = var->value;
+
+	if (v->type == TAPE_F64 && strcmp(var->name, "saved") == 0)
+		info->cache_saved += v->as.f;
+	if (v->type != TAPE_U64)
+		return;
+	if (strcmp(var->name, "hits") == 0)
+		info->cache_hits += v->as.u;
+	else if (strcmp(var->name, "misses") == 0)
+		info->cache_misses += v->as.u;
+	else if (strcmp(var->name, "stored") == 0)
+		info->cache_stored += v->as.u;
+}
+
+static bool
+any(const struct tape_info *data)
+{
+	for (size_t i = 0; i < data->label_count; i++) {
+		const char *last = strrchr(data->labels[i].path, '/');
+
+		if (strcmp(last ? last + 1 : data->labels[i].path, "_cache") == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+info_cache(struct info *info, struct tape_reader *reader, const struct tape_info *data)
+{
+	struct tape_find_options options = { .size = sizeof(options),
+					     .flags = TAPE_FIND_ALL };
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *scope;
+	struct tape_error err;
+	int r;
+
+	if (!any(data))
+		return 0;
+	r = tape_query_compile("_cache _has=hits", &query, &err);
+	if (r == 0)
+		r = tape_find(reader, query, &options, &cursor, &err);
+	while (r == 0 && (r = tape_cursor_next(cursor, &scope, &err)) == 1) {
+		for (size_t i = 0; i < tape_scope_var_count(scope); i++) {
+			struct tape_var var = tape_scope_var(scope, i);
+
+			take(info, &var);
+		}
+		r = 0;
+	}
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	return r < 0 ? cli_fail(&info->cli, info->tape, &err) : 0;
+}
