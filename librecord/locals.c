@@ -184,8 +184,7 @@ find(const struct tape_site *site, uintptr_t pc)
 static struct found *
 found_at(struct tape_site *site, uintptr_t pc)
 {
-	struct found *head =
-		__atomic_load_n((struct found **)&site->reserved, __ATOMIC_ACQUIRE);
+	struct found *head = __atomic_load_n(&site->reserved, __ATOMIC_ACQUIRE);
 	struct found *f = head;
 
 	while (f && f->pc != pc)
@@ -198,7 +197,7 @@ found_at(struct tape_site *site, uintptr_t pc)
 		f = f->next;
 	if (!f && (f = find(site, pc)) != NULL) {
 		f->next = head;
-		__atomic_store_n((struct found **)&site->reserved, f, __ATOMIC_RELEASE);
+		__atomic_store_n(&site->reserved, (void *)f, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&lock);
 	return f;

@@ -32,6 +32,7 @@ inside=$(find "$root$prefix/include" -type f | grep -v '/include/tape/' || true)
 for library in librecord libtapesearch libtapecompact; do
 	[[ -L $libdir/$library.so && -e $libdir/$library.so.0 ]] || say "$library has no .so or .so.0"
 done
+[ -e "$libdir/libtapelocals.so.0" ] || say "libtapelocals has no .so.0"
 for tool in tape tape-check tape-compact tape-find tape-info tape-locals tape-mark tape-record; do
 	[ -x "$root$prefix/bin/$tool" ] || say "$tool is not installed"
 	[ -e "$root$prefix/share/man/man1/$tool.1" ] || say "$tool has no man page installed"
