@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dedup=subset: scopes that hold a part of what another one holds. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -331,6 +332,44 @@ START_TEST(nothing_is_part_of_a_scope_that_was_lost)
 }
 END_TEST
 
+static atomic_long calls;
+static long failing;
+
+static int
+fail_one(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)call;
+	(void)path;
+	(void)limit;
+	return atomic_fetch_add(&calls, 1) + 1 == failing ? 28 : 0;
+}
+
+/* Rounds repeat each other: links to what became projections, or was lost with them. */
+START_TEST(whichever_call_fails_all_is_there_or_counted)
+{
+	const uint64_t scopes = 3 * (2 * 3 * 4 + 2 * 3 + 2);
+	bool fired = true;
+
+	for (failing = 1; fired; failing++) {
+		t = recorded_open("commit = manual\ndedup = subset\nsync = none\n");
+		atomic_store(&calls, 0);
+		os_fault_set(fail_one, NULL);
+		for (int round = 0; round < 2; round++) {
+			nested(2, 3, 4);
+			(void)tape_commit(t);
+		}
+		os_fault_set(NULL, NULL);
+		fired = atomic_load(&calls) >= failing;
+		nested(2, 3, 4);
+		ck_assert_int_eq(tape_commit(t), 0);
+		ck_assert_uint_eq(recorded_count() + tape_lost(t), scopes);
+		recorded_teardown();
+	}
+	ck_assert_int_gt(failing, 2);
+}
+END_TEST
+
 static Suite *
 subset_suite(void)
 {
@@ -353,6 +392,7 @@ subset_suite(void)
 	tcase_add_test(tc, all_of_a_large_stage_are_found);
 	tcase_add_test(tc, what_is_beyond_the_bounds_is_stored);
 	tcase_add_test(tc, nothing_is_part_of_a_scope_that_was_lost);
+	tcase_add_test(tc, whichever_call_fails_all_is_there_or_counted);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
