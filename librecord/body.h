@@ -56,7 +56,7 @@ slot_load(const struct layout *l, const struct values *v, const struct slot *slo
 	item->enums = (struct enumerators){ var->enumerators, var->enumerator_count };
 	item->type = slot->type;
 	item->store = slot->loaded;
-	item->found = item->hidden = false;
+	item->found = item->local = item->hidden = false;
 }
 
 /* ---- wide values ---- */

@@ -50,6 +50,7 @@ struct item {
 	uint64_t dims[TAPE_MAX_DIMS];
 	struct enumerators enums;
 	bool found;  /* nobody named it: a member, a local */
+	bool local;  /* it is a local; rules take members as named */
 	bool hidden; /* and it is tared */
 	bool until;  /* of what is tared: until it changes */
 };

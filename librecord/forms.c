@@ -182,7 +182,7 @@ keep_wanted(struct tape *t, const struct policy *policy, const struct item *item
 		const struct item *item = part_item(items, count, sticky, i);
 
 		if (keep[i] && !rules_keep(t->rules, policy, item->name, item->name_len,
-					   i < count && !item->found, &gave_up))
+					   i < count && !item->local, &gave_up))
 			keep[i] = 0;
 	}
 	policy_gave_up(t, &gave_up);

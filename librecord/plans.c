@@ -323,6 +323,7 @@ item_name(struct thread_state *ts, struct plan *plan, const struct plan_var *var
 	item->unit_len = var->unit_len;
 	item->enums = var->enums;
 	item->found = var->found;
+	item->local = var->found && !var->of;
 	item->hidden = false;
 	if (!var->dynamic)
 		return;

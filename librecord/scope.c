@@ -194,7 +194,7 @@ build_item(struct tape_build *b, const char *name, size_t len)
 	item->fortran = 0;
 	item->store = TAPE_INLINE;
 	item->enums = (struct enumerators){ NULL, 0 };
-	item->found = item->hidden = false;
+	item->found = item->local = item->hidden = false;
 	b->pieces[b->count].name = keep_text(b, clean, len);
 	b->pieces[b->count].unit = b->pieces[b->count].name + len;
 	return item;

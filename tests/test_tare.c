@@ -281,7 +281,7 @@ START_TEST(a_name_is_the_same_for_members_locals_and_sticky_variables)
 }
 END_TEST
 
-START_TEST(rules_leave_out_what_nobody_names)
+START_TEST(rules_without_a_label_leave_out_locals_and_no_members)
 {
 	struct params p = { 0.5, 3, "abc" };
 	int n = 1, kept = 2;
@@ -290,7 +290,7 @@ START_TEST(rules_leave_out_what_nobody_names)
 	FOUND(t, "n,kept", "x", n, kept);
 	TAPE(t, "x", TAPE_OF(params, &p));
 	TAPE(t, "x", n);
-	ck_assert_str_eq(recorded(), "x kept=2\nx alpha=0.5 name='abc'\nx n=1\n");
+	ck_assert_str_eq(recorded(), "x kept=2\nx alpha=0.5 n=3 name='abc'\nx n=1\n");
 }
 END_TEST
 
@@ -328,7 +328,7 @@ main(void)
 		locals_that_were_found_are_recorded_once_more_and_then_when_they_change);
 	tcase_add_test(tc, locals_that_were_found_are_left_out_for_ever_and_written_once);
 	tcase_add_test(tc, a_name_is_the_same_for_members_locals_and_sticky_variables);
-	tcase_add_test(tc, rules_leave_out_what_nobody_names);
+	tcase_add_test(tc, rules_without_a_label_leave_out_locals_and_no_members);
 	tcase_add_test(tc, a_scope_that_rules_leave_out_tares_nothing);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
