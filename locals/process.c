@@ -13,7 +13,47 @@
 struct where {
 	uintptr_t pc, bias;
 	const char *path;
+	const uint8_t *id; /* its build id, in memory; NULL: it has none */
+	size_t id_len;
 };
+
+#define NOTE_ALIGNED(n) (((size_t)(n) + 3) & ~(size_t)3)
+
+/* A build id among the notes of what is loaded. */
+static void
+find_build_id(struct where *where, const uint8_t *note, size_t len)
+{
+	const size_t head = sizeof(ElfW(Nhdr));
+
+	while (len >= head) {
+		ElfW(Nhdr) h;
+		size_t name, all;
+
+		memcpy(&h, note, head);
+		name = head + NOTE_ALIGNED(h.n_namesz);
+		all = name + NOTE_ALIGNED(h.n_descsz);
+		if (all > len || name > len)
+			return;
+		if (h.n_type == NT_GNU_BUILD_ID && h.n_namesz == 4 &&
+		    memcmp(note + head, "GNU", 4) == 0) {
+			where->id = note + name;
+			where->id_len = h.n_descsz;
+		}
+		note += all;
+		len -= all;
+	}
+}
+
+static void
+notes(struct where *where, const struct dl_phdr_info *info)
+{
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_NOTE)
+			find_build_id(where,
+				      (const uint8_t *)(info->dlpi_addr +
+							info->dlpi_phdr[i].p_vaddr),
+				      info->dlpi_phdr[i].p_memsz);
+}
 
 static int
 seek(struct dl_phdr_info *info, size_t size, void *user)
@@ -30,6 +70,7 @@ seek(struct dl_phdr_info *info, size_t size, void *user)
 		where->bias = info->dlpi_addr;
 		/* The file that was started, whatever its name leads to now. */
 		where->path = *info->dlpi_name ? info->dlpi_name : "/proc/self/exe";
+		notes(where, info);
 		return 1;
 	}
 	return 0;
@@ -177,14 +218,32 @@ say(char *why, size_t cap, const char *what)
 	return -1;
 }
 
+/* Is the file still the one that was loaded? */
+static bool
+same_build(Dwfl_Module *module, const struct where *where)
+{
+	const unsigned char *bits = NULL;
+	GElf_Addr address;
+	int n;
+
+	if (!where->id)
+		return true; /* nothing to go by */
+	n = dwfl_module_build_id(module, &bits, &address);
+	return n > 0 && (size_t)n == where->id_len &&
+	       memcmp(bits, where->id, where->id_len) == 0;
+}
+
 static int
 in_module(Dwfl_Module *module, const struct where *where, unsigned line,
 	  struct scopes *scopes, struct local_list *list, char *why, size_t cap)
 {
 	Dwarf_Addr bias = 0;
+	GElf_Addr main_bias;
 	Dwarf_Die *found = unit_at(module, where->pc, &bias), function, whole,
 		  *unit = &whole;
 
+	if (!dwfl_module_getelf(module, &main_bias) || !same_build(module, where))
+		return say(why, cap, "its file is not the one that was loaded any more");
 	if (found && !scopes_unit(found, unit))
 		return say(why, cap,
 			   "its debug information is in a .dwo file that is not there");
