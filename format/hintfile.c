@@ -34,6 +34,32 @@ by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* Hashes are spread evenly: by their first 16 bits, then the few of each. */
+static void
+sort_entries(uint64_t *entries, uint32_t count)
+{
+	uint64_t *sorted = malloc(count * sizeof *sorted);
+	uint32_t *ends = calloc(65537, sizeof *ends), from = 0;
+
+	if (count < 4096 || !sorted || !ends) {
+		qsort(entries, count, sizeof *entries, by_number);
+		goto out;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		ends[(entries[i] >> 48) + 1]++;
+	for (uint32_t b = 1; b <= 65536; b++)
+		ends[b] += ends[b - 1];
+	for (uint32_t i = 0; i < count; i++)
+		sorted[ends[entries[i] >> 48]++] = entries[i];
+	for (uint32_t b = 0; b < 65536; from = ends[b++])
+		if (ends[b] - from > 1)
+			qsort(sorted + from, ends[b] - from, sizeof *sorted, by_number);
+	memcpy(entries, sorted, count * sizeof *sorted);
+out:
+	free(sorted);
+	free(ends);
+}
+
 int
 hintfile_make(const struct hintfile *file, uint64_t *entries, uint8_t **out, size_t *len)
 {
@@ -44,7 +70,7 @@ hintfile_make(const struct hintfile *file, uint64_t *entries, uint8_t **out, siz
 		return TAPE_ERR_NOMEM;
 	at = data + HINTFILE_HEADER;
 	if (file->count)
-		qsort(entries, file->count, sizeof *entries, by_number);
+		sort_entries(entries, file->count);
 	memcpy(data, magic, sizeof magic);
 	put_le32(data + 8, VERSION);
 	put_le32(data + 12, file->count);

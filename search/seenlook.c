@@ -15,25 +15,23 @@
 #include "search/reader.h"
 #include "search/snapshot.h"
 
-/* What is read because it has no hint: scopes, and bytes of segments. */
-#define SCAN_SCOPES (1u << 20)
+/* What is read because it has no hint, of segments. */
 #define SCAN_BYTES ((uint64_t)64 << 20)
 /* A look for what is new is taken at most so often, and for this part of the time. */
 #define LOOK_NS INT64_C(1000000000)
 #define LOOK_SHARE 20
 #define OPEN_HINTS 64u
-
-/* A content of a segment without a hint. */
-struct met {
-	uint64_t print, seq; /* seq 0 = free */
-	uint32_t session;    /* in known[] */
-};
+#define OPEN_SOURCES 8u
+/* Memory of each, in a program that has other things to do. */
+#define RAW_CACHE ((size_t)2 << 20)
+#define PACKED_CACHE ((size_t)8 << 20)
 
 struct hint {
 	struct hintfile file;
 	char path[sizeof((struct tapedir_session *)0)->path + PATH_SEGMENT_TEXT];
 	uint64_t size;
-	int fd; /* -1: opened when it is asked */
+	int fd;	       /* -1: opened when it is asked */
+	uint8_t *data; /* of a segment without one: made here */
 };
 
 /* A session, and what is known of it. */
@@ -48,14 +46,14 @@ struct seenlook {
 	struct tape_reader *reader;
 	struct snapshot *snapshot; /* NULL: take one */
 	int64_t taken_ns, took_ns;
-	struct source *source; /* of the session that was asked last */
-	size_t source_of;
+	/* Of the sessions that were asked last, each with its place in the snapshot. */
+	struct source *sources[OPEN_SOURCES];
+	size_t source_of[OPEN_SOURCES];
+	unsigned next_source;
 	struct known *known;
 	size_t known_count, known_cap;
 	struct hint *hints;
 	size_t hint_count, hint_cap, open_hints;
-	struct met *met;
-	size_t met_count, met_cap;
 	uint64_t scan_bytes; /* that may still be read */
 };
 
@@ -73,6 +71,8 @@ seenlook_open(const struct tapedir *dir, struct seenlook **out, struct tape_erro
 		free(look);
 		return r;
 	}
+	look->reader->raw_cache = RAW_CACHE;
+	look->reader->packed_cache = PACKED_CACHE;
 	*out = look;
 	return 0;
 }
@@ -80,9 +80,11 @@ seenlook_open(const struct tapedir *dir, struct seenlook **out, struct tape_erro
 static void
 drop_snapshot(struct seenlook *look)
 {
-	if (look->source != NULL)
-		look->source->ops->close(look->source);
-	look->source = NULL;
+	for (size_t i = 0; i < OPEN_SOURCES; i++) {
+		if (look->sources[i] != NULL)
+			look->sources[i]->ops->close(look->sources[i]);
+		look->sources[i] = NULL;
+	}
 	snapshot_free(look->snapshot);
 	look->snapshot = NULL;
 }
@@ -93,11 +95,12 @@ seenlook_close(struct seenlook *look)
 	if (look == NULL)
 		return;
 	drop_snapshot(look);
-	for (size_t i = 0; i < look->hint_count; i++)
+	for (size_t i = 0; i < look->hint_count; i++) {
 		os_close(&look->hints[i].fd);
+		free(look->hints[i].data);
+	}
 	free(look->hints);
 	free(look->known);
-	free(look->met);
 	tape_reader_close(look->reader);
 	free(look);
 }
@@ -154,18 +157,21 @@ static struct source *
 source_of(struct seenlook *look, const uint64_t id[2])
 {
 	size_t at = find_session(look->snapshot, id);
+	unsigned place;
 
 	if (at == look->snapshot->count)
 		return NULL;
-	if (look->source != NULL && look->source_of == at)
-		return look->source;
-	if (look->source != NULL)
-		look->source->ops->close(look->source);
-	look->source = NULL;
-	if (snapshot_open(look->snapshot, at, &look->source, NULL) != 1)
+	for (size_t i = 0; i < OPEN_SOURCES; i++)
+		if (look->sources[i] != NULL && look->source_of[i] == at)
+			return look->sources[i];
+	place = look->next_source++ % OPEN_SOURCES;
+	if (look->sources[place] != NULL)
+		look->sources[place]->ops->close(look->sources[place]);
+	look->sources[place] = NULL;
+	if (snapshot_open(look->snapshot, at, &look->sources[place], NULL) != 1)
 		return NULL;
-	look->source_of = at;
-	return look->source;
+	look->source_of[place] = at;
+	return look->sources[place];
 }
 
 /* Has the scope of that seq this content? */
@@ -182,43 +188,6 @@ is_there(struct seenlook *look, const uint64_t id[2], uint64_t seq,
 }
 
 /* ---- segments without a hint ---- */
-
-static size_t
-met_place(const struct seenlook *look, uint64_t print)
-{
-	size_t at = (size_t)print & (look->met_cap - 1);
-
-	while (look->met[at].seq != 0 && look->met[at].print != print)
-		at = (at + 1) & (look->met_cap - 1);
-	return at;
-}
-
-static bool
-met_add(struct seenlook *look, uint64_t print, uint64_t seq, uint32_t session)
-{
-	struct met *old = look->met;
-	size_t cap = look->met_cap;
-
-	if (look->met_count >= SCAN_SCOPES)
-		return false;
-	if (2 * (look->met_count + 1) > cap) {
-		look->met_cap = cap == 0 ? 1024 : cap * 2;
-		look->met = calloc(look->met_cap, sizeof *look->met);
-		if (look->met == NULL) {
-			look->met = old;
-			look->met_cap = cap;
-			return false;
-		}
-		for (size_t i = 0; i < cap; i++)
-			if (old[i].seq != 0)
-				look->met[met_place(look, old[i].print)] = old[i];
-		free(old);
-	}
-	cap = met_place(look, print);
-	look->met_count += look->met[cap].seq == 0;
-	look->met[cap] = (struct met){ print, seq, session };
-	return true;
-}
 
 /* Calls fn for scopes lo..hi that hold a content of their own; false ends it. The seq it got to. */
 static uint64_t
@@ -241,17 +210,27 @@ walk(struct source *source, uint64_t lo, uint64_t hi,
 	return last;
 }
 
-struct scanning {
-	struct seenlook *look;
-	uint32_t session;
+struct making {
+	struct hintfile file;
+	uint64_t *entries;
+	size_t cap;
+	bool failed;
 };
 
 static bool
-scan_one(void *user, uint64_t seq, const struct tape_hash *hash)
+make_one(void *user, uint64_t seq, const struct tape_hash *hash)
 {
-	struct scanning *s = user;
+	struct making *m = user;
+	uint64_t at = seq - m->file.first_seq;
 
-	return met_add(s->look, hintfile_print(hash), seq, s->session);
+	if (at >> HINTFILE_SEQ_BITS != 0)
+		return false;
+	if (!grow((void **)&m->entries, &m->cap, m->file.count, sizeof *m->entries)) {
+		m->failed = true;
+		return false;
+	}
+	m->entries[m->file.count++] = hintfile_entry(hash, at);
+	return true;
 }
 
 static uint64_t
@@ -264,12 +243,27 @@ raw_bytes(const struct snapshot_session *s)
 	return bytes;
 }
 
+/* As if there were a hint of it. */
+static void
+keep_made(struct seenlook *look, struct making *m)
+{
+	struct hint hint = { .file = m->file, .fd = -1 };
+	size_t len = 0;
+
+	if (m->file.count == 0 ||
+	    !grow((void **)&look->hints, &look->hint_cap, look->hint_count,
+		  sizeof *look->hints) ||
+	    hintfile_make(&m->file, m->entries, &hint.data, &len) != 0)
+		return;
+	hint.size = len;
+	look->hints[look->hint_count++] = hint;
+}
+
 /* What the session has beyond its hints and generations. */
 static void
-scan(struct seenlook *look, const struct snapshot_session *s, uint32_t at)
+scan(struct seenlook *look, const struct snapshot_session *s, struct known *k)
 {
-	struct scanning scanning = { look, at };
-	struct known *k = &look->known[at];
+	struct making m = { .file = { .count = 0 } };
 	uint64_t bytes = raw_bytes(s),
 		 more = bytes > k->raw_bytes ? bytes - k->raw_bytes : 0;
 	struct source *source;
@@ -279,13 +273,18 @@ scan(struct seenlook *look, const struct snapshot_session *s, uint32_t at)
 	k->raw_bytes = bytes;
 	if (k->met_seq < s->packed_seq)
 		k->met_seq = s->packed_seq;
-	if (more > look->scan_bytes || look->met_count >= SCAN_SCOPES)
+	if (more > look->scan_bytes)
 		return;
 	source = source_of(look, s->id);
 	if (source == NULL)
 		return;
 	look->scan_bytes -= more;
-	k->met_seq = walk(source, k->met_seq + 1, INT64_MAX, scan_one, &scanning);
+	memcpy(m.file.id.session, s->id, sizeof m.file.id.session);
+	m.file.first_seq = k->met_seq + 1;
+	k->met_seq = walk(source, k->met_seq + 1, INT64_MAX, make_one, &m);
+	m.file.next_seq = k->met_seq + 1;
+	keep_made(look, &m);
+	free(m.entries);
 }
 
 /* ---- hints ---- */
@@ -386,12 +385,14 @@ ask_hints(struct seenlook *look, const struct tape_hash *hash)
 	for (size_t i = look->hint_count; i-- > 0 && !found;) {
 		struct hint *hint = &look->hints[i];
 		struct asking asking = { look, hint, hash };
+		struct block_memory memory = { hint->data, (size_t)hint->size };
 		bool was_open = hint->fd >= 0;
 		struct block_source source;
 
-		if (open_hint(look, hint) != 0)
+		if (hint->data == NULL && open_hint(look, hint) != 0)
 			continue;
-		source = block_from_fd(&hint->fd, hint->size);
+		source = hint->data != NULL ? block_from_memory(&memory)
+					    : block_from_fd(&hint->fd, hint->size);
 		found = hintfile_find(&source, &hint->file, print, ask_one, &asking) == 1;
 		if (!was_open)
 			os_close(&hint->fd);
@@ -469,7 +470,7 @@ look_again(struct seenlook *look)
 		if (k == NULL)
 			break;
 		take_hints(look, s, k);
-		scan(look, s, (uint32_t)(k - look->known));
+		scan(look, s, k);
 	}
 	look->taken_ns = os_monotonic_ns();
 	look->took_ns = look->taken_ns - now;
@@ -478,17 +479,8 @@ look_again(struct seenlook *look)
 static bool
 ask(struct seenlook *look, const struct tape_hash *hash)
 {
-	uint64_t print = hintfile_print(hash);
-
 	if (look->snapshot == NULL)
 		return false;
-	if (look->met_cap != 0) {
-		const struct met *met = &look->met[met_place(look, print)];
-
-		if (met->seq != 0 &&
-		    is_there(look, look->known[met->session].id, met->seq, hash))
-			return true;
-	}
 	return ask_generations(look, hash) || ask_hints(look, hash);
 }
 
@@ -507,29 +499,6 @@ seenlook_find(struct seenlook *look, const struct tape_hash *hash)
 }
 
 /* ---- making a hint ---- */
-
-struct making {
-	struct hintfile file;
-	uint64_t *entries;
-	size_t cap;
-	bool failed;
-};
-
-static bool
-make_one(void *user, uint64_t seq, const struct tape_hash *hash)
-{
-	struct making *m = user;
-	uint64_t at = seq - m->file.first_seq;
-
-	if (at >> HINTFILE_SEQ_BITS != 0)
-		return false;
-	if (!grow((void **)&m->entries, &m->cap, m->file.count, sizeof *m->entries)) {
-		m->failed = true;
-		return false;
-	}
-	m->entries[m->file.count++] = hintfile_entry(hash, at);
-	return true;
-}
 
 static int
 write_hint(const struct tape_reader *reader, const char *dir, uint32_t number,
