@@ -367,6 +367,8 @@ find_scopes(struct find *find, int argc, char **argv)
 		find_syntax(find, &err);
 		return CLI_FAILED;
 	}
+	if (find->superseded)
+		options.flags |= TAPE_READER_SUPERSEDED;
 	if (tape_reader_open(find->tape, &options, &find->reader, &err) < 0)
 		return cli_fail(&find->cli, find->tape, &err);
 	if (find->bookmarks)
@@ -443,6 +445,8 @@ main(int argc, char **argv)
 			"partials for is=NAME, besides the tape's own"),
 		CLI_FLAG(0, "all", &find.all,
 			 "scopes of the library itself too (_bookmark ...)"),
+		CLI_FLAG(0, "superseded", &find.superseded,
+			 "what other sessions went on from before, too"),
 		CLI_FLAG(0, "bookmarks", &find.bookmarks,
 			 "list the bookmarks instead (-o line or jsonl)"),
 		CLI_FLAG(0, "reverse", &find.reverse, "from the end of the tape"),

@@ -88,6 +88,8 @@ one_session(struct out *out, const struct tape_session_info *s)
 	number(out, "lost", s->lost);
 	number(out, "notes", s->notes);
 	number(out, "warnings", s->warnings);
+	if (s->superseded)
+		number(out, "superseded", s->superseded);
 	out_str(out, "}\n");
 }
 
@@ -116,6 +118,8 @@ whole_tape(struct out *out, const struct info *info, const struct tape_info *dat
 	number(out, "blob_references", data->blob_references);
 	number(out, "reference_bytes", data->reference_bytes);
 	number(out, "link_bytes_saved", data->link_bytes_saved);
+	if (data->superseded)
+		number(out, "superseded", data->superseded);
 	if (data->projections)
 		number(out, "projection_bytes_saved", data->projection_bytes_saved);
 	if (info->cache_hits + info->cache_misses) {

@@ -139,6 +139,11 @@ summary(struct info *info, const struct tape_info *data)
 			   grouped(info->cache_stored, c), span(info->cache_saved, size));
 	if (data->thinned)
 		out_printf(out, "  left out   %s by rules\n", grouped(data->thinned, a));
+	if (data->superseded)
+		out_printf(out,
+			   "  superseded %s by sessions that went on from before "
+			   "them\n",
+			   grouped(data->superseded, a));
 	if (data->broken)
 		out_printf(out, "  broken     %s break what is required of them\n",
 			   grouped(data->broken, a));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "librecord/hooks.h"
+#include "librecord/resume.h"
 #include "librecord/thin.h"
 
 __thread struct thread_state *last_state __attribute__((tls_model("initial-exec")));
@@ -53,6 +54,7 @@ state_free(struct thread_state *ts)
 	sticky_free(ts->merged);
 	scratch_release(&ts->scratch);
 	bytes_release(&ts->key);
+	looked_free(ts->looked);
 	free(ts);
 }
 

@@ -74,7 +74,7 @@ fixed_value(const struct item *item, struct tape_value *value)
 	}
 }
 
-static void
+void
 item_value(const struct item *item, unsigned store, struct tape_value *value)
 {
 	*value = (struct tape_value){ .type = item->type };

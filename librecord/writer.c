@@ -72,6 +72,9 @@ writer_release(struct tape *t)
 	w->retained_bytes = 0;
 	part_pool_release(&w->pool);
 	group_release(&w->group);
+	free(w->continues);
+	w->continues = NULL;
+	w->continue_count = 0;
 }
 
 void
@@ -93,6 +96,7 @@ writer_after_fork(struct tape *t)
 	w->retained_bytes = 0;
 	w->next_number = 0;
 	w->rolled_count = 0;
+	w->continue_count = 0;
 	w->rewrite = w->syncing = w->mark_due = w->parents_synced = false;
 	w->group_number = w->synced_group = 0;
 	w->blobs_told = w->blobs_unlinked = 0;
@@ -126,8 +130,11 @@ log_path(const struct tape *t, uint32_t number, char *path, size_t cap)
 static int
 first_bytes(struct tape *t, struct writer_log *log, struct report_notes *buf)
 {
+	const struct writer *w = t->writer;
 	struct segment_id id = { .number = log->number };
+	size_t len = w->continue_count * CONTINUE_RECORD;
 	struct report_notes notes = { 0 };
+	uint8_t *at;
 	struct frame frame = { .kind = FRAME_RECORDS,
 			       .flags = FRAME_FIRST | FRAME_LAST,
 			       .contents = HAS_NOTE,
@@ -138,7 +145,8 @@ first_bytes(struct tape *t, struct writer_log *log, struct report_notes *buf)
 
 	if (!facts_notes(t, log->number, &notes))
 		goto out;
-	buf->len = SEGMENT_HEADER + FRAME_HEADER + notes.len;
+	len += notes.len;
+	buf->len = SEGMENT_HEADER + FRAME_HEADER + len;
 	buf->data = malloc(buf->len);
 	if (!buf->data)
 		goto out;
@@ -146,9 +154,15 @@ first_bytes(struct tape *t, struct writer_log *log, struct report_notes *buf)
 	id.session[0] = t->session[0];
 	id.session[1] = t->session[1];
 	segment_header_write(&id, buf->data, &log->key);
-	memcpy(buf->data + SEGMENT_HEADER + FRAME_HEADER, notes.data, notes.len);
-	frame.payload_bytes = (uint32_t)notes.len;
-	frame.records = notes.count;
+	at = buf->data + SEGMENT_HEADER + FRAME_HEADER;
+	memcpy(at, notes.data, notes.len);
+	at += notes.len;
+	for (size_t i = 0; i < w->continue_count; i++)
+		at += record_continue_write(at, &w->continues[i]);
+	if (w->continue_count)
+		frame.contents |= HAS_CONTINUE;
+	frame.payload_bytes = (uint32_t)len;
+	frame.records = notes.count + (uint32_t)w->continue_count;
 	frame_header_write(&log->key, &frame, buf->data + SEGMENT_HEADER + FRAME_HEADER,
 			   buf->data + SEGMENT_HEADER);
 	r = 0;
@@ -338,6 +352,40 @@ writer_end(struct tape *t, unsigned reason)
 		r = os_fdatasync(log->fd);
 	retire_log(t, reason == END_ROLLED);
 	return r;
+}
+
+/* The last one says most: of several about one session it alone counts. */
+static int
+add_continue(struct writer *w, const struct tape_pos *pos)
+{
+	struct tape_pos *list;
+	size_t n = 0;
+
+	list = realloc(w->continues, (w->continue_count + 1) * sizeof *list);
+	if (!list)
+		return -ENOMEM;
+	w->continues = list;
+	for (size_t i = 0; i < w->continue_count; i++)
+		if (memcmp(list[i].session, pos->session, sizeof pos->session) != 0)
+			list[n++] = list[i];
+	list[n++] = *pos;
+	w->continue_count = n;
+	return 0;
+}
+
+int
+writer_continue(struct tape *t, const struct tape_pos *pos)
+{
+	struct writer *w = t->writer;
+	int r = add_continue(w, pos);
+
+	if (r < 0)
+		return r;
+	if (w->log && w->rewrite)
+		retire_log(t, true);
+	else if (w->log)
+		(void)writer_end(t, END_ROLLED);
+	return open_log(t);
 }
 
 /* ---- groups ---- */

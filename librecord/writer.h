@@ -45,6 +45,9 @@ struct writer {
 	unsigned rolled_count;
 	struct group group;
 	struct known known;
+	/* What the session goes on from: in the first group of every segment. */
+	struct tape_pos *continues;
+	size_t continue_count;
 	struct part_pool pool;
 
 	struct part *retained, **retained_end;
@@ -87,6 +90,11 @@ int writer_rewrite(struct tape *t);
 void writer_poison(struct tape *t);
 /* Drops retained groups up to and with this one. */
 void writer_forget(struct tape *t, uint64_t group);
+/*
+ * The session goes on from there, and from nowhere else of that session: a new segment
+ * says so. 0 or a negative errno: the next segment will.
+ */
+int writer_continue(struct tape *t, const struct tape_pos *pos);
 /* END frame, close. 0 or a negative errno. */
 int writer_end(struct tape *t, unsigned reason);
 /* One less user; closed and freed by the last. */

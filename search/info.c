@@ -424,6 +424,7 @@ add_session(struct build *b)
 	b->info.links += b->now->links;
 	b->info.projections += b->now->projections;
 	b->info.bookmarks += b->now->bookmarks;
+	b->info.superseded += b->now->superseded;
 	b->info.segment_bytes += b->now->bytes;
 	b->info.session_count++;
 }
@@ -443,6 +444,7 @@ one_session(struct build *b, struct snapshot *snapshot, size_t index,
 	b->now->git_dirty = -1;
 	b->now->rank = b->now->pid = -1;
 	b->now->state = TAPE_LIVE;
+	b->current = snapshot->sessions[index].current;
 	b->thinned_from = b->info.thinned_count;
 	info_keys_release(&b->notes);
 	info_keys_release(&b->sinks);

@@ -29,6 +29,7 @@ struct build {
 	size_t label_cap, var_cap, note_cap;
 	struct seqmap sizes; /* of bodies, by seq: 1 + the size, SIZE_MET */
 	struct tape_session_info *now;
+	uint64_t current; /* of that session: the last seq that counts */
 	struct tape_value *values;
 	struct body_hint *hints;
 	size_t value_cap;

@@ -239,6 +239,7 @@ info_count_scope(struct build *b, struct source *source, const struct source_rec
 
 	t->scopes++;
 	b->now->scopes++;
+	b->now->superseded += rec->seq > b->current;
 	b->now->links += rec->kind == SOURCE_LINK;
 	b->now->projections += rec->kind == SOURCE_PROJECTION;
 	b->now->bookmarks += rec->kind == SOURCE_BOOKMARK;

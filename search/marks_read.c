@@ -8,6 +8,7 @@
 #include "search/content.h"
 #include "search/reader.h"
 #include "search/snapshot.h"
+#include "search/superseded.h"
 
 /* More are none that people made. */
 #define MARKS_MAX ((size_t)1 << 22)
@@ -146,9 +147,10 @@ room(struct collect *c)
 }
 
 static int
-take(struct collect *c, struct source *source, const struct source_record *rec,
-     const uint64_t session[2], struct tape_error *err)
+take(struct collect *c, struct snapshot *snapshot, size_t index, struct source *source,
+     const struct source_record *rec, struct tape_error *err)
 {
+	const uint64_t *session = snapshot->sessions[index].id;
 	const struct form *form = &rec->form->form;
 	struct tape_mark *m;
 	struct content content;
@@ -169,6 +171,10 @@ take(struct collect *c, struct source *source, const struct source_record *rec,
 	if (r <= 0)
 		return r == 0 ? 0 : no_memory(err);
 	m->name = name;
+	if (superseded_hides(snapshot, &m->own) || superseded_hides(snapshot, &m->pos)) {
+		free(name);
+		return 0;
+	}
 	c->marks->count++; /* it is freed from here on */
 	m->path = path_of(form);
 	return m->path == NULL ? no_memory(err) : 0;
@@ -196,7 +202,7 @@ walk_session(struct collect *c, struct snapshot *snapshot, size_t index,
 			break;
 		r = rec.kind != SOURCE_BOOKMARK
 			    ? 0
-			    : take(c, source, &rec, snapshot->sessions[index].id, err);
+			    : take(c, snapshot, index, source, &rec, err);
 	}
 	source->ops->close(source);
 	return r;

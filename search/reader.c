@@ -148,8 +148,10 @@ take_options(struct tape_reader *reader, const struct tape_reader_options *optio
 		return;
 	reader->on_report = options->on_report;
 	reader->user = options->user;
-	if (options->size >= least + sizeof options->flags)
+	if (options->size >= least + sizeof options->flags) {
 		reader->untrusted = (options->flags & TAPE_READER_UNTRUSTED) != 0;
+		reader->superseded = (options->flags & TAPE_READER_SUPERSEDED) != 0;
+	}
 }
 
 static struct tape_reader *
@@ -218,6 +220,7 @@ tape_reader_close(struct tape_reader *reader)
 	generations_release(reader->generations);
 	tapedir_close(&reader->dir);
 	free(reader->told);
+	free(reader->looked);
 	free(reader);
 }
 

@@ -18,6 +18,7 @@ struct tape_reader {
 	/* Of this machine, for telling live sessions from dead ones; "" = unknown. */
 	char boot_id[37], host[256];
 	bool untrusted; /* no file of it is taken for what its owner says */
+	bool superseded; /* what other sessions supersede is shown */
 	struct tape_read_stats stats;
 	struct generations *generations; /* the newest that were looked at, or NULL */
 	/* Of a thread that works for another reader: what it has to tell goes there. */
@@ -25,6 +26,9 @@ struct tape_reader {
 	void *collect_user;
 	/* How often something was told as damage that may go better the next time. */
 	uint64_t passing;
+	/* Segments that say of no continuation, as hashes: open addressing, 0 = free. */
+	uint64_t *looked;
+	size_t looked_count, looked_cap;
 	size_t raw_cache, packed_cache; /* bytes, 0 = as a reader that is alone */
 };
 

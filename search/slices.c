@@ -107,6 +107,8 @@ session_bounds(const struct slices *s, size_t index, uint64_t *lo, uint64_t *hi)
 		return false;
 	plan_session_bounds(&plan, lo, hi);
 	slice_bounds_seqs(&s->bounds, one->id, lo, hi);
+	if (*hi > one->shown)
+		*hi = one->shown;
 	return *lo <= *hi;
 }
 

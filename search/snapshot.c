@@ -12,6 +12,7 @@
 #include "search/raw.h"
 #include "search/reader.h"
 #include "search/spliced.h"
+#include "search/superseded.h"
 
 static int
 no_memory(struct tape_error *err)
@@ -287,7 +288,7 @@ take(struct snapshot *s, const uint64_t lo[2], const uint64_t hi[2],
 		    order(s->sessions[i].id, hi) <= 0)
 			r = take_sizes(s, &s->sessions[i], err);
 	}
-	return r;
+	return r == 0 ? superseded_find(s, err) : r;
 }
 
 void
@@ -326,7 +327,8 @@ snapshot_take_between(struct tape_reader *reader, const uint64_t lo[2],
 			return 0;
 		}
 		snapshot_free(s);
-		if (r != 0)
+		/* A segment that was there a moment ago: it was compacted. */
+		if (r != 0 && r != TAPE_ERR_NOT_FOUND)
 			return r;
 	}
 	return error_set(err, TAPE_ERR_BUSY, NULL, 0,

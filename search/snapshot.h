@@ -67,6 +67,8 @@ struct snapshot_session {
 	const struct generation_input *const
 		*inputs; /* what of it generations replace, in order */
 	size_t input_count;
+	/* The last seq that counts (superseded.h), and that answers show. */
+	uint64_t current, shown;
 };
 
 struct snapshot {

@@ -65,6 +65,8 @@ seq_bounds(struct walk *w, struct source_iter *iter)
 {
 	plan_session_bounds(&w->session, &iter->lo, &iter->hi);
 	slice_bounds_seqs(&w->bounds, w->session.id, &iter->lo, &iter->hi);
+	if (iter->hi > w->snapshot->sessions[w->index].shown)
+		iter->hi = w->snapshot->sessions[w->index].shown;
 	iter->slice = w->slice.part;
 	if (iter->slice.part) {
 		iter->slice.lo = iter->lo;

@@ -769,4 +769,6 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
 
 #include "tape/cache.h"
 
+#include "tape/resume.h"
+
 #endif

@@ -43,6 +43,8 @@ struct tape_report {
 enum tape_reader_flags {
 	/* The tape may have been made to harm: nothing on it is taken for sound because of who owns it. */
 	TAPE_READER_UNTRUSTED = 1,
+	/* Scopes and bookmarks that another session has superseded (docs/resume.md) are shown like others. */
+	TAPE_READER_SUPERSEDED = 2,
 };
 struct tape_reader_options {
 	size_t size; /* sizeof(struct tape_reader_options) */
@@ -273,6 +275,8 @@ struct tape_session_info {
 	uint64_t lost;	   /* scopes the recorder says it lost, from the manifest */
 	uint64_t notes;	   /* notes of the user */
 	uint64_t warnings; /* of the recorder */
+	uint64_t
+		superseded; /* of the scopes: those that another session has superseded */
 };
 struct tape_label_info {
 	const char *path;	/* labels joined by "/" */
@@ -334,6 +338,7 @@ struct tape_info {
 	uint64_t projection_bytes_saved;      /* bodies that projections did not repeat */
 	const struct tape_set_info *set_list; /* at most 1,000 a session */
 	size_t set_count;
+	uint64_t superseded; /* as in a session */
 };
 /* Reads the whole tape once. *out is the caller's to tape_info_free. */
 TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,
