@@ -192,8 +192,9 @@ tape_at(struct tape *t, const char *place, const struct tape_scope **scope)
 		return 0;
 	if (!place || (*place != '@' && (tape_pos_parse(place, &options.upto) != 0 ||
 					 options.upto.seq == 0))) {
-		recorder_error(t, "tape_at: \"%.100s\" is neither a position "
-				  "SESSION:SEQ nor @BOOKMARK",
+		recorder_error(t,
+			       "tape_at: \"%.100s\" is neither a position "
+			       "SESSION:SEQ nor @BOOKMARK",
 			       place ? place : "");
 		return -1;
 	}
@@ -348,8 +349,7 @@ same_sticky(const struct tape_scope *scope, const struct sticky *sticky)
 		/* A name may hold a NUL nowhere, so this is the whole of it. */
 		at = tape_scope_var_find(scope, item->name);
 		item_value(item, TAPE_INLINE, &v);
-		if (at < 0 ||
-		    !same_value(tape_scope_var(scope, (size_t)at).value, &v))
+		if (at < 0 || !same_value(tape_scope_var(scope, (size_t)at).value, &v))
 			return false;
 	}
 	return true;
@@ -371,8 +371,8 @@ newest(struct thread_state *ts, struct looked *l, const struct context *path,
 	else if (search(ts->tape, l, "TAPE_RESTORE", query, &options) == 0)
 		do
 			r = next(ts->tape, l, "TAPE_RESTORE", scope);
-		while (r == 1 && (!same_path(*scope, path) ||
-				  !same_sticky(*scope, sticky)));
+		while (r == 1 &&
+		       (!same_path(*scope, path) || !same_sticky(*scope, sticky)));
 	free(query);
 	return r;
 }
@@ -466,8 +466,10 @@ tape_continue(struct tape *t, struct tape_pos pos)
 	session_unlock(t);
 	if (r == 0)
 		return 0;
-	recorder_error(t, "tape_continue: that the session goes on from %s cannot be written "
-			  "yet: %s",
-		       text, os_strerror(r, cause, sizeof cause));
+	recorder_error(
+		t,
+		"tape_continue: that the session goes on from %s cannot be written "
+		"yet: %s",
+		text, os_strerror(r, cause, sizeof cause));
 	return -1;
 }

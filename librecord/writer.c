@@ -310,7 +310,8 @@ note_rolled(struct tape *t, const struct writer_log *log)
 {
 	struct writer *w = t->writer;
 
-	if (w->rolled_count == WRITER_ROLLED || log->scopes >= t->next_seq)
+	if (w->rolled_count == WRITER_ROLLED || log->scopes == 0 ||
+	    log->scopes >= t->next_seq)
 		return;
 	w->rolled[w->rolled_count++] = (struct writer_rolled){ t->next_seq - log->scopes,
 							       t->next_seq, log->number };

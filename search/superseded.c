@@ -119,8 +119,8 @@ build(struct family *f, const struct continuation *all, size_t count)
 
 		if (from->count++ == 0)
 			from->first = i;
-		f->edges[i] = (struct edge){ node_of(f, all[i].to.session),
-					     all[i].to.seq };
+		f->edges[i] =
+			(struct edge){ node_of(f, all[i].to.session), all[i].to.seq };
 	}
 	return 0;
 }
@@ -179,8 +179,8 @@ decide(struct family *f, size_t who)
 		for (size_t k = n->first; k < n->first + n->count; k++) {
 			struct node *to = &f->nodes[f->edges[k].to];
 
-			if (to->decided == NOBODY || (to->decided == who &&
-						      f->edges[k].seq > to->upto)) {
+			if (to->decided == NOBODY ||
+			    (to->decided == who && f->edges[k].seq > to->upto)) {
 				to->decided = who;
 				to->upto = f->edges[k].seq;
 			}

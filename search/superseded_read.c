@@ -42,9 +42,9 @@ found_add(struct found *f, const uint64_t from[2], const struct tape_pos *to)
 		f->items = more;
 		f->cap = cap;
 	}
-	f->items[f->count++] = (struct continuation){
-		.from = { from[0], from[1] }, .to = *to, .order = f->order++
-	};
+	f->items[f->count++] = (struct continuation){ .from = { from[0], from[1] },
+						      .to = *to,
+						      .order = f->order++ };
 }
 
 static void
@@ -266,8 +266,8 @@ collect(struct snapshot *s, struct found *f, struct tape_error *err)
 	int r = 0;
 
 	for (size_t i = 0; i < g->count; i++)
-		for (uint32_t k = 0; g->items[i].scopes_ready &&
-				     k < g->items[i].scopes.session_count;
+		for (uint32_t k = 0;
+		     g->items[i].scopes_ready && k < g->items[i].scopes.session_count;
 		     k++)
 			take_packed(f, &g->items[i].scopes.sessions[k]);
 	for (size_t i = 0; i < s->count && r == 0; i++)
@@ -286,9 +286,9 @@ superseded_find(struct snapshot *s, struct tape_error *err)
 	for (size_t i = 0; i < s->count; i++)
 		s->sessions[i].current = s->sessions[i].shown = CURRENT_ALL;
 	r = collect(s, &f, err);
-	if (r == 0 && (f.no_memory || (f.count != 0 &&
-				       superseded_resolve(f.items, f.count, &current,
-							  &count) != 0)))
+	if (r == 0 &&
+	    (f.no_memory || (f.count != 0 && superseded_resolve(f.items, f.count,
+								&current, &count) != 0)))
 		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
 			      "no memory for what sessions go on from");
 	for (size_t i = 0; r == 0 && i < count; i++) {
