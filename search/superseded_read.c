@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding the continuations of a tape, and telling the sessions of a snapshot. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,30 +146,49 @@ is_of(const struct segment_id *id, const struct tape_reader *reader,
 	       id->number == number && !id->blob;
 }
 
+/* 0 = told, or the error. */
 static int
+not_read(struct tape_reader *reader, const struct snapshot_session *one, uint32_t number,
+	 int64_t error, struct tape_error *err)
+{
+	char path[sizeof one->dir.path + PATH_SEGMENT_TEXT + 1], name[PATH_SEGMENT_TEXT];
+
+	path_segment(number, false, name);
+	(void)snprintf(path, sizeof path, "%s/%s", one->dir.path, name);
+	if (reader_unreadable(reader, path, SEGMENT_HEADER, (int)error,
+			      "cannot read what the session goes on from: what it "
+			      "supersedes is shown, too"))
+		return 0;
+	return error_io(err, (int)error, path, "cannot read the segment");
+}
+
+/* 1, 0 = not valid, or what could not be read. */
+static int64_t
 take_payload(struct found *f, const struct snapshot_session *one, int fd,
 	     const struct frame *frame, uint64_t seed)
 {
 	uint8_t *payload;
-	int r = 0;
+	int64_t r;
 
 	if (frame->payload_bytes > LIMIT_FRAME)
 		return 0;
 	payload = malloc((size_t)frame->payload_bytes + 1);
 	if (payload == NULL)
-		return TAPE_ERR_NOMEM;
-	if (os_pread(fd, payload, frame->payload_bytes, FIRST_PAYLOAD) ==
-		    (int64_t)frame->payload_bytes &&
+		return -ENOMEM;
+	r = os_pread(fd, payload, frame->payload_bytes, FIRST_PAYLOAD);
+	if (r == (int64_t)frame->payload_bytes &&
 	    hash_check(payload, frame->payload_bytes, seed) == frame->payload_check) {
 		take_records(f, one->id, payload, frame->payload_bytes);
 		r = 1;
+	} else if (r > 0) {
+		r = 0;
 	}
 	free(payload);
 	return r;
 }
 
-/* 1 = the first frame says it all, 0 = it cannot be read: whoever shows it tells. */
-static int
+/* 1 = the first frame says it all, 0 = it is not whole: whoever shows it tells. Or what could not be read. */
+static int64_t
 first_frame(struct found *f, struct tape_reader *reader,
 	    const struct snapshot_session *one, uint32_t number, int fd, uint64_t key)
 {
@@ -179,6 +199,8 @@ first_frame(struct found *f, struct tape_reader *reader,
 	struct tape_error why;
 	struct frame frame;
 
+	if (got < 0)
+		return got;
 	if (got < (int64_t)FIRST_PAYLOAD ||
 	    segment_header_read(bytes, &id, &seeds, &why) != 0 ||
 	    !is_of(&id, reader, one, number) ||
@@ -206,6 +228,7 @@ take_raw(struct found *f, struct tape_reader *reader, const struct snapshot_sess
 	for (size_t i = one->dir.log_count; r == 0 && i-- > 0;) {
 		uint32_t number = one->dir.logs[i];
 		uint64_t key = looked_key(one->id, number);
+		int64_t got = 0;
 		int fd = -1, o;
 
 		if (looked_at(reader, key))
@@ -220,12 +243,13 @@ take_raw(struct found *f, struct tape_reader *reader, const struct snapshot_sess
 		else if (o == -ENOMEM || o == -EMFILE || o == -ENFILE)
 			r = error_io(err, o, one->dir.path, "cannot open the segment");
 		else if (o == 0)
-			r = first_frame(f, reader, one, number, fd, key);
+			got = first_frame(f, reader, one, number, fd, key);
 		os_close(&fd);
+		r = got < 0 ? not_read(reader, one, number, got, err)
+		    : r < 0 ? r
+			    : (int)got;
 	}
 	os_close(&dir);
-	if (r == TAPE_ERR_NOMEM)
-		return error_set(err, r, NULL, 0, "no memory for a frame");
 	return r < 0 ? r : 0;
 }
 
