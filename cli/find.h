@@ -17,7 +17,8 @@ struct find {
 	const char *format, *keys_text, *cat, *partials;
 	uint64_t limit;
 	uint64_t jobs; /* 0 = not said */
-	bool count, first, last, all, reverse, null, utc, force, explain, bookmarks, superseded;
+	bool count, first, last, all, reverse, null, utc, force, explain, bookmarks,
+		superseded;
 	uint32_t threads; /* at most so many */
 	uint64_t found;
 	int64_t began; /* on the monotonic clock */

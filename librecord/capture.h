@@ -260,7 +260,7 @@ struct thread_state {
 	struct scratch scratch;
 	struct bytes key;	   /* of layout_find, kept so that it allocates nothing */
 	struct tape_build *builds; /* ready to be used again */
-	struct looked *looked; /* resume.c; NULL: not needed yet */
+	struct looked *looked;	   /* resume.c; NULL: not needed yet */
 	struct thread_state *next_of_thread, *next_of_tape;
 	struct cached_layout layouts[LAYOUT_CACHE];
 	struct cached_label labels[LABEL_CACHE];
