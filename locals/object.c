@@ -17,10 +17,10 @@ struct object {
 };
 
 static bool
-is_scope(int tag)
+is_block(int tag)
 {
-	return tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block ||
-	       tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
+	return tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
+	       tag == DW_TAG_catch_block;
 }
 
 /* What may hold functions, but is no part of one's scopes. */
@@ -75,6 +75,26 @@ found(struct object *object, Dwarf_Die *marker, unsigned line, bool optimized)
 	insert(object, site);
 }
 
+static void walk(struct object *object, Dwarf_Die *parent, int depth);
+
+/* A function within another: what is its is not ours, and ours is as it was afterwards. */
+static void
+walk_function(struct object *object, Dwarf_Die *function, int depth)
+{
+	struct scopes *before = malloc(sizeof *before);
+
+	if (!before) {
+		object->failed = true;
+		return;
+	}
+	*before = object->scopes;
+	object->scopes.count = 1;
+	object->scopes.die[0] = *function;
+	walk(object, function, depth);
+	object->scopes = *before;
+	free(before);
+}
+
 static void
 walk(struct object *object, Dwarf_Die *parent, int depth)
 {
@@ -84,24 +104,21 @@ walk(struct object *object, Dwarf_Die *parent, int depth)
 	if (depth > 200 || dwarf_child(parent, &child) != 0)
 		return;
 	do {
-		int tag = dwarf_tag(&child), before = scopes->count;
+		int tag = dwarf_tag(&child);
 		bool optimized;
 		unsigned line = scopes_marker(&child, &optimized);
 
 		if (line)
 			found(object, &child, line, optimized);
-		if (tag == DW_TAG_subprogram)
-			scopes->count = 0; /* within another: what is its is not ours */
-		if (is_scope(tag) && scopes->count < SCOPES_MAX) {
-			Dwarf_Die outer = scopes->die[0];
-
+		if (tag == DW_TAG_subprogram) {
+			walk_function(object, &child, depth + 1);
+		} else if (is_block(tag) && scopes->count && scopes->count < SCOPES_MAX) {
 			scopes->die[scopes->count++] = child;
 			walk(object, &child, depth + 1);
-			scopes->die[0] = outer;
+			scopes->count--;
 		} else if (is_holder(tag)) {
 			walk(object, &child, depth + 1);
 		}
-		scopes->count = before;
 	} while (dwarf_siblingof(&child, &child) == 0);
 }
 

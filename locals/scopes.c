@@ -261,6 +261,8 @@ add_variable(const struct scopes *scopes, Dwarf_Die *var, enum order order,
 	if (!dwarf_attr_integrate(var, DW_AT_type, &attr) ||
 	    !dwarf_formref_die(&attr, &type))
 		return;
+	if (types_recorder(&type))
+		return;
 	/* A compiler knows whether it is declared by then; memory does not. */
 	if (scopes->runtime && (order == UNKNOWN || !place(scopes, var, &part)))
 		types_absent(list, name, TAPE_UNREADABLE);

@@ -742,6 +742,29 @@ add(struct local_list *list, const struct part *part, Dwarf_Die *type)
 	}
 }
 
+bool
+types_recorder(Dwarf_Die *type)
+{
+	Dwarf_Die of = *type;
+	bool qualified = false;
+
+	for (int i = 0; i < 4; i++) {
+		if (!peel(&of, &qualified))
+			return false;
+		switch (dwarf_tag(&of)) {
+		case DW_TAG_pointer_type:
+		case DW_TAG_reference_type:
+		case DW_TAG_rvalue_reference_type:
+			if (!type_of(&of, &of))
+				return false;
+			break;
+		default:
+			return i > 0 && is_recorder(&of);
+		}
+	}
+	return false;
+}
+
 void
 types_add(struct local_list *list, const struct part *part, Dwarf_Die *type)
 {

@@ -37,6 +37,8 @@ struct part {
 
 /* Adds what a variable, or part of one, of this type is. */
 void types_add(struct local_list *list, const struct part *part, Dwarf_Die *type);
+/* A pointer, or reference, to a recorder: no variable of the program. */
+bool types_recorder(Dwarf_Die *type);
 void types_absent(struct local_list *list, const char *name, enum tape_absent reason);
 
 /* ---- scopes.c ---- */
