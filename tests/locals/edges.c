@@ -77,6 +77,38 @@ again:;
 		goto again;
 }
 
+/* A function within a function (of gcc) has scopes of its own, and leaves those around it alone. */
+static int
+around(struct tape *t, int n)
+{
+	int before = 1, got = 0;
+
+	for (int i = 0; i < 2; i++) {
+		int deep = i + n;
+#ifndef __clang__
+		int within(int z)
+		{
+			int twice = 2 * z;
+
+			for (int k = 0; k < 2; k++) {
+				int deeper = k + twice;
+
+				HERE(t, "inside", z, twice, k, deeper);
+			}
+			return twice;
+		}
+
+		got = within(3);
+#endif
+		{
+			int behind = deep + got;
+
+			HERE(t, "around", n, before, got, i, deep, behind);
+		}
+	}
+	return got;
+}
+
 static void
 pointers(struct tape *t, long page)
 {
@@ -164,6 +196,7 @@ main(int argc, char **argv)
 	(void)copied(t, copied(t, 1));
 	(void)lines(t, 3);
 	jumps(t, 1);
+	(void)around(t, 2);
 	pointers(t, 4096);
 	many(t);
 	if (pthread_create(&other, NULL, thread, t) == 0)
