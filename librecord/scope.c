@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scopes and blobs in pieces: the functions under the macros, for bindings and tools. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "format/os.h"
 
 #include "librecord/report.h"
 #include "librecord/thin.h"
@@ -522,6 +525,8 @@ build_items(struct tape_build *b, const struct item **items)
 
 /* ---- streams ---- */
 
+#define FILE_PIECE ((size_t)1 << 18)
+
 struct tape_stream {
 	struct tape *tape;
 	struct blob_stream *blob;
@@ -589,6 +594,35 @@ tape_stream_close(struct tape_stream *s, struct tape_ref *ref)
 	if (r == 0)
 		*ref = made;
 	return r;
+}
+
+int
+tape_stream_file(struct tape *t, const char *path, struct tape_ref *ref)
+{
+	struct tape_stream *s = tape_stream_open(t);
+	uint8_t *piece = s ? malloc(FILE_PIECE) : NULL;
+	char cause[128];
+	int64_t got = -ENOMEM;
+	int fd = -1, r = 0;
+
+	if (!s)
+		return tape_stream_close(NULL, ref) |
+		       (t && !atomic_load(&t->dead) ? -1 : 0);
+	if (piece) {
+		got = os_open_user(path, &fd);
+		while (got >= 0 && r == 0 && (got = os_read(fd, piece, FILE_PIECE)) > 0)
+			r = tape_stream_write(s, piece, (size_t)got);
+	}
+	os_close(&fd);
+	free(piece);
+	if (got < 0)
+		recorder_error(t, "cannot read the file %.300s: %s", path,
+			       os_strerror((int)got, cause, sizeof cause));
+	if (got < 0 || r < 0) {
+		tape_stream_cancel(s);
+		return -1;
+	}
+	return tape_stream_close(s, ref);
 }
 
 void

@@ -4,12 +4,14 @@
  * everything is looked up, checked, read and converted aside; what then is left to do
  * cannot fail.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/error.h"
+#include "format/os.h"
 #include "search/bind.h"
 #include "search/name.h"
 #include "search/partial.h"
@@ -24,6 +26,7 @@ enum fill {
 	FILL_BYTES,  /* of just this size */
 	FILL_STRING, /* memory of its own, a NUL behind it */
 	FILL_NEW,    /* memory of its own, of any size */
+	FILL_FILE,   /* a file of its own */
 };
 
 /* One output, and what it will be filled with. */
@@ -39,6 +42,7 @@ struct target {
 	uint64_t dims[TAPE_MAX_DIMS];
 
 	uint8_t scalar[32];
+	char *tmp;	  /* FILL_FILE: what it is called until all else is ready */
 	const void *data; /* borrowed from the scope, or: */
 	void *own; /* taken over by the program (FILL_NEW, FILL_STRING), or freed */
 	size_t len;
@@ -185,6 +189,10 @@ add_pointer(struct target *t, const struct tape_named *out)
 
 	t->size = (size_t)out->value.hi;
 	t->kind = (uint8_t)kind;
+	if (kind == TAPE_OUT_FILE) {
+		t->fill = FILL_FILE;
+		return 0;
+	}
 	if (kind == tape_kind_text || kind > tape_kind_array) {
 		t->fill = kind == tape_kind_text ? FILL_STRING : FILL_NEW;
 		/* &p of a char * gives the size of p there; TAPE_NEW an address. */
@@ -431,6 +439,64 @@ check_text(const struct target *t, const struct tape_value *v)
 	return 0;
 }
 
+/* Text, bytes, elements as they lie in memory: whole, under another name until all is ready. */
+static int
+write_file(struct target *t)
+{
+	const char *path = t->to;
+	size_t cap = strlen(path) + 32;
+	char cause[128];
+	int fd = -1, r = 0;
+
+	t->tmp = malloc(cap);
+	if (t->tmp == NULL)
+		return fail(t->name, "no memory for the name of a file");
+	for (unsigned n = 0; n < 1000; n++) {
+		snprintf(t->tmp, cap, "%s.%u-%u.tmp", path, (unsigned)os_getpid(), n);
+		r = os_create(OS_CWD, t->tmp, &fd);
+		if (r != -EEXIST)
+			break;
+	}
+	if (r == 0) {
+		r = os_write_all(fd, t->data, t->len, NULL);
+		os_close(&fd);
+		if (r != 0)
+			(void)os_unlink(OS_CWD, t->tmp);
+	}
+	if (r != 0) {
+		free(t->tmp);
+		t->tmp = NULL;
+		return fail(t->name, "cannot write the file %s: %s", path,
+			    os_strerror(r, cause, sizeof cause));
+	}
+	return 0;
+}
+
+/* The files that are ready get their names; after a failure those that are left go. */
+static int
+name_files(struct binding *b, int r)
+{
+	char cause[128];
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct target *t = &b->targets[i];
+		int status = 0;
+
+		if (t->tmp == NULL)
+			continue;
+		if (r == 0)
+			status = os_rename(OS_CWD, t->tmp, OS_CWD, t->to);
+		if (status != 0)
+			r = fail(t->name, "cannot name the file %s: %s", (char *)t->to,
+				 os_strerror(status, cause, sizeof cause));
+		if (r != 0)
+			(void)os_unlink(OS_CWD, t->tmp);
+		free(t->tmp);
+		t->tmp = NULL;
+	}
+	return r;
+}
+
 static int
 check_new(const struct target *t, const struct tape_value *v)
 {
@@ -477,6 +543,10 @@ prepare(const struct binding *b, struct target *t)
 	case FILL_NEW:
 		r = check_new(t, v);
 		break;
+	case FILL_FILE:
+		r = v->type < TAPE_STR ? wrong_type(t, v, "a file")
+				       : take_bytes(b, t, (size_t)at, v, false);
+		return r == 0 ? write_file(t) : r;
 	default:
 		r = check_text(t, v);
 		break;
@@ -499,6 +569,8 @@ commit(struct target *t)
 	switch (t->fill) {
 	case FILL_SCALAR:
 		memcpy(t->to, t->scalar, t->size);
+		break;
+	case FILL_FILE:
 		break;
 	case FILL_STRING:
 	case FILL_NEW:
@@ -541,6 +613,7 @@ bind_outputs(const struct bind_from *from, const char *names, size_t count,
 	}
 	for (size_t i = 0; i < b.count && r == 0; i++)
 		r = prepare(&b, &b.targets[i]);
+	r = name_files(&b, r);
 	for (size_t i = 0; i < b.count && r == 0; i++)
 		commit(&b.targets[i]);
 	for (size_t i = 0; i < b.count; i++)

@@ -178,6 +178,69 @@ START_TEST(a_large_blob_is_found_wherever_it_lies)
 }
 END_TEST
 
+static void
+write_whole(const char *path, const void *data, size_t size)
+{
+	FILE *f = fopen(path, "wb");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(data, 1, size, f), size);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static bool
+file_is(const char *path, const void *data, size_t size)
+{
+	unsigned char *got = malloc(size + 1);
+	FILE *f = fopen(path, "rb");
+	size_t n = f ? fread(got, 1, size + 1, f) : 0;
+	bool same = f && n == size && memcmp(got, data, size) == 0;
+
+	if (f)
+		fclose(f);
+	free(got);
+	return same;
+}
+
+START_TEST(a_file_is_a_result_and_a_result_becomes_a_file)
+{
+	size_t size = 700000;
+	unsigned char *data = malloc(size);
+	struct tape *t = recording_open(ASLEEP);
+	struct tape_ref mesh;
+	double x = 0;
+
+	recording_fill(data, size, 5);
+	write_whole("mesh.bin", data, size);
+	ck_assert_int_eq(tape_stream_file(t, "nowhere.bin", &mesh), -1);
+	ck_assert_int_eq(tape_stream_file(t, "mesh.bin", &mesh), 0);
+	ck_assert_int_eq(TAPE_STORE(t, key_of(1), &mesh, TAPE_AS("x", 1.5)), 1);
+	write_whole("out.bin", "old", 3);
+	/* All or nothing: the file stays as it was. */
+	ck_assert_int_eq(TAPE_RECALL(t, key_of(1),
+				     TAPE_AS("mesh", TAPE_TO_FILE("out.bin")),
+				     TAPE_AS("y", &x)),
+			 0);
+	ck_assert(file_is("out.bin", "old", 3));
+	ck_assert_int_eq(TAPE_RECALL(t, key_of(1), TAPE_AS("x", TAPE_TO_FILE("out.bin"))),
+			 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(TAPE_RECALL(t, key_of(1),
+					     TAPE_AS("mesh", TAPE_TO_FILE("out.bin")),
+					     &x),
+				 1);
+		ck_assert(x == 1.5 && file_is("out.bin", data, size));
+		ck_assert_int_eq(unlink("out.bin"), 0);
+		ck_assert_int_eq(tape_close(t), 0);
+		compact(i == 1);
+		t = recording_open(ASLEEP);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(system("ls | grep -q tmp"), 256);
+	free(data);
+}
+END_TEST
+
 START_TEST(a_single_result_needs_no_name_others_do)
 {
 	struct tape *t = recording_open(ASLEEP);
@@ -491,6 +554,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, results_of_all_types_are_found_again_raw_and_compacted);
 	tcase_add_test(tc, a_large_blob_is_found_wherever_it_lies);
+	tcase_add_test(tc, a_file_is_a_result_and_a_result_becomes_a_file);
 	tcase_add_test(tc, a_single_result_needs_no_name_others_do);
 	tcase_add_test(tc, another_session_finds_it_once_it_is_committed);
 	tcase_add_test(tc, the_first_result_holds_and_another_one_is_told_once);

@@ -52,9 +52,25 @@ extern "C" {
 #define TAPE_STORE(t, ...)                                                               \
 	TAPE_STORE_(TAPE_COUNT_(__VA_ARGS__), t, #__VA_ARGS__, __VA_ARGS__, 0)
 
+/*
+ * An output of TAPE_RECALL and TAPE_BIND: the bytes of a text, an array or a blob become
+ * the file `path`, which is there as a whole or as it was. TAPE_AS names the value:
+ *	TAPE_RECALL(t, k, TAPE_AS("mesh", TAPE_TO_FILE("mesh.bin")))
+ */
+#define TAPE_TO_FILE(path) TAPE_TO_FILE_(path, #path)
+
 struct tape_key_build;
 
 #ifndef TAPE_OFF
+
+/*
+ * Puts a file on the tape as a blob: *ref is a variable then, as after
+ * tape_stream_close. 0, or -1: it cannot be read (tape_error says why).
+ *	struct tape_ref mesh;
+ *	if (tape_stream_file(t, "mesh.bin", &mesh) == 0)
+ *		TAPE_STORE(t, k, &mesh);
+ */
+TAPE_API int tape_stream_file(struct tape *t, const char *path, struct tape_ref *ref);
 
 /* Looks at once at what other sessions have committed, which else is done every 100 ms. */
 TAPE_API void tape_refresh(struct tape *t);
@@ -156,6 +172,12 @@ tape_key_end(struct tape_key_build *tape_b_)
 	return tape_none_;
 }
 TAPE_STUB_(struct tape_key, tape_key_of, (struct tape_site *tape_site_, const char *tape_name_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), tape_key_end(0))
+static inline __attribute__((__unused__)) int
+tape_stream_file(struct tape *tape_t_, const char *tape_path_, struct tape_ref *tape_ref_)
+{
+	__builtin_memset(tape_ref_, 0, sizeof(*tape_ref_));
+	return 0;
+}
 TAPE_STUB_(void, tape_refresh, (struct tape *tape_t_), )
 TAPE_STUB_(int, tape_recall, (struct tape *tape_t_, struct tape_site *tape_site_, struct tape_key tape_key_, const struct tape_named *tape_outs_), 0)
 TAPE_STUB_(int, tape_store, (struct tape *tape_t_, struct tape_site *tape_site_, struct tape_key tape_key_, const unsigned char *tape_kinds_, const struct tape_word *tape_words_), 0)
@@ -225,6 +247,15 @@ tape_named_key(struct tape_named *tape_named_, size_t tape_size_, struct tape_ke
 		key;                                                                     \
 	})
 
+#define TAPE_TO_FILE_(path, text)                                                        \
+	(&(struct tape_out){                                                             \
+		{ 0,                                                                     \
+		  0,                                                                     \
+		  text,                                                                  \
+		  { (uint64_t)(uintptr_t)(1 ? (path) : (const char *)0), 0 },            \
+		  TAPE_TO + TAPE_OUT_FILE,                                               \
+		  0,                                                                     \
+		  0 } })
 #define TAPE_RECALL2_(n, t, names, key, ...)                                             \
 	__extension__({                                                                  \
 		_Static_assert((n) <= 32, "TAPE_RECALL takes at most 32 outputs");       \
@@ -267,6 +298,7 @@ tape_named_key(struct tape_named *tape_named_, size_t tape_size_, struct tape_ke
 
 #else /* C++ */
 
+#define TAPE_TO_FILE_(path, text) tape_cpp_::tape_to_file_(text, path)
 #define TAPE_RECALL2_(n, t, names, key, ...)                                             \
 	__extension__({                                                                  \
 		static_assert((n) <= 32, "TAPE_RECALL takes at most 32 outputs");        \
@@ -333,6 +365,13 @@ tape_key_(struct tape_site *tape_site_, const L &tape_name_, const Ts &...tape_v
 
 	return tape_key_of(tape_site_, tape_label_of_(tape_name_), kinds_<Ts...>::of,
 			   tape_words_);
+}
+
+inline tape_out
+tape_to_file_(const char *tape_text_, const char *tape_path_)
+{
+	return tape_out{ { 0, 0, tape_text_, at_(tape_path_, 0),
+			   static_cast<unsigned char>(TAPE_TO + TAPE_OUT_FILE), 0, 0 } };
 }
 
 template <class... Ts>

@@ -49,6 +49,7 @@ struct tape_out {
 	struct tape_named named;
 };
 #define TAPE_TO 128
+#define TAPE_OUT_FILE 64 /* TAPE_TO + this: lo is the path of a file */
 
 struct tape_scope;
 /*

@@ -73,5 +73,8 @@ use(struct tape *t, const struct tape_scope *s, parameters &p)
 		TAPE_STORE(t, key, E, a, buf, str, k, on, st, TAPE_ARRAY(q, n),
 			   TAPE_OF(params, &p), TAPE_AS("e", 2.5));
 	TAPE_STORE(t, key);
+	if (TAPE_RECALL(t, key, TAPE_TO_FILE("x"),
+			TAPE_AS("y", TAPE_TO_FILE(st.c_str()))))
+		return 1;
 	return *tape_bind_error();
 }
