@@ -34,6 +34,23 @@ by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+static void
+sort_few(uint64_t *entries, uint32_t count)
+{
+	if (count > 64) {
+		qsort(entries, count, sizeof *entries, by_number);
+		return;
+	}
+	for (uint32_t i = 1; i < count; i++) {
+		uint64_t entry = entries[i];
+		uint32_t at = i;
+
+		for (; at > 0 && entries[at - 1] > entry; at--)
+			entries[at] = entries[at - 1];
+		entries[at] = entry;
+	}
+}
+
 /* Hashes are spread evenly: by their first 16 bits, then the few of each. */
 static void
 sort_entries(uint64_t *entries, uint32_t count)
@@ -52,8 +69,7 @@ sort_entries(uint64_t *entries, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		sorted[ends[entries[i] >> 48]++] = entries[i];
 	for (uint32_t b = 0; b < 65536; from = ends[b++])
-		if (ends[b] - from > 1)
-			qsort(sorted + from, ends[b] - from, sizeof *sorted, by_number);
+		sort_few(sorted + from, ends[b] - from);
 	memcpy(entries, sorted, count * sizeof *sorted);
 out:
 	free(sorted);
