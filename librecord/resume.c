@@ -17,6 +17,7 @@
 #include "librecord/session.h"
 #include "librecord/writer.h"
 #include "search/reader.h"
+#include "search/superseded.h"
 
 /* What a scope that was found belongs to; one at a time for each thread. */
 struct looked {
@@ -24,6 +25,9 @@ struct looked {
 	struct tape_query *query;
 	struct tape_cursor *cursor;
 	struct tape_pos restored;
+	/* Where it went on from before, in vain: all of these sessions. */
+	uint64_t (*tries)[2];
+	size_t try_count;
 };
 
 static void
@@ -43,6 +47,7 @@ looked_free(struct looked *l)
 	if (!l)
 		return;
 	looked_drop(l);
+	free(l->tries);
 	free(l);
 }
 
@@ -391,7 +396,21 @@ tape_restore_find(struct tape *t, const char *label, const struct tape_scope **s
 	if (!l)
 		return 0;
 	l->restored = (struct tape_pos){ .seq = 0 };
+	l->try_count = 0;
 	return newest(ts, l, path, scope) == 1;
+}
+
+/* What it will supersede by tape_resume, found while the tape is open for reading. */
+static void
+find_tries(struct tape *t, struct looked *l)
+{
+	struct tape_error err = { 0 };
+
+	free(l->tries);
+	l->tries = NULL;
+	l->try_count = 0;
+	if (superseded_tries(l->reader, &l->restored, &l->tries, &l->try_count, &err) < 0)
+		(void)failed(t, "TAPE_RESTORE", &err);
 }
 
 int
@@ -401,8 +420,10 @@ tape_restore_end(struct tape *t, const struct tape_scope *scope, int filled)
 
 	if (!ts || !ts->looked)
 		return filled ? 1 : -1;
-	if (filled)
+	if (filled) {
 		ts->looked->restored = tape_scope_pos(scope);
+		find_tries(t, ts->looked);
+	}
 	looked_drop(ts->looked);
 	return filled ? 1 : -1;
 }
@@ -434,42 +455,77 @@ tell_manifest(struct tape *t, const struct tape_pos *pos)
 	json_line_release(&line);
 }
 
+static int
+go_on(struct tape *t, const char *what, const struct tape_pos *pos, size_t count)
+{
+	char cause[128];
+	int r;
+
+	session_lock(t);
+	if (session_alive(t) < 0) {
+		session_unlock(t);
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(pos[i].session, t->session, sizeof t->session) == 0) {
+			session_unlock(t);
+			recorder_error(t,
+				       "%s: the position is of this session, which "
+				       "cannot go on from itself",
+				       what);
+			return -1;
+		}
+	r = writer_continue(t, pos, count);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		tell_manifest(t, &pos[i]);
+	session_unlock(t);
+	if (r == 0)
+		return 0;
+	recorder_error(t, "%s: where the session goes on from cannot be written yet: %s",
+		       what, os_strerror(r, cause, sizeof cause));
+	return -1;
+}
+
 int
 tape_continue(struct tape *t, struct tape_pos pos)
 {
-	char cause[128], text[TAPE_POS_TEXT];
-	int r;
-
 	if (!capture_thread(t))
 		return 0;
 	if (pos.session[0] == 0 && pos.session[1] == 0) {
 		recorder_error(t, "tape_continue: there is no position to go on from");
 		return -1;
 	}
-	tape_pos_text(&pos, text);
-	session_lock(t);
-	if (session_alive(t) < 0) {
-		session_unlock(t);
-		return -1;
-	}
-	if (memcmp(pos.session, t->session, sizeof t->session) == 0) {
-		session_unlock(t);
-		recorder_error(t,
-			       "tape_continue: %s is of this session, which cannot go on "
-			       "from itself",
-			       text);
-		return -1;
-	}
-	r = writer_continue(t, &pos);
-	if (r == 0)
-		tell_manifest(t, &pos);
-	session_unlock(t);
-	if (r == 0)
+	return go_on(t, "tape_continue", &pos, 1);
+}
+
+int
+tape_resume(struct tape *t)
+{
+	struct thread_state *ts = capture_thread(t);
+	struct looked *l = ts ? ts->looked : NULL;
+	struct tape_pos *list;
+	size_t n = 0;
+	int r;
+
+	if (!ts)
 		return 0;
-	recorder_error(
-		t,
-		"tape_continue: that the session goes on from %s cannot be written "
-		"yet: %s",
-		text, os_strerror(r, cause, sizeof cause));
-	return -1;
+	if (!l || l->restored.seq == 0) {
+		recorder_error(t, "tape_resume: nothing was restored");
+		return -1;
+	}
+	/* Where a run is put back to what it recorded itself, it goes on as it is. */
+	if (memcmp(l->restored.session, t->session, sizeof t->session) == 0)
+		return 0;
+	list = calloc(l->try_count + 1, sizeof *list);
+	if (!list) {
+		recorder_error(t, "tape_resume: no memory");
+		return -1;
+	}
+	for (size_t i = 0; i < l->try_count; i++)
+		if (memcmp(l->tries[i], t->session, sizeof t->session) != 0)
+			memcpy(list[n++].session, l->tries[i], sizeof l->tries[i]);
+	list[n++] = l->restored;
+	r = go_on(t, "tape_resume", list, n);
+	free(list);
+	return r;
 }

@@ -375,11 +375,13 @@ add_continue(struct writer *w, const struct tape_pos *pos)
 }
 
 int
-writer_continue(struct tape *t, const struct tape_pos *pos)
+writer_continue(struct tape *t, const struct tape_pos *pos, size_t count)
 {
 	struct writer *w = t->writer;
-	int r = add_continue(w, pos);
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = add_continue(w, &pos[i]);
 	if (r < 0)
 		return r;
 	if (w->log && w->rewrite)

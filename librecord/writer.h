@@ -91,10 +91,10 @@ void writer_poison(struct tape *t);
 /* Drops retained groups up to and with this one. */
 void writer_forget(struct tape *t, uint64_t group);
 /*
- * The session goes on from there, and from nowhere else of that session: a new segment
- * says so. 0 or a negative errno: the next segment will.
+ * The session goes on from those positions, and from nowhere else of their sessions: a
+ * new segment says so. 0 or a negative errno: the next segment will.
  */
-int writer_continue(struct tape *t, const struct tape_pos *pos);
+int writer_continue(struct tape *t, const struct tape_pos *pos, size_t count);
 /* END frame, close. 0 or a negative errno. */
 int writer_end(struct tape *t, unsigned reason);
 /* One less user; closed and freed by the last. */

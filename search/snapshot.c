@@ -305,6 +305,7 @@ snapshot_free(struct snapshot *s)
 	}
 	free(s->sessions);
 	free(s->inputs);
+	free(s->continuations);
 	generations_release(s->generations);
 	free(s);
 }

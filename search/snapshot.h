@@ -19,6 +19,7 @@ struct packed_cache;
 struct packed_forms;
 struct pack_file;
 struct blob_file;
+struct continuation;
 
 /* A live generation, its files opened when first needed. One thread at a time. */
 struct generation {
@@ -78,6 +79,8 @@ struct snapshot {
 	struct snapshot_session *sessions; /* in tape order */
 	size_t count;
 	const struct generation_input **inputs; /* of all sessions */
+	struct continuation *continuations; /* superseded.h: those that are in force */
+	size_t continuation_count;
 };
 
 /*

@@ -189,14 +189,14 @@ decide(struct family *f, size_t who)
 }
 
 int
-superseded_resolve(struct continuation *all, size_t count, struct current **out,
+superseded_resolve(struct continuation *all, size_t *count, struct current **out,
 		   size_t *out_count)
 {
 	struct family f = { 0 };
 	int r;
 
-	count = leave_last(all, count);
-	r = build(&f, all, count);
+	*count = leave_last(all, *count);
+	r = build(&f, all, *count);
 	/* From the newest on. */
 	for (size_t i = f.count; r == 0 && i-- > 0;)
 		if (f.nodes[i].count != 0 && f.nodes[i].state == UNKNOWN &&

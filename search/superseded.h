@@ -21,6 +21,13 @@ int superseded_find(struct snapshot *s, struct tape_error *err);
 /* Is a position one of those that answers leave out? */
 bool superseded_hides(const struct snapshot *s, const struct tape_pos *pos);
 
+/*
+ * Sessions that went on from just that position, were killed, and that none has gone on
+ * from. *ids is the caller's to free. 0 or an error.
+ */
+int superseded_tries(struct tape_reader *reader, const struct tape_pos *pos,
+		     uint64_t (**ids)[2], size_t *count, struct tape_error *err);
+
 /* ---- the rule alone ---- */
 
 /* A session goes on from a position of another. */
@@ -35,10 +42,10 @@ struct current {
 	uint64_t upto;
 };
 /*
- * Sorts `all`. *out has those sessions, in tape order, that go on or that others go
+ * Sorts `all` and leaves those in force, *count of them. *out has those sessions, in tape order, that go on or that others go
  * on from, also such as are not there; the caller's to free. 0 or TAPE_ERR_NOMEM.
  */
-int superseded_resolve(struct continuation *all, size_t count, struct current **out,
+int superseded_resolve(struct continuation *all, size_t *count, struct current **out,
 		       size_t *out_count);
 
 #endif

@@ -311,7 +311,7 @@ superseded_find(struct snapshot *s, struct tape_error *err)
 		s->sessions[i].current = s->sessions[i].shown = CURRENT_ALL;
 	r = collect(s, &f, err);
 	if (r == 0 &&
-	    (f.no_memory || (f.count != 0 && superseded_resolve(f.items, f.count,
+	    (f.no_memory || (f.count != 0 && superseded_resolve(f.items, &f.count,
 								&current, &count) != 0)))
 		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
 			      "no memory for what sessions go on from");
@@ -325,6 +325,59 @@ superseded_find(struct snapshot *s, struct tape_error *err)
 			one->shown = one->current;
 	}
 	free(current);
-	free(f.items);
+	s->continuations = f.items;
+	s->continuation_count = f.count;
 	return r;
+}
+
+/* 1, 0, or an error. */
+static int
+was_killed(struct snapshot *s, const struct snapshot_session *one, struct tape_error *err)
+{
+	struct source *source = NULL;
+	int r = snapshot_open(s, (size_t)(one - s->sessions), &source, err);
+
+	if (r != 1)
+		return r;
+	r = source->ops->facts(source)->state == TAPE_KILLED;
+	source->ops->close(source);
+	return r;
+}
+
+int
+superseded_tries(struct tape_reader *reader, const struct tape_pos *pos,
+		 uint64_t (**ids)[2], size_t *count, struct tape_error *err)
+{
+	struct snapshot *s = NULL;
+	uint64_t(*list)[2] = NULL;
+	size_t n = 0;
+	int r = snapshot_take(reader, &s, err);
+
+	if (r == 0) {
+		list = calloc(s->continuation_count + 1, sizeof *list);
+		if (list == NULL)
+			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+				      "no memory for what went on from a position");
+	}
+	for (size_t i = 0; r == 0 && i < s->continuation_count; i++) {
+		const struct continuation *c = &s->continuations[i];
+		const struct snapshot_session *one = session_of(s, c->from);
+
+		if (one == NULL || one->current != CURRENT_ALL ||
+		    tape_pos_compare(&c->to, pos) != 0)
+			continue;
+		r = was_killed(s, one, err);
+		if (r == 1) {
+			memcpy(list[n++], c->from, sizeof list[0]);
+			r = 0;
+		}
+	}
+	snapshot_free(s);
+	if (r != 0) {
+		free(list);
+		return r;
+	}
+	*ids = list;
+	*count = n;
+	return 0;
 }

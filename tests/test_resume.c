@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "search/superseded.h"
 #include "tape/compact.h"
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
@@ -673,6 +674,78 @@ START_TEST(random_sessions_are_shown_as_a_model_shows_them)
 }
 END_TEST
 
+/* Who names whom is up to those who write: circles, and later sessions, too. */
+START_TEST(any_continuations_end_and_are_as_the_model_has_them)
+{
+	const char *seed_text = getenv("TEST_SEED");
+	unsigned seed =
+		seed_text ? (unsigned)strtoul(seed_text, NULL, 10) : (unsigned)getpid();
+
+	printf("TEST_SEED=%u\n", seed);
+	srand(seed);
+	for (int round = 0; round < 20000; round++) {
+		struct model m = { .count = SESSIONS, .edges = rand() % 14 };
+		struct continuation all[64];
+		struct current *got;
+		uint64_t upto[SESSIONS + 1];
+		size_t count = (size_t)m.edges, n = 0;
+
+		for (int e = 0; e < m.edges; e++) {
+			int same = 0;
+
+			do {
+				m.edge[e].from = rand() % SESSIONS;
+				m.edge[e].to = rand() % SESSIONS;
+				for (same = 0; same < e; same++)
+					if (m.edge[same].from == m.edge[e].from &&
+					    m.edge[same].to == m.edge[e].to)
+						break;
+			} while (m.edge[e].from == m.edge[e].to || same < e);
+			m.edge[e].seq = (uint64_t)(rand() % 5);
+			all[e] = (struct continuation){
+				.from = { 100 + (uint64_t)m.edge[e].from, 1 },
+				.to = { { 100 + (uint64_t)m.edge[e].to, 1 },
+					m.edge[e].seq },
+				.order = (uint64_t)e
+			};
+		}
+		model_shown(&m, upto);
+		ck_assert_int_eq(superseded_resolve(all, &count, &got, &n), 0);
+		for (size_t i = 0; i < n; i++)
+			ck_assert_msg(got[i].upto == upto[got[i].id[0] - 100],
+				      "round %d, session %d: %llu, not %llu", round,
+				      (int)(got[i].id[0] - 100),
+				      (unsigned long long)got[i].upto,
+				      (unsigned long long)upto[got[i].id[0] - 100]);
+		free(got);
+	}
+}
+END_TEST
+
+START_TEST(resume_goes_on_from_what_was_restored)
+{
+	struct tape *x = recording_open("sync=none"), *y;
+	int step = 0;
+
+	ck_assert_int_eq(tape_resume(NULL), 0);
+	ck_assert_int_eq(tape_resume(x), -1);
+	checkpoint(x, 1);
+	recording_put(x, 1);
+	ck_assert_int_eq(TAPE_RESTORE(x, "checkpoint", &step), 1);
+	/* Its own: it goes on as it is. */
+	ck_assert_int_eq(tape_resume(x), 0);
+	ck_assert_str_eq(shown("row"), "1");
+	tape_close(x);
+	y = recording_open("sync=none");
+	ck_assert_int_eq(TAPE_RESTORE(y, "checkpoint", &step), 1);
+	ck_assert_int_eq(tape_resume(y), 0);
+	recording_put(y, 2);
+	tape_close(y);
+	ck_assert_str_eq(shown("row"), "2");
+	ck_assert_str_eq(all("row"), "1 2");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -696,6 +769,8 @@ main(void)
 	tcase_add_test(tc, one_that_is_not_there_or_is_itself_supersedes_nothing);
 	tcase_add_test(tc, info_counts_what_is_superseded_and_bookmarks_go_with_it);
 	tcase_add_test(tc, links_to_superseded_scopes_resolve);
+	tcase_add_test(tc, any_continuations_end_and_are_as_the_model_has_them);
+	tcase_add_test(tc, resume_goes_on_from_what_was_restored);
 	tcase_add_test(tc, random_sessions_are_shown_as_a_model_shows_them);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

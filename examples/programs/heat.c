@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include <tape/record.h>
-#include <tape/search.h>
 
 #define NX 64
 #define NY 32
@@ -34,28 +33,16 @@ begin(void)
 			now.u[i][j] = i == 0 ? 100 : 0; /* one hot edge */
 }
 
-/* Puts the plate of the newest checkpoint into `now`. The step it goes on from. */
-static int
-restart(const char *dir)
+/* Puts the plate of the newest checkpoint into `now`, and goes on from there. */
+static void
+restart(struct tape *t)
 {
-	struct tape_find_options newest = { .size = sizeof newest,
-					    .flags = TAPE_FIND_REVERSE };
-	struct tape_reader *reader = NULL;
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
-	const struct tape_scope *scope;
-	struct tape_error err;
+	int found = TAPE_RESTORE(t, "checkpoint", TAPE_OF(plate, &now));
 
-	if (tape_reader_open(dir, NULL, &reader, &err) == 0 &&
-	    tape_query_compile("heat checkpoint", &query, &err) == 0 &&
-	    tape_find(reader, query, &newest, &cursor, &err) == 0 &&
-	    tape_cursor_next(cursor, &scope, &err) == 1 &&
-	    !TAPE_BIND(scope, TAPE_OF(plate, &now)))
+	if (found == 1)
+		tape_resume(t);
+	else if (found < 0)
 		(void)fprintf(stderr, "heat: no restart: %s\n", tape_bind_error());
-	tape_cursor_close(cursor);
-	tape_query_free(query);
-	tape_reader_close(reader);
-	return now.step;
 }
 
 /* The greatest change. */
@@ -100,7 +87,6 @@ main(int argc, char **argv)
 		return 2;
 	}
 	begin();
-	int from = restart(argv[1]);
 	t = tape_open(argv[1], NULL);
 	tape_set(t, "^checkpoint$", "commit",
 		 "1"); /* each of them is on the tape at once */
@@ -108,7 +94,8 @@ main(int argc, char **argv)
 
 	TAPE_LABEL(t, "heat");
 	TAPE_WITH(t, TAPE_UNIT(alpha, "m2/s"), TAPE_UNIT(dt, "s"));
-	TAPE(t, "begin", from, TAPE_AS("nx", NX), TAPE_AS("ny", NY));
+	restart(t);
+	TAPE(t, "begin", TAPE_AS("from", now.step), TAPE_AS("nx", NX), TAPE_AS("ny", NY));
 	while (now.step < steps) {
 		double change = advance(alpha, dt);
 

@@ -5,7 +5,7 @@
  * alone; docs/resume.md explains it with examples.
  *
  *	if (TAPE_RESTORE(t, "checkpoint", &step, TAPE_ARRAY(x, n)) == 1)
- *		tape_continue(t, tape_restored(t));
+ *		tape_resume(t);
  *
  * All of these see what was recorded on this recorder before the call (with
  * commit=manual: what was committed), what other sessions have committed, raw or
@@ -53,6 +53,15 @@ TAPE_API struct tape_pos tape_restored(struct tape *t);
  * (tape_error): no position, one of this session itself, or it cannot be written yet.
  */
 TAPE_API int tape_continue(struct tape *t, struct tape_pos pos);
+/*
+ * This session goes on from what this thread's last TAPE_RESTORE filled: tape_continue
+ * from there, and, where earlier sessions went on from just there and were killed before
+ * anything newer could be restored, from the beginning of these, so that what they had
+ * recorded is superseded, too. Only sessions that are known to be dead (of this host)
+ * count as killed. 0, or -1: nothing was restored, or as tape_continue. Of what this
+ * session itself recorded nothing is superseded.
+ */
+TAPE_API int tape_resume(struct tape *t);
 
 /* Under TAPE_RESTORE. */
 TAPE_API int tape_restore_find(struct tape *t, const char *label,
@@ -72,6 +81,7 @@ TAPE_API int tape_restore_end(struct tape *t, const struct tape_scope *scope, in
 TAPE_STUB_(tape_latest, (struct tape *tape_t_, const char *tape_query_, const struct tape_scope **tape_scope_))
 TAPE_STUB_(tape_at, (struct tape *tape_t_, const char *tape_place_, const struct tape_scope **tape_scope_))
 TAPE_STUB_(tape_continue, (struct tape *tape_t_, struct tape_pos tape_pos_))
+TAPE_STUB_(tape_resume, (struct tape *tape_t_))
 TAPE_STUB_(tape_restore_find, (struct tape *tape_t_, const char *tape_label_, const struct tape_scope **tape_scope_))
 TAPE_STUB_(tape_restore_end, (struct tape *tape_t_, const struct tape_scope *tape_scope_, int tape_filled_))
 static inline __attribute__((__unused__)) struct tape_pos

@@ -53,6 +53,12 @@ main(void)
 	if (tape_build_i64(b, "i", 1, 1) || tape_build_end(b) || tape_commit(t) ||
 	    tape_stream_close(tape_stream_open(t), &ref) || ref.size)
 		return 1;
+	const struct tape_scope *scope = NULL;
+	if (TAPE_RESTORE(t, "x", &only_recorded, TAPE_ARRAY(a, never()),
+			 TAPE_OF(described, &s)) ||
+	    tape_latest(t, "", &scope) || tape_at(t, "@x", &scope) || tape_resume(t) ||
+	    tape_continue(t, tape_restored(t)))
+		return 1;
 	tape_note(t, "k", "v");
 	if (tape_bookmark(t, "m").seq || tape_bookmark_at(t, "m", tape_position(t)).seq)
 		return 1;

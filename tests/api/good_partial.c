@@ -67,6 +67,15 @@ use(struct tape *t, const struct tape_scope *s, const char *name)
 		      TAPE_AS("e", &E), TAPE_AS("y", TAPE_ARRAY(q, n)), TAPE_AS("b", buf),
 		      TAPE_OF(flow, &flow_)))
 		return 1;
+	const struct tape_scope *found;
+	if (TAPE_RESTORE(t, "x", &E, a, buf, &str, TAPE_NEW(&q, &n), TAPE_TEXT(text, 4),
+			 TAPE_OF(params, &p), TAPE_AS("e", &E)) == 1 ||
+	    TAPE_RESTORE(t, name, &E) < 0)
+		return tape_resume(t);
+	if (tape_latest(t, name, &found) == 1 && TAPE_BIND(found, &k))
+		return tape_continue(t, tape_restored(t));
+	if (tape_at(t, "@x", &found) == 1 && TAPE_BIND(found, &k))
+		return 0;
 	struct tape_key key =
 		TAPE_KEY("k", E, k, on, ph, z, fz, ull, TAPE_AS("key", TAPE_KEY("k2", k)),
 			 TAPE_OF(params, cp), TAPE_ARRAY(q, n));

@@ -1,0 +1,27 @@
+# examples/programs/restart.c: killed again and again, its tape answers as if it had run in one go.
+$ restart whole.tape 50
+$ (restart run.tape 50 27; true) 2> log
+# Killed before there was a newer checkpoint, twice; then behind one.
+$ for die in 24 29 33; do (restart run.tape 50 $die; true) 2> log; done
+$ restart run.tape 50
+$ for q in step checkpoint 'step step=20..33' 'checkpoint step=..30'; do for t in whole run; do $TESTS/ask.sh $t.tape $q --keys _path,_hash,step,spread -o csv > $t.$(echo $q | tr ' .=' '___'); rm -rf $t.packed; done; done
+$ for q in step checkpoint step_step_20__33 checkpoint_step___30; do cmp whole.$q run.$q && wc -l < run.$q; done
+51
+6
+15
+4
+$ $TESTS/ask.sh run.tape step --count
+50
+$ tape-find run.tape step --count --superseded
+73
+$ tape-find run.tape step=25 --superseded --count
+3
+$ tape-info run.tape | grep superseded
+  superseded 23 by sessions that went on from before them
+$ tape-info run.tape --json | grep -c '"kind":"session".*"superseded":'
+4
+# What is superseded is kept, compacted too.
+$ tape-compact -q run.tape --full && tape-check -q run.tape && tape-find run.tape step --count --superseded
+73
+$ tape-find run.tape step --count
+50
