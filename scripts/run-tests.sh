@@ -46,9 +46,10 @@ run_suite()
 		return
 	fi
 	rm -f "$dir"/meson-logs/testlog.json
+	# One more than there are cores: many wait for the disk.
 	# Its exit code says less than its log: read below.
 	# shellcheck disable=SC2086
-	CK_TIMEOUT_MULTIPLIER=$patience meson test --no-rebuild -C "$dir" --num-processes "$jobs" \
+	CK_TIMEOUT_MULTIPLIER=$patience meson test --no-rebuild -C "$dir" --num-processes $((jobs + 1)) \
 		--print-errorlogs --timeout-multiplier "$patience" $options >"$dir.test.log" 2>&1 || true
 	scripts/count-tests.py "$name" "$dir" >>"$results/counts"
 	echo "   $((SECONDS - start)) s"

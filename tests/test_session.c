@@ -462,14 +462,14 @@ START_TEST(full_groups_end_where_pieces_of_the_page_cache_do)
 	struct tape *t = recording_open("sync=none dedup=off");
 	struct recording_groups groups;
 
-	put_many(t, 40000, 40000);
+	put_many(t, 12000, 12000);
 	groups = recording_groups();
 	/* The first ones hold forms and notes, and the last is not full. */
-	ck_assert_uint_ge(groups.count, 20);
+	ck_assert_uint_ge(groups.count, 8);
 	ck_assert_uint_ge(groups.whole, groups.count - 3);
 	ck_assert_uint_gt(groups.filled, 0);
 	ck_assert_uint_lt(groups.filled, groups.bytes / 32);
-	check_many(40000, 40000);
+	check_many(12000, 12000);
 }
 END_TEST
 
@@ -478,10 +478,10 @@ START_TEST(groups_that_shrink_are_filled_up_by_little)
 	struct tape *t = recording_open("sync=none dedup=exact");
 	struct recording_groups groups;
 
-	put_many(t, 40000, 977);
+	put_many(t, 12000, 977);
 	groups = recording_groups();
 	ck_assert_uint_lt(groups.filled, groups.bytes / 16);
-	check_many(40000, 977);
+	check_many(12000, 977);
 }
 END_TEST
 
