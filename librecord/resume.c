@@ -24,6 +24,7 @@ struct looked {
 	struct tape_reader *reader;
 	struct tape_query *query;
 	struct tape_cursor *cursor;
+	struct staged *staged;
 	struct tape_pos restored;
 	/* Where it went on from before, in vain: all of these sessions. */
 	uint64_t (*tries)[2];
@@ -34,6 +35,8 @@ static void
 looked_drop(struct looked *l)
 {
 	tape_cursor_close(l->cursor);
+	staged_free(l->staged);
+	l->staged = NULL;
 	tape_query_free(l->query);
 	tape_reader_close(l->reader);
 	l->cursor = NULL;
@@ -307,9 +310,8 @@ same_bytes(const struct tape_value *a, const struct tape_value *b)
 	return hash_equal(&x, &y);
 }
 
-/* Floats by their bits. */
-static bool
-same_value(const struct tape_value *a, const struct tape_value *b)
+bool
+value_same(const struct tape_value *a, const struct tape_value *b)
 {
 	if (a->type != b->type)
 		return false;
@@ -354,7 +356,7 @@ same_sticky(const struct tape_scope *scope, const struct sticky *sticky)
 		/* A name may hold a NUL nowhere, so this is the whole of it. */
 		at = tape_scope_var_find(scope, item->name);
 		item_value(item, TAPE_INLINE, &v);
-		if (at < 0 || !same_value(tape_scope_var(scope, (size_t)at).value, &v))
+		if (at < 0 || !value_same(tape_scope_var(scope, (size_t)at).value, &v))
 			return false;
 	}
 	return true;
@@ -387,6 +389,7 @@ tape_restore_find(struct tape *t, const char *label, const struct tape_scope **s
 {
 	struct thread_state *ts = capture_thread(t);
 	const struct context *path;
+	bool no_memory = false;
 	struct looked *l;
 
 	if (!ts)
@@ -397,6 +400,13 @@ tape_restore_find(struct tape *t, const char *label, const struct tape_scope **s
 		return 0;
 	l->restored = (struct tape_pos){ .seq = 0 };
 	l->try_count = 0;
+	/* With commit=manual it may not be on the tape yet. */
+	if (t->conf.commit == COMMIT_MANUAL)
+		l->staged = staged_find(ts, path, l->reader, scope, &no_memory);
+	if (no_memory)
+		recorder_error(t, "TAPE_RESTORE: no memory for what is staged");
+	if (l->staged || no_memory)
+		return l->staged != NULL;
 	return newest(ts, l, path, scope) == 1;
 }
 
@@ -422,7 +432,8 @@ tape_restore_end(struct tape *t, const struct tape_scope *scope, int filled)
 		return filled ? 1 : -1;
 	if (filled) {
 		ts->looked->restored = tape_scope_pos(scope);
-		find_tries(t, ts->looked);
+		if (ts->looked->restored.seq != 0)
+			find_tries(t, ts->looked);
 	}
 	looked_drop(ts->looked);
 	return filled ? 1 : -1;
@@ -509,13 +520,13 @@ tape_resume(struct tape *t)
 
 	if (!ts)
 		return 0;
+	/* Where a run is put back to what it recorded itself, it goes on as it is. */
+	if (l && memcmp(l->restored.session, t->session, sizeof t->session) == 0)
+		return 0;
 	if (!l || l->restored.seq == 0) {
 		recorder_error(t, "tape_resume: nothing was restored");
 		return -1;
 	}
-	/* Where a run is put back to what it recorded itself, it goes on as it is. */
-	if (memcmp(l->restored.session, t->session, sizeof t->session) == 0)
-		return 0;
 	list = calloc(l->try_count + 1, sizeof *list);
 	if (!list) {
 		recorder_error(t, "tape_resume: no memory");

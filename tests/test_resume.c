@@ -263,6 +263,39 @@ START_TEST(what_does_not_fit_touches_nothing_and_says_why)
 }
 END_TEST
 
+START_TEST(under_manual_commits_what_is_staged_is_found_and_stays_staged)
+{
+	const char *const settings[] = { "commit=manual sync=none blobs=at-commit",
+					 "commit=manual sync=none",
+					 "commit=manual sync=none embed_max=0" };
+	int step = 0;
+
+	for (int i = 0; i < 3; i++) {
+		struct tape *t = recording_open(settings[i]);
+
+		checkpoint(t, 1);
+		checkpoint(t, 2);
+		restores(t, 2);
+		{
+			TAPE_WITH(t, TAPE_AS("step", 1));
+			ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+			ck_assert_int_eq(step, 1);
+		}
+		ck_assert_int_eq(tape_resume(t), 0);
+		ck_assert_int_eq(tape_discard(t), 0);
+		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 0);
+		checkpoint(t, 3);
+		ck_assert_int_eq(tape_commit(t), 0);
+		recording_put(t, 1);
+		restores(t, 3);
+		ck_assert_int_eq(tape_discard(t), 0);
+		ck_assert_int_eq(tape_close(t), 0);
+		ck_assert_str_eq(shown("row"), "");
+		ck_assert_int_eq(system("rm -rf run.tape"), 0);
+	}
+}
+END_TEST
+
 START_TEST(without_a_recorder_there_is_nothing)
 {
 	const struct tape_scope *scope = NULL;
@@ -756,6 +789,7 @@ main(void)
 	tcase_add_test(tc, restore_fills_from_what_was_staged_committed_and_compacted);
 	tcase_add_test(tc, restore_goes_by_path_and_sticky_variables);
 	tcase_add_test(tc, what_does_not_fit_touches_nothing_and_says_why);
+	tcase_add_test(tc, under_manual_commits_what_is_staged_is_found_and_stays_staged);
 	tcase_add_test(tc, without_a_recorder_there_is_nothing);
 	tcase_add_test(tc, latest_and_at_give_scopes_to_bind);
 	suite_add_tcase(suite, tc);

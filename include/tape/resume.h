@@ -8,7 +8,8 @@
  *		tape_resume(t);
  *
  * All of these see what was recorded on this recorder before the call (with
- * commit=manual: what was committed), what other sessions have committed, raw or
+ * commit=manual: what was committed, and TAPE_RESTORE what this thread has staged), what
+ * other sessions have committed, raw or
  * compacted, and nothing that is superseded. They commit what is staged and read files:
  * they are for beginnings, not for inner loops. With a NULL or closed recorder they find
  * nothing.
@@ -42,7 +43,7 @@ TAPE_API int tape_latest(struct tape *t, const char *query,
  * in tape order. The rest as tape_latest.
  */
 TAPE_API int tape_at(struct tape *t, const char *place, const struct tape_scope **scope);
-/* Where this thread's last TAPE_RESTORE found what it filled; all zero: nowhere. */
+/* Where this thread's last TAPE_RESTORE found what it filled; all zero: nowhere; staged: seq 0. */
 TAPE_API struct tape_pos tape_restored(struct tape *t);
 /*
  * This session goes on from that position of another one: what that session recorded
