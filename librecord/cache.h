@@ -52,7 +52,7 @@ struct cache_entry {
 	struct cache_entry *later; /* under the same key; holds where this one does not */
 	/* A line of the processor's cache: what a hit looks at. */
 	_Alignas(64) unsigned refs;
-	uint32_t flags;
+	_Atomic uint32_t flags;		 /* changes under the lock of the shard */
 	const struct cache_shape *shape; /* NULL: not known, it stands at pos */
 	double seconds;			 /* that it took; below 0: not known */
 	int64_t time;
@@ -94,6 +94,7 @@ struct cache {
 	int64_t looked;		  /* monotonic, as is: */
 	_Atomic int64_t noted;
 	_Atomic size_t held;
+	size_t most;	  /* CACHE_HELD */
 	atomic_uint said; /* enum cache_said */
 	pthread_mutex_t shape_lock;
 	struct intern shapes;
@@ -121,6 +122,8 @@ struct cache_slot *cache_slot_find(struct cache_shard *s, struct tape_key key, b
 /* What is known under the key; the caller's to cache_put. NULL: nothing. */
 struct cache_entry *cache_find(struct cache *c, struct tape_key key);
 void cache_put(struct cache_entry *e);
+/* Where it stands; a commit may just be giving it its seq. */
+struct tape_pos cache_pos(struct cache *c, const struct cache_entry *e);
 /*
  * Takes an entry over (NULL: only `dropped` counts). Of those under a key the first one by
  * time, session and seq holds. Entries from before `dropped` are withdrawn; 0: none are.

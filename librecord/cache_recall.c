@@ -292,10 +292,16 @@ plan_of(const struct tape_site *site, const struct cache_shape *shape)
 static inline void
 count_hit(struct cache_shard *s, struct cache_entry *e)
 {
+	uint32_t flags;
+
 	s->hits++;
 	if (e->seconds > 0)
 		s->saved += e->seconds;
-	e->flags |= ENTRY_USED | ENTRY_RECENT;
+	/* Mostly they are set. */
+	flags = atomic_load_explicit(&e->flags, memory_order_relaxed);
+	if ((flags & (ENTRY_USED | ENTRY_RECENT)) != (ENTRY_USED | ENTRY_RECENT))
+		atomic_store_explicit(&e->flags, flags | ENTRY_USED | ENTRY_RECENT,
+				      memory_order_relaxed);
 }
 
 /* 1, or 0: the long way. */
@@ -386,10 +392,11 @@ place(struct cache *c, struct cache_entry *e, struct tape_pos *pos)
 {
 	struct cache_entry *now;
 
-	if (e->pos.seq == 0)
+	*pos = cache_pos(c, e);
+	if (pos->seq == 0)
 		(void)session_commit_stage(c->tape, c->stage);
 	now = cache_find(c, e->key);
-	*pos = now && now->time == e->time ? now->pos : e->pos;
+	*pos = cache_pos(c, now && now->time == e->time ? now : e);
 	cache_put(now);
 	return pos->seq != 0;
 }
@@ -426,12 +433,13 @@ static void
 tell_miss(struct cache *c, const struct cache_entry *e)
 {
 	char text[TAPE_HASH_TEXT], where[TAPE_POS_TEXT];
+	struct tape_pos pos = cache_pos(c, e);
 
 	if (e->flags & ENTRY_TOLD)
 		return;
 	cache_mark(c, e, ENTRY_TOLD);
 	tape_key_text(e->key, text);
-	tape_pos_text(&e->pos, where);
+	tape_pos_text(&pos, where);
 	recorder_warn(
 		c->tape,
 		"cache: the result under the key %s (%s) is not used, it is computed "
@@ -758,7 +766,7 @@ tape_cache_has(struct tape *t, struct tape_key key, struct tape_pos *pos)
 	e = cache_search(c, key);
 	r = e && !(e->flags & ENTRY_DAMAGED);
 	if (r && pos)
-		*pos = e->pos;
+		*pos = cache_pos(c, e);
 	cache_put(e);
 	report_tell(t);
 	return r;

@@ -386,6 +386,7 @@ known(struct cache *c, struct tape_key key, const struct cache_values *values,
       int64_t *again_after)
 {
 	struct cache_entry *old = cache_find(c, key), *e;
+	struct tape_pos first;
 	bool differ = false;
 
 	if (!old)
@@ -400,7 +401,8 @@ known(struct cache *c, struct tape_key key, const struct cache_values *values,
 		differ = memcmp(&e->results, &old->results, sizeof e->results) != 0;
 	if (differ) {
 		cache_mark(c, old, ENTRY_TOLD);
-		cache_tell_differ(c, key, &old->pos);
+		first = cache_pos(c, old);
+		cache_tell_differ(c, key, &first);
 	}
 	cache_put(e);
 	cache_put(old);
@@ -449,7 +451,7 @@ store(const struct result *r, struct cache_values *values)
 		put_fixed(s, CACHE_AGAIN, TAPE_BOOL, 1);
 	e = s->failed ? NULL
 		      : cache_values_entry(c, values, r->key,
-					   atomic_load(&c->held) < CACHE_HELD);
+					   atomic_load(&c->held) < c->most);
 	if (e) {
 		e->time = now;
 		e->seconds = seconds;

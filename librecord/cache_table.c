@@ -101,6 +101,18 @@ cache_put(struct cache_entry *e)
 	}
 }
 
+struct tape_pos
+cache_pos(struct cache *c, const struct cache_entry *e)
+{
+	struct cache_shard *s = cache_shard_of(c, e->key);
+	struct tape_pos pos;
+
+	cache_lock(s);
+	pos = e->pos;
+	cache_unlock(s);
+	return pos;
+}
+
 struct cache_entry *
 cache_find(struct cache *c, struct tape_key key)
 {
@@ -295,7 +307,7 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 		slot->miss = NULL;
 		s->misses_open--;
 	}
-	if (atomic_load(&c->held) > CACHE_HELD)
+	if (atomic_load(&c->held) > c->most)
 		drop_values(c, s);
 	cache_unlock(s);
 	cache_put(e);
@@ -319,6 +331,7 @@ cache_get(struct tape *t)
 	c->tape = t;
 	atomic_store(&c->noted, os_monotonic_ns());
 	c->looked = INT64_MIN / 2;
+	c->most = CACHE_HELD;
 	pthread_mutex_init(&c->look_lock, NULL);
 	pthread_mutex_init(&c->shape_lock, NULL);
 	pthread_mutex_lock(&t->table_lock);

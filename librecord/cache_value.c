@@ -238,6 +238,9 @@ word_of(const struct tape_value *v)
 	switch (v->type) {
 	case TAPE_NULL:
 		break;
+	case TAPE_BOOL:
+		word.lo = v->as.i != 0; /* whatever a pack has there */
+		break;
 	case TAPE_ABSENT:
 		word.lo = v->absent;
 		break;

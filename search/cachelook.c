@@ -44,7 +44,11 @@ struct cachelook {
 	int status;	   /* of listing */
 	struct generations *generations;
 	int64_t live_mtime;
-	struct tape_query *all;
+	/* The session that scopes were asked of last. */
+	struct snapshot *snapshot;
+	struct source *source;
+	struct tape_scope scope;
+	uint64_t opened[2];
 };
 
 int
@@ -58,8 +62,6 @@ cachelook_open(const struct tapedir *dir, const struct tape_reader_options *opti
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a cache");
 	look->live_mtime = INT64_MIN;
 	r = reader_open_at(dir, options, &look->reader, err);
-	if (r == 0)
-		r = tape_query_compile("", &look->all, err);
 	if (r != 0) {
 		cachelook_close(look);
 		return r;
@@ -84,6 +86,8 @@ seen_release(struct seen *s)
 	free(s->path);
 }
 
+static void close_source(struct cachelook *look);
+
 void
 cachelook_close(struct cachelook *look)
 {
@@ -92,7 +96,7 @@ cachelook_close(struct cachelook *look)
 	for (size_t i = 0; i < look->count; i++)
 		seen_release(&look->sessions[i]);
 	free(look->sessions);
-	tape_query_free(look->all);
+	close_source(look);
 	generations_release(look->generations);
 	tape_reader_close(look->reader);
 	free(look);
@@ -542,27 +546,66 @@ cachelook_find(struct cachelook *look, struct tape_key key, cachelook_fn *fn, vo
 
 /* ---- values that are not at hand ---- */
 
+/* The session that was asked last stays open, as it was then. */
+static void
+close_source(struct cachelook *look)
+{
+	scope_release(&look->scope);
+	if (look->source != NULL)
+		look->source->ops->close(look->source);
+	look->source = NULL;
+	snapshot_free(look->snapshot);
+	look->snapshot = NULL;
+}
+
+/* 1, 0 = there is no such session, negative. */
+static int
+open_source(struct cachelook *look, const uint64_t session[2], struct tape_error *err)
+{
+	int r;
+
+	close_source(look);
+	r = snapshot_take_between(look->reader, session, session, &look->snapshot, err);
+	if (r != 0) {
+		look->snapshot = NULL;
+		return r;
+	}
+	for (size_t i = 0; i < look->snapshot->count; i++) {
+		if (compare_ids(look->snapshot->sessions[i].id, session) != 0)
+			continue;
+		r = snapshot_open(look->snapshot, i, &look->source, err);
+		if (r != 1)
+			look->source = NULL;
+		return r;
+	}
+	return 0;
+}
+
 int
 cachelook_scope(struct cachelook *look, const struct tape_pos *pos,
 		cachelook_scope_fn *fn, void *user, struct tape_error *err)
 {
-	struct tape_find_options options = { .size = sizeof options,
-					     .flags = TAPE_FIND_ALL,
-					     .after = *pos,
-					     .upto = *pos };
-	struct tape_cursor *cursor = NULL;
-	const struct tape_scope *scope;
-	int r;
+	struct source_record rec;
+	int r = 0;
 
-	options.after.seq--;
-	r = tape_find(look->reader, look->all, &options, &cursor, err);
-	if (r == 0) {
-		r = tape_cursor_next(cursor, &scope, err);
+	/* As it was opened, then as it is now: it may have grown, or been compacted. */
+	for (unsigned tries = 0; tries < 3; tries++) {
+		bool open = look->source != NULL &&
+			    compare_ids(look->opened, pos->session) == 0;
+
+		r = open && tries == 0 ? 1 : open_source(look, pos->session, err);
+		memcpy(look->opened, pos->session, sizeof look->opened);
 		if (r == 1)
-			r = fn(user, scope);
+			r = look->source->ops->lookup(look->source, pos->seq, &rec, err);
+		if (r == 1)
+			r = scope_show(&look->scope, look->source, &rec, NULL) == 0
+				    ? 1
+				    : TAPE_ERR_NOMEM;
+		if (r == 1 || r == TAPE_ERR_NOMEM)
+			break;
+		close_source(look);
 	}
-	tape_cursor_close(cursor);
-	return r;
+	return r == 1 ? fn(user, &look->scope) : r;
 }
 
 static int

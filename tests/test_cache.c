@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "librecord/cache.h"
 #include "tape/record.h"
 #include "tests/support/caching.h"
 #include "tests/support/recording.h"
@@ -374,6 +375,63 @@ START_TEST(what_is_withdrawn_is_gone_for_all_until_it_is_stored_again)
 }
 END_TEST
 
+/* ---- more than memory holds ---- */
+
+static void
+store_row(struct tape *t, int n)
+{
+	double row[500];
+
+	for (int i = 0; i < 500; i++)
+		row[i] = n + i;
+	int stored = TAPE_STORE(t, TAPE_KEY("row", n), n, row);
+	ck_assert_int_eq(stored, 1);
+}
+
+static void
+check_rows(struct tape *t, int count_rows)
+{
+	for (int n = 0; n < count_rows; n++) {
+		double row[500] = { 0 };
+		int at = -1;
+
+		int hit = TAPE_RECALL(t, TAPE_KEY("row", n), TAPE_AS("n", &at), row);
+
+		ck_assert_msg(hit == 1, "%d: %s", n, tape_bind_error());
+		ck_assert(at == n && row[0] == n && row[499] == n + 499);
+	}
+}
+
+START_TEST(values_beyond_the_bound_of_memory_are_read_from_the_tape)
+{
+	struct tape *t = recording_open(ASLEEP);
+	struct cache *c;
+
+	store_row(t, 0);
+	c = atomic_load(&t->cache);
+	c->most = 100000;
+	for (int n = 1; n < 200; n++) {
+		store_row(t, n);
+		if (n % 60 == 0)
+			ck_assert_int_eq(tape_commit(t), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		check_rows(t, 200);
+	ck_assert_uint_le(atomic_load(&c->held), 2 * c->most);
+	ck_assert_int_eq(tape_close(t), 0);
+	for (int i = 0; i < 3; i++) {
+		t = recording_open(ASLEEP);
+		(void)tape_cache_has(t, key_of(i), NULL);
+		c = atomic_load(&t->cache);
+		c->most = 100000;
+		check_rows(t, 200);
+		check_rows(t, 200);
+		ck_assert_int_eq(tape_close(t), 0);
+		compact(i == 1);
+	}
+}
+END_TEST
+
 /* ---- entries are scopes ---- */
 
 START_TEST(entries_are_scopes_that_are_found_by_what_they_were_made_of)
@@ -559,6 +617,7 @@ main(void)
 	tcase_add_test(tc, another_session_finds_it_once_it_is_committed);
 	tcase_add_test(tc, the_first_result_holds_and_another_one_is_told_once);
 	tcase_add_test(tc, what_is_withdrawn_is_gone_for_all_until_it_is_stored_again);
+	tcase_add_test(tc, values_beyond_the_bound_of_memory_are_read_from_the_tape);
 	tcase_add_test(tc, entries_are_scopes_that_are_found_by_what_they_were_made_of);
 	tcase_add_test(tc, hits_are_counted_and_what_was_used_is_noted);
 	tcase_add_test(tc, files_are_replaced_under_sessions_that_look);
