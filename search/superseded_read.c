@@ -148,13 +148,9 @@ is_of(const struct segment_id *id, const struct tape_reader *reader,
 
 /* 0 = told, or the error. */
 static int
-not_read(struct tape_reader *reader, const struct snapshot_session *one, uint32_t number,
-	 int64_t error, struct tape_error *err)
+not_read(struct tape_reader *reader, const char *path, int64_t error,
+	 struct tape_error *err)
 {
-	char path[sizeof one->dir.path + PATH_SEGMENT_TEXT + 1], name[PATH_SEGMENT_TEXT];
-
-	path_segment(number, false, name);
-	(void)snprintf(path, sizeof path, "%s/%s", one->dir.path, name);
 	if (reader_unreadable(reader, path, SEGMENT_HEADER, (int)error,
 			      "cannot read what the session goes on from: what it "
 			      "supersedes is shown, too"))
@@ -222,8 +218,8 @@ static int
 take_raw(struct found *f, struct tape_reader *reader, const struct snapshot_session *one,
 	 struct tape_error *err)
 {
-	char name[PATH_SEGMENT_TEXT];
-	int dir = -1, r = 0;
+	char path[sizeof one->dir.path + PATH_SEGMENT_TEXT + 1], name[PATH_SEGMENT_TEXT];
+	int r = 0;
 
 	for (size_t i = one->dir.log_count; r == 0 && i-- > 0;) {
 		uint32_t number = one->dir.logs[i];
@@ -233,23 +229,20 @@ take_raw(struct found *f, struct tape_reader *reader, const struct snapshot_sess
 
 		if (looked_at(reader, key))
 			break;
-		o = dir < 0 ? os_open_dir(reader->dir.fd, one->dir.path, false, &dir) : 0;
 		path_segment(number, false, name);
+		(void)snprintf(path, sizeof path, "%s/%s", one->dir.path, name);
+		o = os_open_read(reader->dir.fd, path, &fd);
 		if (o == 0)
-			o = os_open_read(dir, name, &fd);
-		if (o == -ENOENT)
-			r = error_set(err, TAPE_ERR_NOT_FOUND, one->dir.path, 0,
-				      "the segment is gone");
-		else if (o == -ENOMEM || o == -EMFILE || o == -ENFILE)
-			r = error_io(err, o, one->dir.path, "cannot open the segment");
-		else if (o == 0)
 			got = first_frame(f, reader, one, number, fd, key);
 		os_close(&fd);
-		r = got < 0 ? not_read(reader, one, number, got, err)
-		    : r < 0 ? r
-			    : (int)got;
+		if (o == -ENOENT)
+			r = error_set(err, TAPE_ERR_NOT_FOUND, path, 0,
+				      "the segment is gone");
+		else if (o == -ENOMEM || o == -EMFILE || o == -ENFILE)
+			r = error_io(err, o, path, "cannot open the segment");
+		else
+			r = got < 0 ? not_read(reader, path, got, err) : (int)got;
 	}
-	os_close(&dir);
 	return r < 0 ? r : 0;
 }
 
