@@ -33,6 +33,7 @@ struct build {
 	struct tape_value *values;
 	struct body_hint *hints;
 	size_t value_cap;
+	unsigned measures; /* so far */
 	bool no_memory;
 };
 
