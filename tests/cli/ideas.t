@@ -123,6 +123,19 @@ iter,1,0
 iter,1,1
 $ $TESTS/ask.sh bookmarks.tape _mark=steady --count
 10
+# Enums: by number and by name.
+$ enums enums.tape
+$ $TESTS/ask.sh enums.tape hour state=DIVIDING --count
+3
+$ $TESTS/ask.sh enums.tape hour state=2 was=GROWING --keys state,hour,cells -o csv
+_pos,_time,_labels,state,hour,cells
+SESSION:19,TIME,hour,2,18,2
+SESSION:37,TIME,hour,2,36,4
+SESSION:47,TIME,hour,2,46,8
+$ $TESTS/ask.sh enums.tape hour state~^D --keys state,hour
+SESSION:19 TIME hour state=DIVIDING hour=18
+SESSION:37 TIME hour state=DIVIDING hour=36
+SESSION:47 TIME hour state=DIVIDING hour=46
 # Hashes alone: when does the automaton return to a state?
 $ hashed hashed.tape
 $ h=$(tape-find hashed.tape state step=188 -o jsonl | grep -o '"blob":"[0-9a-f]*' | cut -d'"' -f4)
