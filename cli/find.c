@@ -339,6 +339,29 @@ compile(struct find *find, struct tape_error *err)
 	return r;
 }
 
+/* These have answers of their own kind. */
+static bool
+lineage_options(struct find *find, int argc, char **argv)
+{
+	const char *option = find->who ? "--who" : "--lineage";
+
+	if (!find->who && !find->lineage)
+		return true;
+	if (find->who && find->lineage)
+		(void)cli_misuse(&find->cli, "--who and --lineage exclude each other");
+	else if (argc > 0)
+		(void)cli_misuse(&find->cli, "%s takes no query, not '%s'", option,
+				 argv[0]);
+	else if (find->bookmarks)
+		(void)cli_misuse(&find->cli, "%s and --bookmarks exclude each other",
+				 option);
+	else if (find->show.format > SHOW_JSONL)
+		(void)cli_misuse(&find->cli, "%s prints lines or jsonl", option);
+	else
+		return true;
+	return false;
+}
+
 static int
 find_scopes(struct find *find, int argc, char **argv)
 {
@@ -359,6 +382,8 @@ find_scopes(struct find *find, int argc, char **argv)
 				  argv[0]);
 	if (find->bookmarks && find->show.format > SHOW_JSONL)
 		return cli_misuse(&find->cli, "--bookmarks prints lines or jsonl");
+	if (!lineage_options(find, argc, argv))
+		return CLI_FAILED;
 	find->text = join_words(argc, argv);
 	terms_read(find->text, &find->show.terms);
 	if (compile(find, &err) < 0) {
@@ -367,12 +392,14 @@ find_scopes(struct find *find, int argc, char **argv)
 		find_syntax(find, &err);
 		return CLI_FAILED;
 	}
-	if (find->superseded)
+	if (find->superseded || find->lineage) /* what was read was read */
 		options.flags |= TAPE_READER_SUPERSEDED;
 	if (tape_reader_open(find->tape, &options, &find->reader, &err) < 0)
 		return cli_fail(&find->cli, find->tape, &err);
 	if (find->bookmarks)
 		return find_marks(find);
+	if (find->who || find->lineage)
+		return find->who ? find_who(find) : find_lineage(find);
 	if (find_redirected(find))
 		return CLI_FAILED;
 	if (find->show.keys.fields >> KEY_MARK & 1) {
@@ -449,6 +476,10 @@ main(int argc, char **argv)
 			 "what other sessions went on from before, too"),
 		CLI_FLAG(0, "bookmarks", &find.bookmarks,
 			 "list the bookmarks instead (-o line or jsonl)"),
+		CLI_STR(0, "who", &find.who, "FILE",
+			"who read or wrote this file (or its hash)"),
+		CLI_STR(0, "lineage", &find.lineage, "POS",
+			"what a scope comes from: session, files, their writers"),
 		CLI_FLAG(0, "reverse", &find.reverse, "from the end of the tape"),
 		CLI_FLAG('0', "null", &find.null,
 			 "end each answer with NUL, not newline"),

@@ -14,7 +14,7 @@ struct find {
 	struct tape_marks *marks; /* those of show, or NULL */
 	struct show show;
 	/* From the command line. */
-	const char *format, *keys_text, *cat, *partials;
+	const char *format, *keys_text, *cat, *partials, *who, *lineage;
 	uint64_t limit;
 	uint64_t jobs; /* 0 = not said */
 	bool count, first, last, all, reverse, null, utc, force, explain, bookmarks,
@@ -35,6 +35,10 @@ int find_columns(struct find *find, struct tape_cursor *cursor, uint64_t limit,
 		 struct tape_pos *last);
 /* --bookmarks: lists them. An exit code. */
 int find_marks(struct find *find);
+/* --who: the scopes that read or wrote a file with that content. An exit code. */
+int find_who(struct find *find);
+/* --lineage: what a scope comes from. An exit code. */
+int find_lineage(struct find *find);
 /* Nothing was found: names bookmarks near those of the query that do not exist. */
 void find_near_marks(struct find *find);
 /* Two lines: the query with a caret, and what was expected. */

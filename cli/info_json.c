@@ -32,6 +32,23 @@ text(struct out *out, const char *name, const char *value)
 	json_str(out, value);
 }
 
+/* Lines, as an array; left out where there are none. */
+static void
+list(struct out *out, const char *name, const char *lines)
+{
+	if (!*lines)
+		return;
+	key(out, name);
+	for (const char *sign = "["; *lines; sign = ",") {
+		size_t len = strcspn(lines, "\n");
+
+		out_str(out, sign);
+		json_text(out, lines, len);
+		lines += len + (lines[len] == '\n');
+	}
+	out_char(out, ']');
+}
+
 static void
 moment(struct out *out, const char *name, int64_t time_ns)
 {
@@ -71,6 +88,22 @@ one_session(struct out *out, const struct tape_session_info *s)
 		key(out, "git_dirty");
 		out_str(out, s->git_dirty ? "true" : "false");
 	}
+	text(out, "git_diff", s->git_diff);
+	text(out, "git_diff_missing", s->git_diff_missing);
+	if (s->git_diff_bytes >= 0)
+		number(out, "git_diff_bytes", (uint64_t)s->git_diff_bytes);
+	if (s->git_diff_cut)
+		out_str(out, ",\"git_diff_cut\":true");
+	text(out, "program", s->program);
+	text(out, "build_id", s->build_id);
+	text(out, "compiler", s->compiler);
+	text(out, "flags", s->flags);
+	text(out, "cpu", s->cpu);
+	if (s->cpus >= 0)
+		number(out, "cpus", (uint64_t)s->cpus);
+	list(out, "libraries", s->libraries);
+	list(out, "env", s->environment);
+	text(out, "closed", s->closed);
 	text(out, "library", s->library);
 	text(out, "sync", s->sync);
 	number(out, "scopes", s->scopes);

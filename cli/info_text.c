@@ -196,6 +196,65 @@ packed(struct info *info, const struct tape_info *data)
 }
 
 static void
+fact(struct out *out, const char *what, const char *text)
+{
+	if (!*text)
+		return;
+	out_printf(out, "      %-8s ", what);
+	plain(out, text);
+	out_char(out, '\n');
+}
+
+static void
+facts(struct out *out, const char *what, const char *lines)
+{
+	char line[1024];
+
+	while (*lines) {
+		size_t len = strcspn(lines, "\n");
+
+		(void)snprintf(line, sizeof(line), "%.*s", (int)len, lines);
+		fact(out, what, line);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
+/* -v: what ran, of which source, on what. */
+static void
+made_of(struct info *info, const struct tape_session_info *s)
+{
+	struct out *out = &info->cli.out;
+	char size[SHOW_BYTES];
+
+	if (*s->argv) {
+		out_str(out, "      ");
+		plain(out, s->argv);
+		if (*s->git_commit)
+			out_printf(out, "  (git %.12s%s)", s->git_commit,
+				   s->git_dirty > 0 ? ", with changes" : "");
+		out_char(out, '\n');
+	}
+	if (*s->git_diff && s->git_diff_bytes >= 0) {
+		out_str(out, "      changes  ");
+		plain(out, info->tape);
+		out_str(out, "/diffs/");
+		plain(out, s->git_diff);
+		out_printf(out, " (%s%s)\n",
+			   show_bytes((uint64_t)s->git_diff_bytes, size),
+			   s->git_diff_cut ? ", the rest was cut" : "");
+	} else {
+		fact(out, "changes", s->git_diff_missing);
+	}
+	fact(out, "program", s->program);
+	fact(out, "build-id", s->build_id);
+	fact(out, "compiler", s->compiler);
+	fact(out, "flags", s->flags);
+	fact(out, "cpu", s->cpu);
+	facts(out, "env", s->environment);
+	fact(out, "closed", s->closed);
+}
+
+static void
 one_session(struct info *info, const struct tape_session_info *s)
 {
 	struct out *out = &info->cli.out;
@@ -232,14 +291,8 @@ one_session(struct info *info, const struct tape_session_info *s)
 			   show_when(s->first_time, info->utc, SHOW_DATE, when), seconds);
 	}
 	out_char(out, '\n');
-	if (!info->cli.verbose || !*s->argv)
-		return;
-	out_str(out, "      ");
-	plain(out, s->argv);
-	if (*s->git_commit)
-		out_printf(out, "  (git %.12s%s)", s->git_commit,
-			   s->git_dirty > 0 ? ", with changes" : "");
-	out_char(out, '\n');
+	if (info->cli.verbose)
+		made_of(info, s);
 }
 
 /* The first column is as wide as its names, within reason. */

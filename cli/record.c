@@ -444,6 +444,27 @@ say_result(struct record *record, int status)
 	return status;
 }
 
+/* Files that the rows come from, or are in, under the labels of all. */
+static int
+record_files(struct record *record, const struct cli_list *files,
+	     int (*one)(struct tape *t, const char *path), size_t label)
+{
+	int status = CLI_OK;
+
+	if (label < record->labels.count) {
+		struct tape_guard guard =
+			tape_label_push(record->tape, record->labels.item[label]);
+
+		status = record_files(record, files, one, label + 1);
+		tape_guard_pop(&guard);
+		return status;
+	}
+	for (size_t i = 0; i < files->count; i++)
+		if (one(record->tape, files->item[i]) < 0)
+			status = CLI_FAILED; /* the recorder has said why */
+	return status;
+}
+
 static int
 record_scopes(struct record *record, int argc, char **argv)
 {
@@ -462,7 +483,11 @@ record_scopes(struct record *record, int argc, char **argv)
 		return status;
 	if (strcmp(record->file, "-") == 0 && term_is_tty(0))
 		cli_say(cli, "reading from the terminal; Ctrl-D ends it");
-	status = record_lines(record);
+	status = record_files(record, &record->inputs, tape_input, 0);
+	if (status == CLI_OK)
+		status = record_lines(record);
+	if (status == CLI_OK)
+		status = record_files(record, &record->outputs, tape_output, 0);
 	if (close_tape(record) != CLI_OK)
 		status = CLI_FAILED;
 	return say_result(record, status);
@@ -512,6 +537,10 @@ main(int argc, char **argv)
 		CLI_FLAG(0, "strict", &record.strict, "stop at the first bad line"),
 		CLI_MORE,
 		CLI_STR(0, "name", &record.name, "S", "a name for this session"),
+		CLI_LIST(0, "input", &record.inputs, "FILE",
+			 "a file that the lines come from, recorded by its hash"),
+		CLI_LIST(0, "output", &record.outputs, "FILE",
+			 "a file that was written, likewise"),
 		CLI_STR(0, "blob-dir", &record.blob_dir, "DIR",
 			"where the files of {\"@blob\":NAME} are"),
 		CLI_STR(0, "sync", &record.sync, "MODE",
@@ -531,6 +560,8 @@ main(int argc, char **argv)
 	row_release(&record.row);
 	os_close(&record.blob_fd);
 	free(record.labels.item);
+	free(record.inputs.item);
+	free(record.outputs.item);
 	status = cli_finish(&record.cli, status);
 	if (os_stop_signal())
 		os_stop_die(os_stop_signal());

@@ -20,7 +20,7 @@ struct record {
 	struct json_reader *json; /* one of the two */
 	struct csv_reader *csv;
 	/* From the command line. */
-	struct cli_list labels;
+	struct cli_list labels, inputs, outputs;
 	const char *format, *label_key, *time_key, *name, *blob_dir, *sync, *config;
 	uint64_t commit_every;
 	bool ack, strict;

@@ -20,6 +20,7 @@
 #define LIMIT_INLINE (1u << 20)
 #define LIMIT_EMBED (16u << 20)
 #define LIMIT_NOTE_VALUE (1u << 20)
+#define LIMIT_DIFF (1u << 20)
 /* MANIFEST of a generation, and a live list. */
 #define LIMIT_LIST (128u << 20)
 #define LIMIT_INPUTS 400000u

@@ -125,8 +125,23 @@ int os_pid_start(uint32_t pid, uint64_t *ticks);
 int os_boot_id(char text[37]);
 int os_hostname(char *text, size_t cap);
 int os_cwd(char *text, size_t cap);
+/* The path without links, "." and "..": absolute. -ENAMETOOLONG if it does not fit. */
+int os_real_path(const char *path, char *text, size_t cap);
 /* argv of this process as NUL-separated bytes; returns the length. */
 int64_t os_argv(char *buf, size_t cap);
+/* This program: "" where something is not known. */
+struct os_program {
+	char path[4096];
+	char build_id[129];  /* hex, of the ELF note that the linker wrote */
+	char compiler[1024]; /* all that took part, from the section .comment */
+	char flags[4096]; /* of the section .GCC.command.line (-frecord-gcc-switches) */
+};
+void os_program(struct os_program *program);
+/* The paths of the shared libraries that are loaded. */
+typedef void os_library_fn(void *user, const char *path);
+void os_libraries(os_library_fn *fn, void *user);
+/* What the first processor calls itself. */
+int os_cpu_model(char *text, size_t cap);
 /* Runs argv[0] (found on PATH) without a shell, stdin and stderr on /dev/null; keeps up to cap-1 bytes of stdout. Exit status, or negative errno; gives up after wait_ms. */
 int os_run(const char *const *argv, const char *cwd, char *out, size_t cap, int wait_ms);
 /* ---- for the command-line tools ---- */

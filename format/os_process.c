@@ -196,6 +196,21 @@ os_cwd(char *text, size_t cap)
 	return getcwd(text, cap) ? 0 : -errno;
 }
 
+int
+os_real_path(const char *path, char *text, size_t cap)
+{
+	char *real = realpath(path, NULL);
+	size_t len;
+
+	if (!real)
+		return -errno;
+	len = strlen(real);
+	if (len < cap)
+		memcpy(text, real, len + 1);
+	free(real);
+	return len < cap ? 0 : -ENAMETOOLONG;
+}
+
 int64_t
 os_argv(char *buf, size_t cap)
 {

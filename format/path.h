@@ -13,6 +13,7 @@
 #define PATH_TAPE "TAPE"
 #define PATH_CONF "tape.conf"
 #define PATH_PARTIALS "tape.partials"
+#define PATH_DIFFS "diffs"
 #define PATH_MANIFEST "manifest.jsonl"
 
 /* True and *session filled if `name` is exactly a session id. */

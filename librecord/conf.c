@@ -30,33 +30,6 @@ conf_defaults(struct conf *conf)
 	};
 }
 
-void
-conf_sync_text(const struct conf *conf, char text[24])
-{
-	if (conf->sync == SYNC_NONE)
-		snprintf(text, 24, "none");
-	else if (conf->sync == SYNC_COMMIT)
-		snprintf(text, 24, "commit");
-	else
-		snprintf(text, 24, "%u", (unsigned)conf->sync_ms);
-}
-
-void
-conf_size_text(uint64_t size, char text[24])
-{
-	const char *unit = "";
-
-	if (size >= 1024 && size % 1024 == 0) {
-		size >>= 10;
-		unit = "K";
-	}
-	if (*unit && size >= 1024 && size % 1024 == 0) {
-		size >>= 10;
-		unit = "M";
-	}
-	snprintf(text, 24, "%llu%s", (unsigned long long)size, unit);
-}
-
 /* Decimal digits only; false past `max`. *rest points behind them. */
 static bool
 parse_digits(const char *text, uint64_t max, uint64_t *out, const char **rest)
@@ -130,26 +103,6 @@ parse_ms(const char *text, uint64_t max, uint64_t *out)
 		return false;
 	*out = value;
 	return true;
-}
-
-bool
-conf_dedup(const char *text, enum dedup_mode *out)
-{
-	if (strcmp(text, "exact") == 0 || strcmp(text, "on") == 0)
-		*out = DEDUP_EXACT;
-	else if (strcmp(text, "subset") == 0)
-		*out = DEDUP_SUBSET;
-	else if (strcmp(text, "off") == 0)
-		*out = DEDUP_OFF;
-	else
-		return false;
-	return true;
-}
-
-const char *
-conf_dedup_text(unsigned mode)
-{
-	return mode == DEDUP_SUBSET ? "subset" : mode == DEDUP_EXACT ? "exact" : "off";
 }
 
 /* 0 or 1: which of the two words it is; -1: neither. */
@@ -278,6 +231,19 @@ set_embed_max(struct conf *conf, const char *value)
 	return set_bounded(&conf->embed_max, value, LIMIT_EMBED);
 }
 
+/* NAME,NAME*: what of the environment the manifest has. */
+static bool
+set_env(struct conf *conf, const char *value)
+{
+	static const char names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_*, \t";
+
+	if (strlen(value) >= sizeof conf->env || value[strspn(value, names)])
+		return false;
+	snprintf(conf->env, sizeof conf->env, "%s", value);
+	return true;
+}
+
 static const struct setting {
 	const char *key, *variable;
 	bool (*set)(struct conf *conf, const char *value);
@@ -297,6 +263,9 @@ static const struct setting {
 	{ "dedup", "TAPE_DEDUP", set_dedup, "off, exact or subset" },
 	{ "inline_max", "TAPE_INLINE_MAX", set_inline_max, "a size up to 1M, as 4K" },
 	{ "embed_max", "TAPE_EMBED_MAX", set_embed_max, "a size up to 16M, as 64K" },
+	{ "env", "TAPE_ENV", set_env,
+	  "names of environment variables, as OMP_NUM_THREADS,SLURM_*, at most 255 "
+	  "bytes" },
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
 
@@ -312,7 +281,7 @@ find_setting(const char *key)
 }
 
 void
-conf_setting_text(const struct conf *conf, size_t index, char text[24])
+conf_setting_text(const struct conf *conf, size_t index, char text[CONF_TEXT])
 {
 	const char *key = settings[index].key;
 
@@ -335,6 +304,8 @@ conf_setting_text(const struct conf *conf, size_t index, char text[24])
 		snprintf(text, 24, "%s", conf->blob_store == STORE_LOG ? "log" : "loose");
 	else if (strcmp(key, "dedup") == 0)
 		snprintf(text, 24, "%s", conf_dedup_text(conf->dedup));
+	else if (strcmp(key, "env") == 0)
+		snprintf(text, CONF_TEXT, "%s", conf->env);
 	else
 		conf_size_text(strcmp(key, "inline_max") == 0 ? conf->inline_max
 							      : conf->embed_max,

@@ -23,7 +23,7 @@ int conf_set(struct conf *conf, const char *key, const char *value,
 /* Key and environment variable of one of CONF_SETTINGS. */
 const char *conf_setting(size_t index, const char **variable);
 /* Its value in the spelling of the file. */
-void conf_setting_text(const struct conf *conf, size_t index, char text[24]);
+void conf_setting_text(const struct conf *conf, size_t index, char text[CONF_TEXT]);
 /* "none", "commit" or the milliseconds. */
 void conf_sync_text(const struct conf *conf, char text[24]);
 /* off, exact (or on), subset. */

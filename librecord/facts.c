@@ -10,7 +10,6 @@
 #include "search/source.h"
 
 #define FACT_TEXT 64
-#define GIT_WAIT_MS 200
 
 /* Text as found; "" = unknown. */
 struct facts {
@@ -21,6 +20,7 @@ struct facts {
 	char user[FACT_TEXT], job[FACT_TEXT], step[FACT_TEXT];
 	char pid[24], pid_start[24], uid[24];
 	char rank[24], size[24], restart[24], array_index[24];
+	struct json_line program; /* the second line of the manifest */
 };
 
 struct fact_source {
@@ -120,6 +120,8 @@ facts_after_fork(struct tape *t)
 void
 facts_release(struct tape *t)
 {
+	if (t->facts)
+		json_line_release(&t->facts->program);
 	free(t->facts);
 	t->facts = NULL;
 }
@@ -207,6 +209,111 @@ hex(const uint8_t *bytes, size_t count, char *text)
 		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* ---- the program ---- */
+
+#define LIBRARIES_MOST 500u
+#define ENVIRONMENT_MOST 200u
+#define ENVIRONMENT_VALUE 4096u
+
+struct libraries {
+	struct json_line *line;
+	unsigned count;
+};
+
+static void
+one_library(void *user, const char *path)
+{
+	struct libraries *l = user;
+
+	if (l->count++ < LIBRARIES_MOST)
+		json_line_list_item(l->line, path);
+}
+
+/* A name against a pattern in which * is any run of characters. */
+static bool
+name_matches(const char *pattern, size_t len, const char *name, size_t name_len)
+{
+	if (len == 0)
+		return name_len == 0;
+	if (*pattern != '*')
+		return name_len && *pattern == *name &&
+		       name_matches(pattern + 1, len - 1, name + 1, name_len - 1);
+	while (len > 1 && pattern[1] == '*') {
+		pattern++;
+		len--;
+	}
+	for (size_t i = 0; i <= name_len; i++)
+		if (name_matches(pattern + 1, len - 1, name + i, name_len - i))
+			return true;
+	return false;
+}
+
+static bool
+env_wanted(const char *list, const char *name, size_t len)
+{
+	for (;;) {
+		size_t n;
+
+		list += strspn(list, ", \t");
+		if (!*list)
+			return false;
+		n = strcspn(list, ", \t");
+		if (name_matches(list, n, name, len))
+			return true;
+		list += n;
+	}
+}
+
+extern char **environ;
+
+static void
+line_environment(struct json_line *line, const char *list)
+{
+	char text[ENVIRONMENT_VALUE + 1];
+	unsigned count = 0;
+
+	if (!*list || !environ)
+		return;
+	json_line_list_begin(line, "env");
+	for (char **at = environ; *at && count < ENVIRONMENT_MOST; at++) {
+		const char *equals = strchr(*at, '=');
+
+		if (!equals || !env_wanted(list, *at, (size_t)(equals - *at)))
+			continue;
+		snprintf(text, sizeof text, "%s", *at);
+		json_line_list_item(line, text);
+		count++;
+	}
+	json_line_list_end(line);
+}
+
+void
+facts_program(struct tape *t)
+{
+	struct json_line *line = &t->facts->program;
+	struct os_program *p = malloc(sizeof *p);
+	struct libraries libraries = { .line = line };
+	char cpu[256] = "";
+
+	json_line_begin(line);
+	if (p) {
+		os_program(p);
+		json_line_text(line, "program", p->path);
+		line_text(line, "build_id", p->build_id);
+		line_text(line, "compiler", p->compiler);
+		line_text(line, "flags", p->flags);
+		free(p);
+	}
+	(void)os_cpu_model(cpu, sizeof cpu);
+	line_text(line, "cpu", cpu);
+	json_line_int(line, "cpus", os_processors());
+	json_line_list_begin(line, "libraries");
+	os_libraries(one_library, &libraries);
+	json_line_list_end(line);
+	line_environment(line, t->conf.env);
+	json_line_end(line);
+}
+
 void
 facts_manifest(struct tape *t)
 {
@@ -241,6 +348,7 @@ facts_manifest(struct tape *t)
 	json_line_end(&line);
 	report_line(t, &line);
 	json_line_release(&line);
+	report_line(t, &t->facts->program);
 }
 
 void
@@ -259,61 +367,14 @@ facts_manifest_closed(struct tape *t)
 	json_line_release(&line);
 }
 
-/* Cuts `dir` back to the directory that holds a .git; false if there is none. */
-static bool
-find_work_tree(char *dir, size_t cap)
+const char *
+facts_cwd(const struct tape *t)
 {
-	size_t len = strlen(dir);
-
-	while (len > 0) {
-		struct os_stat st;
-
-		if (len + sizeof "/.git" > cap)
-			return false;
-		memcpy(dir + len, "/.git", sizeof "/.git");
-
-		bool found = os_stat(OS_CWD, dir, &st) >= 0;
-
-		dir[len] = '\0';
-		if (found)
-			return true;
-		while (len > 0 && dir[len - 1] != '/')
-			len--;
-		if (len > 0)
-			len--;
-		dir[len] = '\0';
-	}
-	return false;
+	return t->facts->cwd;
 }
 
-void
-facts_git(struct tape *t)
+bool
+facts_first_rank(const struct tape *t)
 {
-	const char *const head[] = { "git", "rev-parse", "--verify", "HEAD", NULL };
-	const char *const status[] = { "git",	 "--no-optional-locks",
-				       "status", "--porcelain",
-				       "-uno",	 NULL };
-	char dir[sizeof t->facts->cwd + 8], commit[80], changes[4];
-	struct json_line line = { 0 };
-	int r;
-
-	/* One of ten thousand ranks is enough for the file server. */
-	if (t->facts->rank[0] && strcmp(t->facts->rank, "0") != 0)
-		return;
-	memcpy(dir, t->facts->cwd, sizeof t->facts->cwd);
-	if (!find_work_tree(dir, sizeof dir))
-		return;
-	if (os_run(head, dir, commit, sizeof commit, GIT_WAIT_MS) != 0)
-		return;
-	commit[strspn(commit, "0123456789abcdef")] = '\0';
-	if (strlen(commit) < 40)
-		return;
-	json_line_begin(&line);
-	json_line_text(&line, "git_commit", commit);
-	r = os_run(status, dir, changes, sizeof changes, GIT_WAIT_MS);
-	if (r == 0)
-		json_line_bool(&line, "git_dirty", changes[0] != '\0');
-	json_line_end(&line);
-	report_line(t, &line);
-	json_line_release(&line);
+	return !t->facts->rank[0] || strcmp(t->facts->rank, "0") == 0;
 }

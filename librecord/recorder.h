@@ -33,7 +33,8 @@ struct conf_from {
 	uint8_t level;
 	uint32_t line, column;
 };
-#define CONF_SETTINGS 11u
+#define CONF_SETTINGS 12u
+#define CONF_TEXT 256u /* a value in the spelling of the file */
 
 /* The [tape] section: conf.c fills it from tape.conf, then TAPE_* of the environment. */
 struct conf {
@@ -49,6 +50,7 @@ struct conf {
 	enum blob_store blob_store;
 	enum dedup_mode dedup;
 	uint64_t inline_max, embed_max;
+	char env[CONF_TEXT]; /* names of variables of the environment, with wildcards */
 	struct conf_from from[CONF_SETTINGS];
 };
 

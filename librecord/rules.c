@@ -496,7 +496,7 @@ hook_matches(const struct hook *hook, const char *const *labels, size_t count,
 static bool
 is_system(const char *label)
 {
-	static const char *const labels[] = { "_tare", "_cache", "_bookmark" };
+	static const char *const labels[] = { "_tare", "_cache", "_bookmark", "_files" };
 
 	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
 		if (strcmp(labels[i], label) == 0)

@@ -169,6 +169,7 @@ begin(struct tape *t, const char *dir, const struct tape_options *options,
 		return r;
 	settings_read(t->dir.fd, options->config, &t->conf, t->rules, wrong_setting, t);
 	thin_rules_changed(t, false);
+	facts_program(t);
 	r = session_begin(t, err);
 	if (r < 0)
 		return r;

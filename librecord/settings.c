@@ -80,7 +80,7 @@ list_session(const struct settings_of *of, tape_setting_fn *each, void *user)
 	for (size_t i = 0; i < CONF_SETTINGS; i++) {
 		const struct conf_from *from = &of->conf->from[i];
 		struct tape_setting s = { .rule = "", .label = "", .note = "" };
-		char value[24], origin[ORIGIN_TEXT];
+		char value[CONF_TEXT], origin[ORIGIN_TEXT];
 		const char *variable;
 
 		s.key = conf_setting(i, &variable);

@@ -211,14 +211,16 @@ segment_note(void *user, const char *key, size_t key_len, const char *value,
 
 /* ---- the manifest ---- */
 
+/* The items of a list as one text. */
 static void
-add_argv(struct build *b, const struct manifest_member *m, size_t count)
+set_list(struct build *b, const struct manifest_member *m, size_t count, const char *key,
+	 char between, const char **fact)
 {
 	size_t len = 0;
 	char *all = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		len += strcmp(m[i].key, "argv") == 0 ? strlen(m[i].value) + 1 : 0;
+		len += strcmp(m[i].key, key) == 0 ? strlen(m[i].value) + 1 : 0;
 	if (len == 0)
 		return;
 	all = malloc(len + 1);
@@ -230,14 +232,17 @@ add_argv(struct build *b, const struct manifest_member *m, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		size_t n = strlen(m[i].value);
 
-		if (strcmp(m[i].key, "argv") != 0)
+		if (strcmp(m[i].key, key) != 0)
 			continue;
 		if (len != 0)
-			all[len++] = ' ';
+			all[len++] = between;
 		memcpy(all + len, m[i].value, n);
+		for (size_t k = len; k < len + n; k++)
+			if (all[k] == between && between == '\n')
+				all[k] = ' ';
 		len += n;
 	}
-	b->now->argv = info_text(b, all, len);
+	*fact = info_text(b, all, len);
 	free(all);
 }
 
@@ -268,20 +273,64 @@ add_set(struct build *b, const char *key, const char *value, const char *label)
 	s->label = info_text0(b, label == NULL ? "" : label);
 }
 
+static void
+set_number(const struct manifest_member *m, size_t count, const char *key, int64_t *fact)
+{
+	const char *value = member(m, count, key);
+
+	if (value != NULL && *value != '\0' && strlen(value) < 19 &&
+	    strspn(value, "0123456789") == strlen(value))
+		*fact = (int64_t)strtoull(value, NULL, 10);
+}
+
+/* Who: the first line; git, which may have one of its own. */
+static void
+session_line(struct build *b, const struct manifest_member *m, size_t count)
+{
+	struct tape_session_info *s = b->now;
+	const char *value;
+
+	set_list(b, m, count, "argv", ' ', &s->argv);
+	set_fact(b, m, count, "cwd", &s->cwd);
+	set_fact(b, m, count, "user", &s->user);
+	set_fact(b, m, count, "git_commit", &s->git_commit);
+	set_fact(b, m, count, "git_diff", &s->git_diff);
+	set_fact(b, m, count, "git_diff_missing", &s->git_diff_missing);
+	set_number(m, count, "git_diff_bytes", &s->git_diff_bytes);
+	value = member(m, count, "git_dirty");
+	if (value != NULL)
+		s->git_dirty = strcmp(value, "true") == 0;
+	value = member(m, count, "git_diff_cut");
+	s->git_diff_cut |= value != NULL && strcmp(value, "true") == 0;
+}
+
+static void
+program_line(struct build *b, const struct manifest_member *m, size_t count)
+{
+	struct tape_session_info *s = b->now;
+
+	set_fact(b, m, count, "program", &s->program);
+	set_fact(b, m, count, "build_id", &s->build_id);
+	set_fact(b, m, count, "compiler", &s->compiler);
+	set_fact(b, m, count, "flags", &s->flags);
+	set_fact(b, m, count, "cpu", &s->cpu);
+	set_number(m, count, "cpus", &s->cpus);
+	set_list(b, m, count, "libraries", '\n', &s->libraries);
+	set_list(b, m, count, "env", '\n', &s->environment);
+}
+
 static int
 manifest_line(void *user, const struct manifest_member *m, size_t count)
 {
 	struct build *b = user;
-	const char *value = member(m, count, "value"), *key, *dirty;
+	const char *value = member(m, count, "value"), *key;
 
-	if (member(m, count, "session") != NULL) {
-		add_argv(b, m, count);
-		set_fact(b, m, count, "cwd", &b->now->cwd);
-		set_fact(b, m, count, "user", &b->now->user);
-		set_fact(b, m, count, "git_commit", &b->now->git_commit);
-		dirty = member(m, count, "git_dirty");
-		if (dirty != NULL)
-			b->now->git_dirty = strcmp(dirty, "true") == 0;
+	if (member(m, count, "session") != NULL ||
+	    member(m, count, "git_commit") != NULL) {
+		session_line(b, m, count);
+	} else if (member(m, count, "program") != NULL ||
+		   member(m, count, "cpus") != NULL) {
+		program_line(b, m, count);
 	} else if ((key = member(m, count, "note")) != NULL && value != NULL) {
 		add_note(b, "note", key, strlen(key), value, strlen(value));
 	} else if ((key = member(m, count, "warning")) != NULL) {
@@ -292,6 +341,7 @@ manifest_line(void *user, const struct manifest_member *m, size_t count)
 	} else if ((key = member(m, count, "set")) != NULL && value != NULL) {
 		add_set(b, key, value, member(m, count, "label"));
 	} else if (member(m, count, "closed") != NULL) {
+		set_fact(b, m, count, "closed", &b->now->closed);
 		key = member(m, count, "lost");
 		b->now->lost = key == NULL ? 0 : strtoull(key, NULL, 10);
 	}
@@ -441,7 +491,11 @@ one_session(struct build *b, struct snapshot *snapshot, size_t index,
 	memcpy(b->now->id, snapshot->sessions[index].id, sizeof b->now->id);
 	b->now->name = b->now->host = b->now->job = b->now->library = b->now->sync = "";
 	b->now->argv = b->now->cwd = b->now->git_commit = b->now->user = "";
+	b->now->program = b->now->build_id = b->now->compiler = b->now->flags = "";
+	b->now->cpu = b->now->libraries = b->now->environment = b->now->closed = "";
+	b->now->git_diff = b->now->git_diff_missing = "";
 	b->now->git_dirty = -1;
+	b->now->cpus = b->now->git_diff_bytes = -1;
 	b->now->rank = b->now->pid = -1;
 	b->now->state = TAPE_LIVE;
 	b->current = snapshot->sessions[index].current;
@@ -508,10 +562,34 @@ finish(struct build *b)
 	b->info.set_list = b->set_list;
 }
 
+/* What is asked for: all; or, brief, one session, the newest where none is named. */
+struct wanted {
+	bool brief;
+	const uint64_t *session;
+};
+
+/* The first session to look at; *count is where to stop. */
+static size_t
+first_wanted(const struct snapshot *snapshot, const struct wanted *wanted, size_t *count)
+{
+	size_t i = 0;
+
+	if (!wanted->brief || *count == 0)
+		return 0;
+	if (!wanted->session)
+		return *count - 1;
+	while (i < *count && memcmp(snapshot->sessions[i].id, wanted->session,
+				    sizeof snapshot->sessions[i].id) != 0)
+		i++;
+	*count = i < *count ? i + 1 : i;
+	return i;
+}
+
 static int
-read_once(struct tape_reader *reader, bool brief, struct tape_info **out,
+read_once(struct tape_reader *reader, const struct wanted *wanted, struct tape_info **out,
 	  struct tape_error *err)
 {
+	bool brief = wanted->brief;
 	struct snapshot *snapshot = NULL;
 	size_t count = 0;
 	struct build *b;
@@ -529,7 +607,8 @@ read_once(struct tape_reader *reader, bool brief, struct tape_info **out,
 	}
 	if (b == NULL || b->sessions == NULL || seqmap_init(&b->sizes, SIZES_BYTES) != 0)
 		r = error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory to count a tape");
-	for (size_t i = brief && count > 1 ? count - 1 : 0; r == 0 && i < count; i++) {
+	for (size_t i = first_wanted(snapshot, wanted, &count); r == 0 && i < count;
+	     i++) {
 		r = one_session(b, snapshot, i, err);
 		if (r == 0 && b->no_memory)
 			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
@@ -549,7 +628,7 @@ read_once(struct tape_reader *reader, bool brief, struct tape_info **out,
 }
 
 static int
-read_info(struct tape_reader *reader, bool brief, struct tape_info **out,
+read_info(struct tape_reader *reader, const struct wanted *wanted, struct tape_info **out,
 	  struct tape_error *err)
 {
 	struct tape_error why = { 0 };
@@ -562,7 +641,7 @@ read_info(struct tape_reader *reader, bool brief, struct tape_info **out,
 			"tape_info_read needs a reader and a place for the answer");
 	/* Files that a compactor replaced meanwhile: then the newer ones are counted. */
 	do
-		r = read_once(reader, brief, out, &why);
+		r = read_once(reader, wanted, out, &why);
 	while (r < 0 && snapshot_stale(r, &why) && ++tries < STALE_MAX);
 	if (r < 0 && err != NULL)
 		*err = why;
@@ -572,14 +651,34 @@ read_info(struct tape_reader *reader, bool brief, struct tape_info **out,
 int
 tape_info_read(struct tape_reader *reader, struct tape_info **out, struct tape_error *err)
 {
-	return read_info(reader, false, out, err);
+	return read_info(reader, &(struct wanted){ .brief = false }, out, err);
 }
 
 int
 tape_info_read_last(struct tape_reader *reader, struct tape_info **out,
 		    struct tape_error *err)
 {
-	return read_info(reader, true, out, err);
+	return read_info(reader, &(struct wanted){ .brief = true }, out, err);
+}
+
+int
+tape_info_read_session(struct tape_reader *reader, const uint64_t session[2],
+		       struct tape_info **out, struct tape_error *err)
+{
+	struct tape_info *info = NULL;
+	char text[TAPE_SESSION_TEXT];
+	int r = read_info(reader, &(struct wanted){ .brief = true, .session = session },
+			  &info, err);
+
+	if (r == 0 && info->session_count == 0) {
+		tape_info_free(info);
+		tape_session_text(session, text);
+		return error_set(err, TAPE_ERR_NOT_FOUND, NULL, 0,
+				 "the session %s is not on the tape", text);
+	}
+	if (r == 0)
+		*out = info;
+	return r;
 }
 
 void

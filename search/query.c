@@ -64,6 +64,8 @@ query_system_label(const char *label, size_t len)
 		return 0;
 	if (len == 5 && memcmp(label, "_tare", 5) == 0)
 		return SYSTEM_TARE;
+	if (len == 6 && memcmp(label, "_files", 6) == 0)
+		return SYSTEM_FILE;
 	if (len == 6 && memcmp(label, "_cache", 6) == 0)
 		return SYSTEM_CACHE;
 	if (len == 9 && memcmp(label, "_bookmark", 9) == 0)

@@ -142,7 +142,12 @@ struct query_node {
 };
 
 /* Labels of the library itself; their scopes are hidden unless named. */
-enum query_system { SYSTEM_TARE = 1, SYSTEM_CACHE = 2, SYSTEM_BOOKMARK = 4 };
+enum query_system {
+	SYSTEM_TARE = 1,
+	SYSTEM_CACHE = 2,
+	SYSTEM_BOOKMARK = 4,
+	SYSTEM_FILE = 8
+};
 #define QUERY_MEMO_SLOTS 8
 
 struct query_chunk;

@@ -199,6 +199,17 @@ TAPE_API struct tape_pos tape_bookmark(struct tape *t, const char *name);
 TAPE_API struct tape_pos tape_bookmark_at(struct tape *t, const char *name,
 					  struct tape_pos target);
 /*
+ * This program reads (tape_input) or has written (tape_output) this file: what was in it
+ * is recorded by its hash, as a scope of its own under this thread's path and sticky
+ * variables, with the label _files: role, path (as given), resolved, hash (as xxh128sum
+ * prints it), size, mtime. tape-find --who FILE and --lineage POS ask for them. Call
+ * tape_input before the scopes that come of the file, tape_output when it is complete.
+ * The file is read through, in pieces. 0, or -1: it cannot be read (tape_error); the
+ * program goes on.
+ */
+TAPE_API int tape_input(struct tape *t, const char *path);
+TAPE_API int tape_output(struct tape *t, const char *path);
+/*
  * One more rule, as in tape.conf: under labels that match the expression (NULL or "":
  * everywhere), `key` has this value.
  *	tape_set(t, "^iter$", "every", "100");
@@ -501,6 +512,8 @@ TAPE_STUB_(void, tape_commit_soon, (struct tape *tape_t_), )
 TAPE_STUB_(const char *, tape_error, (const struct tape *tape_t_), "")
 TAPE_STUB_(uint64_t, tape_lost, (const struct tape *tape_t_), 0)
 TAPE_STUB_(void, tape_note, (struct tape *tape_t_, const char *tape_key_, const char *tape_value_), )
+TAPE_STUB_(int, tape_input, (struct tape *tape_t_, const char *tape_path_), 0)
+TAPE_STUB_(int, tape_output, (struct tape *tape_t_, const char *tape_path_), 0)
 TAPE_STUB_(void, tape_tare, (struct tape *tape_t_, int tape_until_changed_), )
 TAPE_STUB_(void, tape_untare, (struct tape *tape_t_), )
 TAPE_STUB_(void, tape_tare_next, (struct tape *tape_t_, int tape_until_changed_), )

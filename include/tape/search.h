@@ -257,6 +257,23 @@ TAPE_API int tape_marks_read(struct tape_reader *reader, struct tape_marks **out
 			     struct tape_error *err) TAPE_MUST_CHECK;
 TAPE_API void tape_marks_free(struct tape_marks *marks); /* NULL is fine */
 
+/* ---- files of which the tape knows the content ---- */
+
+/* What tape_input and tape_output of <tape/record.h> record of a file. */
+struct tape_file {
+	struct tape_hash hash; /* of its bytes: as xxh128sum prints it */
+	uint64_t size;
+	int64_t mtime;	 /* ns since 1970 UTC */
+	char path[4096]; /* absolute, without links */
+	int changed;	 /* it was written to meanwhile: hash and size may not fit */
+};
+/*
+ * Reads the file through, in pieces. *out is written on success only. TAPE_ERR_IO: it
+ * is not there, may not be read, or is a directory, a FIFO, a device (never waited for).
+ */
+TAPE_API int tape_file_read(const char *path, struct tape_file *out,
+			    struct tape_error *err) TAPE_MUST_CHECK;
+
 /* ---- what is on the tape ---- */
 
 enum tape_session_state { TAPE_CLOSED = 0, TAPE_LIVE = 1, TAPE_KILLED = 2 };
@@ -277,6 +294,13 @@ struct tape_session_info {
 	uint64_t warnings; /* of the recorder */
 	uint64_t
 		superseded; /* of the scopes: those that another session has superseded */
+	/* From the manifest, "" or -1 = unknown. Lists are separated by newlines. */
+	const char *program, *build_id, *compiler, *flags, *cpu, *libraries, *environment;
+	const char *closed;	      /* when it was closed, RFC 3339 */
+	const char *git_diff;	      /* name of the file below diffs/ */
+	const char *git_diff_missing; /* why there is none */
+	int64_t cpus, git_diff_bytes;
+	int git_diff_cut;
 };
 struct tape_label_info {
 	const char *path;	/* labels joined by "/" */
@@ -346,6 +370,10 @@ TAPE_API int tape_info_read(struct tape_reader *reader, struct tape_info **out,
 /* Of the newest session alone, and only what its manifest says: nothing is counted, so that it takes no time. */
 TAPE_API int tape_info_read_last(struct tape_reader *reader, struct tape_info **out,
 				 struct tape_error *err) TAPE_MUST_CHECK;
+/* The same of one session, which TAPE_ERR_NOT_FOUND says is not on the tape. */
+TAPE_API int tape_info_read_session(struct tape_reader *reader, const uint64_t session[2],
+				    struct tape_info **out,
+				    struct tape_error *err) TAPE_MUST_CHECK;
 TAPE_API void tape_info_free(struct tape_info *info);
 
 #ifdef __cplusplus

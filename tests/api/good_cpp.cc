@@ -84,6 +84,8 @@ main()
 	record(t, 1);
 	record(t, x);
 	model().step(t);
+	tape_input(t, s.c_str());
+	tape_output(t, s.c_str());
 	if (tape_bookmark(t, s.c_str()).seq == 0)
 		tape_bookmark_at(t, "again", tape_position(t));
 	tape_hook(

@@ -60,6 +60,8 @@ main(void)
 	    tape_continue(t, tape_restored(t)))
 		return 1;
 	tape_note(t, "k", "v");
+	if (tape_input(t, "none") || tape_output(t, "none"))
+		return 1;
 	if (tape_bookmark(t, "m").seq || tape_bookmark_at(t, "m", tape_position(t)).seq)
 		return 1;
 	if (tape_hook(t, TAPE_HOOK_CALL, NULL, hook, NULL) ||

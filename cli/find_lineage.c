@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tape-find --lineage: the session of a scope, the files that were read before it, who
+ * wrote files of that content, and so on.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/find_files.h"
+#include "cli/json.h"
+#include "cli/mem.h"
+
+#define DEEPEST 100u
+#define MOST_STEPS 10000u
+
+struct lineage {
+	struct find *find;
+	struct file_uses uses;
+	struct tape_pos *seen; /* places that were followed, or are being so */
+	size_t seen_count, seen_cap;
+	bool cut;
+};
+
+static void
+indent(struct lineage *l, unsigned depth)
+{
+	out_pad(&l->find->cli.out, ' ', (size_t)depth * 4);
+}
+
+/* ---- a place ---- */
+
+static void
+session_json(struct out *out, const struct tape_session_info *s)
+{
+	const char *const texts[][2] = {
+		{ "name", s->name },
+		{ "host", s->host },
+		{ "user", s->user },
+		{ "job", s->job },
+		{ "argv", s->argv },
+		{ "cwd", s->cwd },
+		{ "git_commit", s->git_commit },
+		{ "git_diff", s->git_diff },
+		{ "program", s->program },
+		{ "build_id", s->build_id },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (*texts[i][1])
+			file_json_text(out, texts[i][0], texts[i][1]);
+	if (s->git_dirty >= 0)
+		out_printf(out, ",\"git_dirty\":%s", s->git_dirty ? "true" : "false");
+}
+
+static void
+fact(struct out *out, const char *before, const char *text)
+{
+	if (!*text)
+		return;
+	out_str(out, before);
+	file_plain(out, text);
+}
+
+static void
+session_text(struct lineage *l, const struct tape_session_info *s, unsigned depth)
+{
+	struct out *out = &l->find->cli.out;
+	char started[TAPE_TIME_TEXT];
+
+	tape_time_text((int64_t)s->id[0] * 1000, started);
+	indent(l, depth);
+	out_str(out, "  session");
+	fact(out, " ", s->name);
+	out_printf(out, " of %s", started);
+	fact(out, " on ", s->host);
+	fact(out, " by ", s->user);
+	fact(out, ": ", s->argv);
+	out_char(out, l->find->show.end);
+	if (*s->git_commit) {
+		indent(l, depth);
+		out_str(out, "  git ");
+		file_plain(out, s->git_commit);
+		out_str(out, s->git_dirty == 1 ? ", with changes" : "");
+		fact(out, " diffs/", s->git_diff);
+		out_char(out, l->find->show.end);
+	}
+	if (*s->build_id) {
+		indent(l, depth);
+		out_str(out, "  build-id ");
+		file_plain(out, s->build_id);
+		out_char(out, l->find->show.end);
+	}
+}
+
+/* The scope itself, its labels; NULL where it cannot be had. */
+static char *
+labels_at(struct lineage *l, const struct tape_pos *pos)
+{
+	struct tape_find_options options = { .size = sizeof(options),
+					     .flags = TAPE_FIND_ALL,
+					     .upto = *pos };
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *scope;
+	struct tape_error err;
+	struct out text;
+	char *labels = NULL;
+
+	options.after = *pos;
+	options.after.seq--;
+	if (tape_query_compile("", &query, &err) == 0 &&
+	    tape_find(l->find->reader, query, &options, &cursor, &err) == 0 &&
+	    tape_cursor_next(cursor, &scope, &err) == 1) {
+		out_hold(&text);
+		for (size_t i = 0; i < tape_scope_label_count(scope); i++) {
+			out_str(&text, i ? "/" : "");
+			out_str(&text, tape_scope_label(scope, i));
+		}
+		out_char(&text, 0);
+		labels = text.buf;
+	}
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	return labels;
+}
+
+static void
+say_place(struct lineage *l, const struct tape_pos *pos, unsigned depth)
+{
+	struct out *out = &l->find->cli.out;
+	struct tape_info *info = NULL;
+	struct tape_error err;
+	char text[TAPE_POS_TEXT], *labels = labels_at(l, pos);
+	bool known =
+		tape_info_read_session(l->find->reader, pos->session, &info, &err) == 0;
+
+	tape_pos_text(pos, text);
+	if (l->find->show.format == SHOW_JSONL) {
+		out_printf(out, "{\"kind\":\"scope\",\"depth\":%u", depth);
+		file_json_pos(out, "pos", pos);
+		file_json_text(out, "labels", labels ? labels : "");
+		if (known)
+			session_json(out, &info->sessions[0]);
+		out_char(out, '}');
+		out_char(out, l->find->show.end);
+	} else {
+		indent(l, depth);
+		out_printf(out, "%s ", text);
+		file_plain(out, labels && *labels ? labels : "(none)");
+		out_char(out, l->find->show.end);
+		if (known)
+			session_text(l, &info->sessions[0], depth);
+	}
+	tape_info_free(info);
+	free(labels);
+}
+
+/* ---- a file that it read ---- */
+
+/* Who wrote that content last before it was read; *others counts the rest. */
+static const struct file_use *
+writer_of(const struct lineage *l, const struct file_use *input, size_t *others)
+{
+	const struct file_use *best = NULL;
+
+	*others = 0;
+	for (size_t i = 0; i < l->uses.count; i++) {
+		const struct file_use *use = &l->uses.item[i];
+
+		if (!use->output || strcmp(use->hash, input->hash) != 0)
+			continue;
+		/* Within a session the order is certain, between them there are clocks. */
+		if (memcmp(use->pos.session, input->pos.session,
+			   sizeof(use->pos.session)) == 0
+			    ? use->pos.seq >= input->pos.seq
+			    : use->time > input->time)
+			continue;
+		*others += best != NULL;
+		if (!best || use->time >= best->time)
+			best = use;
+	}
+	return best;
+}
+
+static void
+say_input(struct lineage *l, const struct tape_pos *of, const struct file_use *input,
+	  const struct file_use *writer, size_t others, bool seen, unsigned depth)
+{
+	struct out *out = &l->find->cli.out;
+	char text[TAPE_POS_TEXT];
+
+	if (l->find->show.format == SHOW_JSONL) {
+		out_printf(out, "{\"kind\":\"file\",\"depth\":%u", depth);
+		file_json_pos(out, "of", of);
+		file_json_pos(out, "pos", &input->pos);
+		file_json(out, input);
+		if (writer)
+			file_json_pos(out, "from", &writer->pos);
+		else
+			out_str(out, ",\"from\":null");
+		out_printf(out, ",\"others\":%zu,\"again\":%s}", others,
+			   seen ? "true" : "false");
+	} else {
+		indent(l, depth);
+		out_str(out, "  read ");
+		file_plain(out, input->path);
+		out_printf(out, " %.12s ", input->hash);
+		if (writer) {
+			tape_pos_text(&writer->pos, text);
+			out_printf(out, "written by %s", text);
+			if (others)
+				out_printf(out, " and %zu before", others);
+			out_str(out, seen ? ", see above" : "");
+		} else {
+			out_str(out, "from outside");
+		}
+	}
+	out_char(out, l->find->show.end);
+}
+
+/* Was it followed already? It is from now on. */
+static bool
+seen_place(struct lineage *l, const struct tape_pos *pos)
+{
+	for (size_t i = 0; i < l->seen_count; i++)
+		if (tape_pos_compare(&l->seen[i], pos) == 0)
+			return true;
+	l->seen = mem_grow(l->seen, &l->seen_cap, l->seen_count + 1, sizeof(*l->seen));
+	l->seen[l->seen_count++] = *pos;
+	return false;
+}
+
+/* The same content read again is one input. */
+static bool
+read_before(const struct lineage *l, size_t at)
+{
+	const struct file_use *use = &l->uses.item[at];
+
+	while (at-- > 0) {
+		const struct file_use *other = &l->uses.item[at];
+
+		if (memcmp(other->pos.session, use->pos.session,
+			   sizeof(use->pos.session)) != 0)
+			return false;
+		if (!other->output && strcmp(other->hash, use->hash) == 0 &&
+		    strcmp(other->resolved, use->resolved) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+follow(struct lineage *l, const struct tape_pos *pos, unsigned depth)
+{
+	say_place(l, pos, depth);
+	for (size_t i = 0; i < l->uses.count; i++) {
+		const struct file_use *use = &l->uses.item[i], *writer;
+		size_t others;
+		bool seen;
+
+		if (use->output || use->pos.seq >= pos->seq ||
+		    memcmp(use->pos.session, pos->session, sizeof(pos->session)) != 0 ||
+		    read_before(l, i))
+			continue;
+		writer = writer_of(l, use, &others);
+		seen = writer && seen_place(l, &writer->pos);
+		say_input(l, pos, use, writer, others, seen, depth);
+		if (!writer || seen)
+			continue;
+		if (depth + 1 < DEEPEST && l->seen_count < MOST_STEPS)
+			follow(l, &writer->pos, depth + 1);
+		else
+			l->cut = true;
+	}
+}
+
+/* The first scope of a query such as @NAME or _pos=... 0, or an exit code. */
+static int
+place_of(struct find *find, struct tape_pos *pos)
+{
+	struct tape_find_options options = { .size = sizeof(options),
+					     .flags = TAPE_FIND_ALL };
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *scope;
+	struct tape_error err;
+	struct out text;
+	int r, status = 0;
+
+	out_hold(&text);
+	out_str(&text, *find->lineage == '@' ? "" : "_pos=");
+	out_str(&text, find->lineage);
+	out_char(&text, 0);
+	r = tape_query_compile(text.buf, &query, &err);
+	out_release(&text);
+	if (r == 0)
+		r = tape_find(find->reader, query, &options, &cursor, &err);
+	if (r == 0)
+		r = tape_cursor_next(cursor, &scope, &err);
+	if (r == 1)
+		*pos = tape_scope_pos(scope);
+	else if (r == TAPE_ERR_SYNTAX)
+		status = cli_misuse(&find->cli,
+				    "--lineage needs a position (SESSION:SEQ) or @NAME, "
+				    "not '%s'",
+				    find->lineage);
+	else
+		status = r < 0 ? cli_fail(&find->cli, find->tape, &err) : CLI_NOTHING;
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	return status;
+}
+
+int
+find_lineage(struct find *find)
+{
+	struct lineage l = { .find = find };
+	struct tape_pos pos;
+	int status = place_of(find, &pos);
+
+	if (status == 0)
+		status = file_uses_read(find, "_files", &l.uses);
+	if (status == 0 && !find->cli.quiet) {
+		(void)seen_place(&l, &pos);
+		follow(&l, &pos, 0);
+		if (l.cut)
+			cli_warn(&find->cli,
+				 "the ancestry goes on: more than %u steps, or %u one "
+				 "behind the other, are not shown",
+				 MOST_STEPS, DEEPEST);
+	}
+	find->found = status == 0;
+	free(l.seen);
+	file_uses_release(&l.uses);
+	return status;
+}
