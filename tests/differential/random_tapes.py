@@ -85,8 +85,12 @@ class Maker:
             else:
                 fields.append('%s%s:%s' % ('.'.join(parts), may, kind))
         fields += ['%s%s { %s }' % (name, group[0], ', '.join(group[1:])) for name, group in groups.items()]
+        # Each field once; of T and n also no member.
+        taken = {x.split(':')[0].split('.')[0].split(' ')[0].rstrip('?') for x in fields}
+        more = [x for x in ['nosuch: int', 'nosuch?: int', 'T: any', 'n?: int', 'nosuch? { x: int }']
+                if x[0] not in taken]
         if rng.random() < 0.2:
-            fields.append(rng.choice(['nosuch: int', 'nosuch?: int', 'T: any', 'n?: int', 'nosuch? { x: int }']))
+            fields.append(rng.choice(more))
         return '{%s}' % ', '.join(fields)
 
     def aspect(self):
