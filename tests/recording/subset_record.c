@@ -3,7 +3,9 @@
  * Records random scopes, many of which hold a part of what another one does. What is
  * recorded follows from the seed alone: with any `dedup` it must read the same.
  *
- *     subset_record TAPE SEED SCOPES       prints how many were lost
+ *     subset_record TAPE SEED SCOPES       prints how many were lost, and how many
+ *                                          commits were refused: a discard after such
+ *                                          a one takes more
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 struct work {
 	struct tape *t;
 	uint64_t random;
-	unsigned scopes, number;
+	unsigned scopes, number, refused;
 	unsigned value[NAMES];
 };
 
@@ -126,7 +128,7 @@ one(struct work *w)
 	} else if (dice < 5) {
 		(void)tape_discard(w->t);
 	} else if (dice < 7) {
-		(void)tape_commit(w->t);
+		w->refused += tape_commit(w->t) != 0;
 	}
 	record(w, dice < 70 ? nested[draw(w, NESTED)] : draw(w, 1u << NAMES),
 	       labels[draw(w, 4)]);
@@ -178,6 +180,6 @@ main(int argc, char **argv)
 	(void)tape_commit(w.t);
 	some(&w);
 	(void)tape_close(w.t);
-	(void)printf("%llu\n", (unsigned long long)tape_lost(w.t));
+	(void)printf("%llu\n", (unsigned long long)tape_lost(w.t) + w.refused);
 	return 0;
 }
