@@ -677,10 +677,12 @@ record_taring(struct thread_state *ts, struct tape_site *site, const char *label
 {
 	bool until_changed = ts->taring == 2;
 	struct plan *plan = plan_find(ts, site, kinds, words);
+	uint64_t lost = atomic_load(&ts->tape->lost);
 
 	ts->taring = 0;
 	record_scope(ts, site, label, kinds, words, false);
-	if (plan)
+	/* What is not on the tape must not be left out of what follows. */
+	if (plan && atomic_load(&ts->tape->lost) == lost)
 		tare_take(ts, plan, kinds, words, until_changed);
 }
 

@@ -428,6 +428,9 @@ group_fill(struct group *group, struct part *last, uint64_t end, uint64_t align,
 	    missing > last->cap - last->len)
 		return;
 	out = &group->scopes.items[group->scopes.count - 1];
+	/* A part without records has no frame, and the last frame is of another. */
+	if (out->payload + out->frame.payload_bytes != last->records + last->len)
+		return;
 	memset(last->records + last->len, 0, missing);
 	record_header_write(last->records + last->len, (uint32_t)missing, RECORD_PAD, 0);
 	out->frame.payload_bytes += (uint32_t)missing;

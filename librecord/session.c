@@ -311,6 +311,7 @@ tape_close(struct tape *t)
 		pthread_mutex_lock(&t->close_lock);
 	if (mine && atomic_exchange(&t->dead, 1) == 0) {
 		background_stop(t);
+		ask_release(t); /* it uses the directory */
 		session_lock(t);
 		(void)commit_older(t, INT64_MAX);
 		(void)thin_publish(t, true);
@@ -318,7 +319,6 @@ tape_close(struct tape *t)
 			end_session(t);
 		shed(t);
 		session_unlock(t);
-		ask_release(t);
 	}
 	if (mine)
 		pthread_mutex_unlock(&t->close_lock);

@@ -158,8 +158,11 @@ use(struct thread_state *ts, const struct tare *tare)
 	recorder_error(ts->tape, "out of memory: nothing is tared");
 }
 
-/* What is there and not tared yet, as a scope of its own: items, and sticky variables. */
-static void
+/*
+ * What is there and not tared yet, as a scope of its own: items, and sticky variables.
+ * False, reported: it is not on the tape, so it must not be left out of what follows.
+ */
+static bool
 record(struct thread_state *ts, const struct item *items, size_t count)
 {
 	static const struct place place = { .file = "", .func = "" };
@@ -167,16 +170,15 @@ record(struct thread_state *ts, const struct item *items, size_t count)
 	struct context *context;
 
 	if (count + ts->level->sticky->count == 0)
-		return;
+		return true;
 	report_hold(); /* as in find_layout() */
 	context = context_system(ts->tape, ts->level->context, "_tare");
 	l = context ? layout_find(ts, &place, context, items, count, NULL, NULL) : NULL;
 	report_tell(ts->tape);
-	if (l)
-		(void)capture_items(ts, l, items, NULL);
-	else if (!context)
-		recorder_error(ts->tape, "what is tared is not recorded: there are too "
-					 "many label paths for one more");
+	if (!context)
+		recorder_error(ts->tape, "nothing is tared: there are too many label "
+					 "paths for one more");
+	return l && capture_items(ts, l, items, NULL) == 0;
 }
 
 /* ---- variables that nobody names ---- */
@@ -241,10 +243,12 @@ weigh(struct thread_state *ts, struct tare *tare, const struct plan *plan,
 			news[n++] = items[i];
 	if (!plan->dynamic && news)
 		tare->weighed[tare->weighed_count++ % WEIGHED] = plan;
-	if (n == 0 || merge(ts, tare, news, n, tare->known_until) < 0 ||
-	    tare->known_until)
+	if (n == 0 || merge(ts, tare, news, n, tare->known_until) < 0)
 		return;
+	/* Until they change too: a rule may still leave out the scope that has them. */
 	*fresh = tare->values.count < n ? tare->values.count : (uint32_t)n;
+	if (tare->known_until)
+		return;
 	for (uint32_t i = 0; i < count; i++)
 		items[i].hidden = items[i].found && hides(tare, &items[i]);
 }
@@ -255,12 +259,14 @@ tare_found(struct thread_state *ts, const struct plan *plan, struct item *items,
 {
 	struct tare *tare = (struct tare *)(uintptr_t)ts->level->tare;
 
-	know(ts, plan);
+	if (!ts->asking)
+		know(ts, plan);
 	if (!tare)
 		return;
 	for (uint32_t i = 0; i < plan->count; i++)
 		items[i].hidden = items[i].found && hides(tare, &items[i]);
-	if (tare->known)
+	/* Who only asks whether a scope was seen changes nothing. */
+	if (tare->known && !ts->asking)
 		weigh(ts, tare, plan, items, fresh);
 }
 
@@ -268,10 +274,15 @@ void
 tare_fresh(struct thread_state *ts, uint32_t fresh)
 {
 	const struct sticky *sticky = ts->level->sticky;
+	bool there;
 
 	ts->level->sticky = &no_sticky;
-	record(ts, ts->level->tare->values.items, fresh);
+	there = record(ts, ts->level->tare->values.items, fresh);
 	ts->level->sticky = sticky;
+	if (there)
+		return;
+	ts->level->tare = NULL;
+	ts->level->sticky = ts->level->with;
 }
 
 void
@@ -301,7 +312,8 @@ tape_tare(struct tape *t, int until_changed)
 
 	if (!ts)
 		return;
-	record(ts, NULL, 0);
+	if (!record(ts, NULL, 0))
+		return;
 	tare = own_tare(ts);
 	if (tare && merge(ts, tare, ts->level->with->items, ts->level->with->count,
 			  until_changed != 0) == 0) {

@@ -124,6 +124,9 @@ base_type(Dwarf_Die *type)
 	const char *name = or_empty(dwarf_diename(type));
 	struct scalar s = { .size = unsigned_attr(type, DW_AT_byte_size, 0) };
 
+	/* Bytes in another order than the machine's. */
+	if (dwarf_hasattr(type, DW_AT_endianity))
+		return s;
 	switch (unsigned_attr(type, DW_AT_encoding, 0)) {
 	case DW_ATE_boolean:
 		if (s.size == 1) {
@@ -144,7 +147,8 @@ base_type(Dwarf_Die *type)
 	case DW_ATE_float:
 		if (strcmp(name, "float") == 0 || strcmp(name, "double") == 0)
 			real(&s);
-		else if (strcmp(name, "long double") == 0)
+		else if (strcmp(name, "long double") == 0 &&
+			 s.size == sizeof(long double))
 			s.kind = tape_kind_ld;
 		break;
 	case DW_ATE_complex_float:
@@ -516,8 +520,13 @@ add_array_type(struct local_list *list, const struct part *part, Dwarf_Die *type
 static bool
 member_place(Dwarf_Die *member, struct part *part)
 {
-	Dwarf_Word at = unsigned_attr(member, DW_AT_data_member_location, 0), bit;
+	Dwarf_Word at = 0, bit;
 	Dwarf_Attribute attr;
+
+	/* DWARF 2 has a block there. */
+	if (dwarf_attr(member, DW_AT_data_member_location, &attr) &&
+	    dwarf_formudata(&attr, &at) != 0)
+		return false;
 
 	part->bits = (uint8_t)unsigned_attr(member, DW_AT_bit_size, 0);
 	if (part->bits == 0) {

@@ -40,6 +40,7 @@ struct known {
 	uint64_t raw_bytes; /* of its segments, when they were last read */
 	uint64_t met_seq;   /* up to here it is known what it has */
 	uint32_t next_log;  /* the first segment that was not asked for its hint */
+	bool skipped;	    /* it had too much to read: hints alone tell of it */
 };
 
 struct seenlook {
@@ -124,13 +125,25 @@ grow(void **list, size_t *cap, size_t count, size_t size)
 
 /* ---- scopes ---- */
 
+/* Of whose bytes some are kept nowhere: the same content, and yet not what is asked for. */
+static bool
+hashes_only(const struct form *form)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < form->var_count && !any; i++)
+		any = form->vars[i].store == TAPE_AS_HASH;
+	return any;
+}
+
 /* The whole hash of a scope; false: it is lost, or cannot be read. */
 static bool
 hash_of(struct source *source, const struct source_record *rec, struct tape_hash *out)
 {
 	struct content content;
 
-	return content_get_canonical(source, rec, &content, NULL) == 0 && !content.lost &&
+	return !hashes_only(&rec->form->form) &&
+	       content_get_canonical(source, rec, &content, NULL) == 0 && !content.lost &&
 	       content_check(&content) &&
 	       content_hash(&rec->form->form, &content, out, NULL) == 0;
 }
@@ -268,12 +281,13 @@ scan(struct seenlook *look, const struct snapshot_session *s, struct known *k)
 		 more = bytes > k->raw_bytes ? bytes - k->raw_bytes : 0;
 	struct source *source;
 
-	if (more == 0)
+	if (more == 0 || k->skipped)
 		return;
 	k->raw_bytes = bytes;
 	if (k->met_seq < s->packed_seq)
 		k->met_seq = s->packed_seq;
-	if (more > look->scan_bytes)
+	k->skipped = more > look->scan_bytes;
+	if (k->skipped)
 		return;
 	source = source_of(look, s->id);
 	if (source == NULL)

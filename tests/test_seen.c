@@ -228,7 +228,8 @@ START_TEST(what_is_seen_is_what_was_recorded)
 			double y = i / 8;
 			int is = TAPE_SEEN(t, labels[label], i, y);
 
-			ck_assert_int_eq(is, TAPE_SEEN(t, labels[label], y, i) | is);
+			/* A look at other sessions may come between the two. */
+			ck_assert_int_ge(TAPE_SEEN(t, labels[label], y, i), is);
 			ck_assert(!is || recorded[label][i]);
 			ck_assert(is || !before[label][i]);
 			if (rand() % 3 == 0) {

@@ -230,6 +230,7 @@ START_TEST(locals_that_were_found_are_recorded_once_more_and_then_when_they_chan
 		locals(i);
 	ck_assert_str_eq(recorded(),
 			 "x a=i4[3](1 2 0) i=0 n=0{NONE:0,ONE:1} text='a' x=0.5\n"
+			 "_tare a=i4[3](1 2 0) i=0 n=0{NONE:0,ONE:1} text='a' x=0.5\n"
 			 "x a=i4[3](1 2 0) i=0 n=0{NONE:0,ONE:1} text='a' x=0.5\n"
 			 "x a=i4[3](1 2 1) i=1\n"
 			 "x a=i4[3](1 2 2) i=2 n=1{NONE:0,ONE:1}\n"
@@ -294,7 +295,7 @@ START_TEST(rules_without_a_label_leave_out_locals_and_no_members)
 }
 END_TEST
 
-START_TEST(a_scope_that_rules_leave_out_tares_nothing)
+START_TEST(no_recorder_and_no_scope_tare_nothing)
 {
 	struct params p = { 0.5, 3, "abc" };
 
@@ -304,6 +305,47 @@ START_TEST(a_scope_that_rules_leave_out_tares_nothing)
 	tape_tare_done(t);
 	TAPE(t, "x", TAPE_OF(params, &p));
 	ck_assert_str_eq(recorded(), "x alpha=0.5 n=3 name='abc'\n");
+}
+END_TEST
+
+START_TEST(what_is_tared_is_on_the_tape_though_a_rule_leaves_the_scope_out)
+{
+	struct params p = { 0.5, 3, "abc" };
+	int it = 0;
+
+	t = recorded_open("");
+	ck_assert_int_eq(tape_set(t, "^x$", "when", "it>=10"), 0);
+	TAPE(t, "x", it, TAPE_OF(params, &p));
+	tape_tare(t, 1);
+	it = 1;
+	TAPE(t, "x", it, TAPE_OF(params, &p));
+	it = 10;
+	TAPE(t, "x", it, TAPE_OF(params, &p));
+	ck_assert_str_eq(recorded(), "_tare alpha=0.5 n=3 name='abc'\nx it=10\n");
+}
+END_TEST
+
+static int
+seen(const struct params *p)
+{
+	return TAPE_SEEN(t, "x", TAPE_OF(params, p));
+}
+
+START_TEST(who_asks_what_was_seen_tares_nothing)
+{
+	for (int until = 0; until < 2; until++) {
+		struct params p = { 0.5, 3, "abc" };
+
+		t = recorded_open("");
+		TAPE(t, "x", TAPE_OF(params, &p));
+		tape_tare(t, until);
+		p.alpha = 2;
+		(void)seen(&p);
+		TAPE(t, "x", TAPE_OF(params, &p));
+		ck_assert_ptr_nonnull(
+			strstr(recorded(), "_tare alpha=2.0 n=3 name='abc'\n"));
+		recorded_teardown();
+	}
 }
 END_TEST
 
@@ -329,7 +371,10 @@ main(void)
 	tcase_add_test(tc, locals_that_were_found_are_left_out_for_ever_and_written_once);
 	tcase_add_test(tc, a_name_is_the_same_for_members_locals_and_sticky_variables);
 	tcase_add_test(tc, rules_without_a_label_leave_out_locals_and_no_members);
-	tcase_add_test(tc, a_scope_that_rules_leave_out_tares_nothing);
+	tcase_add_test(tc, no_recorder_and_no_scope_tare_nothing);
+	tcase_add_test(tc,
+		       what_is_tared_is_on_the_tape_though_a_rule_leaves_the_scope_out);
+	tcase_add_test(tc, who_asks_what_was_seen_tares_nothing);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

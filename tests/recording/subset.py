@@ -117,6 +117,8 @@ class Runs:
                 path, lost = self.record('nomem', seed, scopes, TAPE_DEDUP='subset', TAPE_COMMIT='manual',
                                          LD_PRELOAD=self.options.preload, NOMEM_AT=str(at), NOMEM_FILE=fired, **ever)
                 if not os.path.exists(fired):
+                    if count == 0:
+                        raise Failed('no request was refused')
                     return count
                 count += 1
                 if not os.path.exists(os.path.join(path, 'TAPE')):
