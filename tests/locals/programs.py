@@ -90,7 +90,7 @@ def check(what, truth, got, allowed):
     global passed, failed
     right, lost, wrong = compare(what, truth, got)
     bad = [k for k in lost if allowed is not None and k not in allowed]
-    fine = not wrong and not bad and (right or allowed is None)
+    fine = not wrong and not bad and (right > 0 or allowed is None)
     passed, failed = passed + fine, failed + (not fine)
     print('%-28s %6d right %6d lost %6d wrong%s' % (
         what, right, sum(lost.values()), len(wrong), '' if fine else '  FAILED'))
