@@ -134,8 +134,8 @@ void cache_take(struct cache *c, struct tape_key key, struct cache_entry *e,
 void cache_tell_differ(struct cache *c, struct tape_key key,
 		       const struct tape_pos *first);
 void cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag);
-/* A commit gave a staged entry its seq. */
-void cache_committed(struct tape *t, const uint8_t key[16], uint64_t seq);
+/* A commit gave the staged entry of that time its seq. */
+void cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t seq);
 
 /* ---- cache_value.c ---- */
 

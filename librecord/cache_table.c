@@ -144,7 +144,7 @@ cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag)
 }
 
 void
-cache_committed(struct tape *t, const uint8_t key[16], uint64_t seq)
+cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t seq)
 {
 	struct cache *c = atomic_load(&t->cache);
 	struct tape_key k = { .hi = __builtin_bswap64(get_le64(key)),
@@ -158,7 +158,7 @@ cache_committed(struct tape *t, const uint8_t key[16], uint64_t seq)
 	cache_lock(s);
 	slot = cache_slot_find(s, k, false);
 	for (struct cache_entry *e = slot ? slot->entry : NULL; e; e = e->later)
-		if (e->pos.seq == 0 &&
+		if (e->pos.seq == 0 && e->time == time &&
 		    memcmp(e->pos.session, t->session, sizeof t->session) == 0)
 			e->pos.seq = seq;
 	cache_unlock(s);

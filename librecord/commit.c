@@ -76,6 +76,7 @@ static void
 number_caches(struct tape *t, struct part *parts)
 {
 	uint64_t seq = t->next_seq;
+	int64_t time = 0;
 	bool any = false;
 
 	for (const struct part *part = parts; part; part = part->next)
@@ -91,9 +92,13 @@ number_caches(struct tape *t, struct part *parts)
 
 			if (kind == RECORD_CACHE) {
 				put_le64(record + CACHE_RECORD - 8, seq - 1);
-				cache_committed(t, record + RECORD_HEADER, seq - 1);
+				cache_committed(t, record + RECORD_HEADER, time, seq - 1);
 			}
-			seq += record_has_seq(kind);
+			if (record_has_seq(kind)) {
+				time = (int64_t)((uint64_t)part->base_time +
+						 get_le64(record + RECORD_HEADER));
+				seq++;
+			}
 			at += get_le32(record);
 		}
 	}

@@ -375,6 +375,35 @@ START_TEST(what_is_withdrawn_is_gone_for_all_until_it_is_stored_again)
 }
 END_TEST
 
+START_TEST(what_is_stored_anew_before_a_commit_is_found_with_its_own_value)
+{
+	struct tape *t = recording_open(ASLEEP " blob_store=log");
+	size_t n = 20000;
+	double *row = calloc(n, sizeof *row), *got = calloc(n, sizeof *got);
+	struct tape_pos pos;
+
+	for (int first = 0; first < 2; first++) {
+		struct tape_key k = key_of(first);
+
+		/* The withdrawn one is as long, or shorter. */
+		row[0] = 1;
+		ck_assert_int_eq(TAPE_STORE(t, k, TAPE_ARRAY(row, first ? n / 2 : n)), 1);
+		ck_assert_int_eq(tape_cache_drop(t, k), 1);
+		row[0] = 2;
+		ck_assert_int_eq(TAPE_STORE(t, k, TAPE_ARRAY(row, n)), 1);
+		ck_assert_int_eq(tape_commit(t), 0);
+		ck_assert_int_eq(tape_cache_has(t, k, &pos), 1);
+		ck_assert_uint_eq(pos.seq, 3u * (unsigned)first + 3);
+		ck_assert_int_eq(TAPE_RECALL(t, k, TAPE_AS("row", TAPE_ARRAY(got, n))),
+				 1);
+		ck_assert(got[0] == 2);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	free(row);
+	free(got);
+}
+END_TEST
+
 /* ---- more than memory holds ---- */
 
 static void
@@ -617,6 +646,8 @@ main(void)
 	tcase_add_test(tc, another_session_finds_it_once_it_is_committed);
 	tcase_add_test(tc, the_first_result_holds_and_another_one_is_told_once);
 	tcase_add_test(tc, what_is_withdrawn_is_gone_for_all_until_it_is_stored_again);
+	tcase_add_test(tc,
+		       what_is_stored_anew_before_a_commit_is_found_with_its_own_value);
 	tcase_add_test(tc, values_beyond_the_bound_of_memory_are_read_from_the_tape);
 	tcase_add_test(tc, entries_are_scopes_that_are_found_by_what_they_were_made_of);
 	tcase_add_test(tc, hits_are_counted_and_what_was_used_is_noted);
