@@ -42,6 +42,7 @@ enum entry_flags {
 	ENTRY_DAMAGED = 16, /* a value cannot be read */
 	ENTRY_TOLD =
 		32, /* another result was met under its key, or another type asked for */
+	ENTRY_UNASKED = 64, /* of a segment: generations may know more of its key */
 };
 
 /* What is known under a key. Nothing but flags, refs and pos changes, those under the shard's lock. */
@@ -134,6 +135,8 @@ void cache_take(struct cache *c, struct tape_key key, struct cache_entry *e,
 void cache_tell_differ(struct cache *c, struct tape_key key,
 		       const struct tape_pos *first);
 void cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag);
+/* Generations were asked for this key. */
+void cache_asked(struct cache *c, struct tape_key key);
 /* A commit gave the staged entry of that time its seq. */
 void cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t seq);
 

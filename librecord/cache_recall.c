@@ -321,7 +321,8 @@ recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
 	/* Its lines are wanted one after another: all are on their way now. */
 	for (size_t at = 64; e && at < 384; at += 64)
 		__builtin_prefetch((const char *)e + at);
-	if (e && (e->flags & (ENTRY_HELD | ENTRY_DAMAGED)) == ENTRY_HELD) {
+	if (e &&
+	    (e->flags & (ENTRY_HELD | ENTRY_DAMAGED | ENTRY_UNASKED)) == ENTRY_HELD) {
 		plan = plan_of(site, e->shape);
 		if (plan && fill_short(plan, e, outs)) {
 			count_hit(s, e);
@@ -545,6 +546,8 @@ take_found(void *user, const struct cachelook_entry *at)
 
 	if (!e && !at->dropped)
 		return 0; /* no memory, or damaged: it is not known then */
+	if (e && !at->packed)
+		e->flags |= ENTRY_UNASKED;
 	cache_take(c, at->key, e, at->dropped || at->again ? at->time : 0);
 	return 0;
 }
@@ -587,19 +590,18 @@ cache_search(struct cache *c, struct tape_key key)
 {
 	struct cache_entry *e = cache_find(c, key);
 
-	if (e)
+	if (e && !(e->flags & ENTRY_UNASKED))
 		return e;
+	cache_put(e);
 	pthread_mutex_lock(&c->look_lock);
 	if (!atomic_load(&c->tape->dead)) {
 		cache_look(c, false);
-		e = cache_find(c, key);
-		if (!e && c->look) {
-			(void)cachelook_find(c->look, key, take_found, c);
-			e = cache_find(c, key);
-		}
+		/* What a segment has may be withdrawn in a generation, or not be the first. */
+		if (c->look && cachelook_find(c->look, key, take_found, c) == 0)
+			cache_asked(c, key);
 	}
 	pthread_mutex_unlock(&c->look_lock);
-	return e;
+	return cache_find(c, key);
 }
 
 /* ---- misses ---- */

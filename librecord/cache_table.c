@@ -144,6 +144,19 @@ cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag)
 }
 
 void
+cache_asked(struct cache *c, struct tape_key key)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	struct cache_slot *slot;
+
+	cache_lock(s);
+	slot = cache_slot_find(s, key, false);
+	for (struct cache_entry *e = slot ? slot->entry : NULL; e; e = e->later)
+		e->flags &= ~(uint32_t)ENTRY_UNASKED;
+	cache_unlock(s);
+}
+
+void
 cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t seq)
 {
 	struct cache *c = atomic_load(&t->cache);

@@ -375,6 +375,37 @@ START_TEST(what_is_withdrawn_is_gone_for_all_until_it_is_stored_again)
 }
 END_TEST
 
+START_TEST(a_generation_counts_though_a_segment_has_the_key)
+{
+	struct tape *first = recording_open(ASLEEP), *second = recording_open(ASLEEP), *t;
+
+	store_number(first, 1, 10);
+	store_number(second, 1, 11);
+	store_number(second, 2, 20);
+	ck_assert_int_eq(tape_commit(second), 0);
+	tape_refresh(first);
+	ck_assert_int_eq(tape_cache_drop(first, key_of(2)), 1);
+	ck_assert_int_eq(tape_close(first), 0);
+	compact(false);
+	for (int i = 0; i < 2; i++) {
+		t = recording_open(ASLEEP);
+		/* Found by a look of their own, or of another key. */
+		if (i)
+			ck_assert(number(t, 3) == -1);
+		ck_assert(number(t, 1) == 10);
+		ck_assert(number(t, 2) == -1);
+		ck_assert_int_eq(tape_close(t), 0);
+		t = recording_open(ASLEEP);
+		if (i)
+			ck_assert(number(t, 3) == -1);
+		ck_assert(number(t, 2) == -1);
+		ck_assert(number(t, 1) == 10);
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+	ck_assert_int_eq(tape_close(second), 0);
+}
+END_TEST
+
 START_TEST(what_is_stored_anew_before_a_commit_is_found_with_its_own_value)
 {
 	struct tape *t = recording_open(ASLEEP " blob_store=log");
@@ -646,6 +677,7 @@ main(void)
 	tcase_add_test(tc, another_session_finds_it_once_it_is_committed);
 	tcase_add_test(tc, the_first_result_holds_and_another_one_is_told_once);
 	tcase_add_test(tc, what_is_withdrawn_is_gone_for_all_until_it_is_stored_again);
+	tcase_add_test(tc, a_generation_counts_though_a_segment_has_the_key);
 	tcase_add_test(tc,
 		       what_is_stored_anew_before_a_commit_is_found_with_its_own_value);
 	tcase_add_test(tc, values_beyond_the_bound_of_memory_are_read_from_the_tape);
