@@ -169,6 +169,24 @@ struct cache_entry *cache_entry_new(size_t size);
 void cache_entry_value(const struct cache_entry *e, uint32_t index,
 		       struct tape_value *out);
 
+/* ---- cache_read.c: what is not in memory, from the tape; look_lock is held ---- */
+
+/* A status that says that it will not be had later either. */
+static inline bool
+cache_damage(int status)
+{
+	return status == TAPE_ERR_DAMAGED || status == TAPE_ERR_NOT_FOUND;
+}
+
+/* The bytes of a wide value of an entry: malloc'd, verified, a NUL behind them. 0 or an enum tape_status. */
+int cache_read_value(struct cache *c, const struct cache_entry *e, uint32_t index,
+		     const struct tape_value *value, uint8_t **out,
+		     struct tape_error *err);
+/* An entry whose values are not in memory, with them; consumes e. NULL: they cannot be had, which was told. */
+struct cache_entry *cache_read_entry(struct cache *c, struct cache_entry *e);
+/* Says once that this entry is not used. */
+void cache_tell_miss(struct cache *c, const struct cache_entry *e, const char *why);
+
 /* ---- cache_recall.c ---- */
 
 /* Looks at what others have committed, if it is time. look_lock is held. */

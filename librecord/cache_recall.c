@@ -339,7 +339,7 @@ struct filling {
 	struct cache *c;
 	struct cache_entry *e;
 	struct tape_value *values;
-	bool unread;
+	bool damaged;
 };
 
 static int64_t
@@ -361,91 +361,16 @@ value_at(void *user, size_t index)
 	return &((const struct filling *)user)->values[index];
 }
 
-struct wanted {
-	const struct cache_name *name;
-	uint8_t **out;
-	struct tape_error *err;
-};
-
-static int
-bytes_of_scope(void *user, const struct tape_scope *scope)
-{
-	const struct wanted *w = user;
-
-	for (size_t i = 0; i < tape_scope_var_count(scope); i++) {
-		struct tape_var var = tape_scope_var(scope, i);
-
-		if (var.name_len == w->name->len + sizeof CACHE_OUT - 1 &&
-		    memcmp(var.name, CACHE_OUT, sizeof CACHE_OUT - 1) == 0 &&
-		    memcmp(var.name + sizeof CACHE_OUT - 1, w->name->name,
-			   w->name->len) == 0)
-			return bind_scope_bytes((void *)(uintptr_t)scope, i, w->out,
-						w->err) == 0
-				       ? 1
-				       : -1;
-	}
-	return 0;
-}
-
-/* Where it stands on the tape; what is staged only has to be committed for that. */
-static bool
-place(struct cache *c, struct cache_entry *e, struct tape_pos *pos)
-{
-	struct cache_entry *now;
-
-	*pos = cache_pos(c, e);
-	if (pos->seq == 0)
-		(void)session_commit_stage(c->tape, c->stage);
-	now = cache_find(c, e->key);
-	*pos = cache_pos(c, now && now->time == e->time ? now : e);
-	cache_put(now);
-	return pos->seq != 0;
-}
-
 /* look_lock is held. */
 static int
 value_bytes(void *user, size_t index, uint8_t **out, struct tape_error *err)
 {
 	struct filling *f = user;
-	struct wanted w = { &f->e->shape->vars[index], out, err };
-	struct tape_error why = { 0 };
-	struct tape_pos pos;
+	int r = cache_read_value(f->c, f->e, (uint32_t)index, &f->values[index], out,
+				 err);
 
-	if (!f->c->look) {
-		why.status = TAPE_ERR_IO;
-		*err = why;
-		return TAPE_ERR_IO;
-	}
-	if (cachelook_blob(f->c->look, &f->values[index], out, err) == 0)
-		return 0;
-	if ((f->e->flags & ENTRY_PACKED) || !place(f->c, f->e, &pos) ||
-	    cachelook_scope(f->c->look, &pos, bytes_of_scope, &w, &why) != 1)
-		return TAPE_ERR_DAMAGED;
-	return 0;
-}
-
-static void
-note_unread(void *user)
-{
-	((struct filling *)user)->unread = true;
-}
-
-static void
-tell_miss(struct cache *c, const struct cache_entry *e)
-{
-	char text[TAPE_HASH_TEXT], where[TAPE_POS_TEXT];
-	struct tape_pos pos = cache_pos(c, e);
-
-	if (e->flags & ENTRY_TOLD)
-		return;
-	cache_mark(c, e, ENTRY_TOLD);
-	tape_key_text(e->key, text);
-	tape_pos_text(&pos, where);
-	recorder_warn(
-		c->tape,
-		"cache: the result under the key %s (%s) is not used, it is computed "
-		"again: %s",
-		text, where, tape_bind_error());
+	f->damaged |= cache_damage(r);
+	return r;
 }
 
 /* 1 = filled, 0 = it does not fit or cannot be read, which was told. look_lock is held if some value is elsewhere. */
@@ -458,7 +383,6 @@ fill_long(struct cache *c, struct cache_entry *e, const char *names, size_t coun
 				  .find = find_value,
 				  .value = value_at,
 				  .bytes = value_bytes,
-				  .unread = note_unread,
 				  .only = e->shape->count == 1 ? 0 : -1 };
 	int r;
 
@@ -470,48 +394,11 @@ fill_long(struct cache *c, struct cache_entry *e, const char *names, size_t coun
 	r = bind_outputs(&from, names, count, outs);
 	free(f.values);
 	if (r == 0) {
-		tell_miss(c, e);
-		if (f.unread)
+		cache_tell_miss(c, e, tape_bind_error());
+		if (f.damaged)
 			cache_mark(c, e, ENTRY_DAMAGED);
 	}
 	return r;
-}
-
-struct fetching {
-	struct cache *c;
-	struct tape_key key;
-	struct cache_entry *made;
-};
-
-static int
-fetch_scope(void *user, const struct tape_scope *scope)
-{
-	struct fetching *f = user;
-
-	f->made = cache_entry_scope(f->c, f->key, scope);
-	return f->made ? 1 : -1;
-}
-
-/* An entry whose values are not in memory, with them; consumes e. look_lock is held. */
-static struct cache_entry *
-with_values(struct cache *c, struct cache_entry *e)
-{
-	struct fetching f = { .c = c, .key = e->key };
-	struct tape_error why = { 0 };
-	struct tape_pos pos;
-	uint32_t flags = e->flags & ENTRY_PACKED;
-
-	if (!c->look || !place(c, e, &pos) ||
-	    cachelook_scope(c->look, &pos, fetch_scope, &f, &why) != 1) {
-		cache_mark(c, e, ENTRY_DAMAGED);
-		cache_put(e);
-		return NULL;
-	}
-	f.made->flags |= flags;
-	f.made->refs++; /* ours, and the table's */
-	cache_put(e);
-	cache_take(c, f.key, f.made, 0);
-	return f.made;
 }
 
 static bool
@@ -692,7 +579,7 @@ recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
 			(void)open_look(c);
 		}
 		if (!(e->flags & ENTRY_HELD))
-			e = with_values(c, e);
+			e = cache_read_entry(c, e);
 		if (e)
 			r = fill_long(c, e, names, count, outs);
 		if (locked)

@@ -398,10 +398,8 @@ take_bytes(const struct binding *b, struct target *t, size_t index,
 	}
 	if (v->store == TAPE_AS_HASH)
 		return fail(t->name, "only its hash was recorded");
-	if (b->from->bytes(b->from->user, index, &own, &err) != 0) {
-		b->from->unread(b->from->user);
+	if (b->from->bytes(b->from->user, index, &own, &err) != 0)
 		return fail(t->name, "its blob cannot be read: %s", err.message);
-	}
 	t->data = t->own = own;
 	return 0;
 }
@@ -668,12 +666,6 @@ bind_scope_bytes(void *user, size_t index, uint8_t **out, struct tape_error *err
 	return 0;
 }
 
-static void
-nothing_unread(void *user)
-{
-	(void)user;
-}
-
 int
 tape_bind(const struct tape_scope *scope, const char *names, size_t count,
 	  const struct tape_named *outs)
@@ -682,7 +674,6 @@ tape_bind(const struct tape_scope *scope, const char *names, size_t count,
 				  .find = scope_find,
 				  .value = scope_at,
 				  .bytes = bind_scope_bytes,
-				  .unread = nothing_unread,
 				  .only = -1 };
 
 	problem[0] = '\0';

@@ -13,8 +13,6 @@ struct bind_from {
 	const struct tape_value *(*value)(void *user, size_t index);
 	/* The bytes of one that are not at hand, verified: malloc'd, a NUL behind them. */
 	int (*bytes)(void *user, size_t index, uint8_t **out, struct tape_error *err);
-	/* That could not be had: nothing will be filled. */
-	void (*unread)(void *user);
 	int64_t only; /* what a single output is filled with whatever its name, or -1 */
 };
 /* As tape_bind: 1, or 0 and tape_bind_error() says why. */

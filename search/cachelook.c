@@ -623,6 +623,9 @@ read_loose(struct cachelook *look, const struct tape_value *v, uint8_t **out,
 	r = os_open_read(look->reader->dir.fd, path, &fd);
 	if (r == 0)
 		r = os_fstat(fd, &st);
+	if (r == -ENOENT)
+		return error_set(err, TAPE_ERR_NOT_FOUND, path, 0,
+				 "there is no such blob");
 	if (r != 0) {
 		os_close(&fd);
 		return error_io(err, r, path, "cannot open the blob");
@@ -634,6 +637,10 @@ read_loose(struct cachelook *look, const struct tape_value *v, uint8_t **out,
 	os_close(&fd);
 	if (st.size == v->size && data == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, path, 0, "no memory for the blob");
+	if (got < 0) {
+		free(data);
+		return error_io(err, (int)got, path, "cannot read the blob");
+	}
 	if (data != NULL && got == (int64_t)v->size)
 		hash = hash_bytes(data, (size_t)v->size);
 	if (data == NULL || got != (int64_t)v->size || !hash_equal(&hash, &v->hash)) {
@@ -654,6 +661,7 @@ cachelook_blob(struct cachelook *look, const struct tape_value *value, uint8_t *
 	uint8_t *data = NULL, *more;
 	int r = generations_find_blob(look->reader, &value->hash, value->size, &data,
 				      &packed);
+	int loose;
 
 	if (r == 0) {
 		more = realloc(data, (size_t)value->size + 1);
@@ -665,13 +673,16 @@ cachelook_blob(struct cachelook *look, const struct tape_value *value, uint8_t *
 		*out = more;
 		return 0;
 	}
-	if (r == TAPE_ERR_NOMEM || read_loose(look, value, out, err) == 0) {
-		if (r == TAPE_ERR_NOMEM && err != NULL)
+	if (r == TAPE_ERR_NOMEM) {
+		if (err != NULL)
 			*err = packed;
-		return r == TAPE_ERR_NOMEM ? r : 0;
+		return r;
 	}
+	loose = read_loose(look, value, out, err);
+	if (loose == 0 || r == TAPE_ERR_NOT_FOUND)
+		return loose;
 	/* The one that says most about why. */
-	if (r != TAPE_ERR_NOT_FOUND && err != NULL)
+	if (err != NULL)
 		*err = packed;
-	return r == TAPE_ERR_NOT_FOUND ? TAPE_ERR_NOT_FOUND : r;
+	return r;
 }

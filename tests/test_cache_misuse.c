@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -246,6 +247,38 @@ START_TEST(a_damaged_blob_is_a_miss_that_is_told_and_the_new_result_replaces_it)
 }
 END_TEST
 
+START_TEST(what_cannot_be_read_just_now_is_a_miss_and_stays)
+{
+	size_t size = 200000;
+	unsigned char *data = blob_of(size), *got = calloc(1, size);
+	struct tape_key k = TAPE_KEY("blob", size);
+	struct tape *t = recording_open(ASLEEP);
+	struct rlimit files, none;
+
+	ck_assert_int_eq(TAPE_STORE(t, k, TAPE_BLOB(data, size)), 1);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none = files;
+	none.rlim_cur = 0;
+	for (int i = 0; i < 2; i++) {
+		t = recording_open(ASLEEP);
+		ck_assert_int_eq(tape_cache_has(t, k, NULL), 1);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+		ck_assert_int_eq(recall_blob(t, got, size), 0);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+		/* It holds still. */
+		ck_assert_int_eq(TAPE_STORE(t, k, TAPE_BLOB(data, size / 2)), 0);
+		memset(got, 0, size);
+		ck_assert_int_eq(recall_blob(t, got, size), 1);
+		ck_assert(memcmp(got, data, size) == 0);
+		ck_assert_int_eq(tape_close(t), 0);
+		compact(false);
+	}
+	free(data);
+	free(got);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -264,6 +297,7 @@ main(void)
 	tcase_add_test(tc, a_clock_that_jumped_decides_nothing);
 	tcase_add_test(
 		tc, a_damaged_blob_is_a_miss_that_is_told_and_the_new_result_replaces_it);
+	tcase_add_test(tc, what_cannot_be_read_just_now_is_a_miss_and_stays);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
