@@ -97,18 +97,29 @@ put_item(struct tape_key_build *b, const char *name, size_t len, const struct it
 		key_build_part_end(b, key_put_item(&b->bytes, item));
 }
 
+/* A key without a part that it is to have would be another one's: it is none. */
+static struct key_thread *
+thread_for(struct tape_key_build *b)
+{
+	struct key_thread *k = b ? key_thread_get() : NULL;
+
+	if (b && !k)
+		b->bad = true;
+	return k;
+}
+
 void
 tape_key_put_str(struct tape_key_build *b, const char *name, size_t len, const char *text,
 		 size_t text_len)
 {
-	struct key_thread *k = key_thread_get();
+	struct key_thread *k = thread_for(b);
 	struct item item = { 0 };
 
 	if (!text) {
 		tape_key_put_null(b, name, len);
 		return;
 	}
-	if (!b || !k)
+	if (!k)
 		return;
 	item_load_text(&k->loading, text, text_len == TAPE_NUL ? strlen(text) : text_len,
 		       &item);
@@ -119,10 +130,10 @@ void
 tape_key_put_bytes(struct tape_key_build *b, const char *name, size_t len,
 		   const void *data, size_t size)
 {
-	struct key_thread *k = key_thread_get();
+	struct key_thread *k = thread_for(b);
 	struct item item = { 0 };
 
-	if (!b || !k)
+	if (!k)
 		return;
 	item_load_bytes(&k->loading, data, size, &item);
 	put_item(b, name, len, &item);
@@ -132,10 +143,10 @@ void
 tape_key_put_nd(struct tape_key_build *b, const char *name, size_t len,
 		const struct tape_nd *nd)
 {
-	struct key_thread *k = key_thread_get();
+	struct key_thread *k = thread_for(b);
 	struct item item = { 0 };
 
-	if (!b || !k)
+	if (!k)
 		return;
 	if (item_load_nd(&k->loading, nd, false, &item) != ITEM_FINE)
 		item.type = TAPE_ABSENT;
