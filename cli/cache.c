@@ -366,6 +366,7 @@ run(struct cache *x, int argc, char **argv)
 		int (*run)(struct cache *x, int argc, char **argv);
 	} commands[] = { { "ls", list }, { "drop", drop }, { "why", why } };
 	struct tape_reader_options options = { .size = sizeof(options),
+					       .flags = TAPE_READER_SUPERSEDED,
 					       .on_report = on_report,
 					       .user = x };
 	struct tape_error err;

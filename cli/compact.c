@@ -187,6 +187,7 @@ static int
 trim_cache(struct compact *x)
 {
 	struct tape_reader_options options = { .size = sizeof options,
+					       .flags = TAPE_READER_SUPERSEDED,
 					       .on_report = on_report,
 					       .user = x };
 	struct kept_list list = { 0 };

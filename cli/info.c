@@ -52,7 +52,7 @@ show_tape(struct info *info, int argc, char **argv)
 	    tape_info_read(reader, &data, &err) < 0 ||
 	    (data->bookmarks && tape_marks_read(reader, &info->marks, &err) < 0)) {
 		status = cli_fail(&info->cli, info->tape, &err);
-	} else if (!info->cli.quiet && (status = info_cache(info, reader, data)) == 0) {
+	} else if (!info->cli.quiet && (status = info_cache(info, data)) == 0) {
 		if (info->json)
 			info_json(info, data);
 		else

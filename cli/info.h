@@ -19,8 +19,7 @@ struct info {
 };
 
 /* Reads those notes: 0, or an exit code after a message. */
-int info_cache(struct info *info, struct tape_reader *reader,
-	       const struct tape_info *data);
+int info_cache(struct info *info, const struct tape_info *data);
 
 /* One object a line: kind tape, session, label, variable, thinned, bookmark, note. */
 void info_json(struct info *info, const struct tape_info *data);

@@ -34,10 +34,14 @@ any(const struct tape_info *data)
 }
 
 int
-info_cache(struct info *info, struct tape_reader *reader, const struct tape_info *data)
+info_cache(struct info *info, const struct tape_info *data)
 {
+	/* Results hold, and were used, whether or not a session went on from before. */
+	struct tape_reader_options all = { .size = sizeof(all),
+					   .flags = TAPE_READER_SUPERSEDED };
 	struct tape_find_options options = { .size = sizeof(options),
 					     .flags = TAPE_FIND_ALL };
+	struct tape_reader *reader = NULL;
 	struct tape_query *query = NULL;
 	struct tape_cursor *cursor = NULL;
 	const struct tape_scope *scope;
@@ -46,7 +50,9 @@ info_cache(struct info *info, struct tape_reader *reader, const struct tape_info
 
 	if (!any(data))
 		return 0;
-	r = tape_query_compile("_cache _has=hits", &query, &err);
+	r = tape_reader_open(info->tape, &all, &reader, &err);
+	if (r == 0)
+		r = tape_query_compile("_cache _has=hits", &query, &err);
 	if (r == 0)
 		r = tape_find(reader, query, &options, &cursor, &err);
 	while (r == 0 && (r = tape_cursor_next(cursor, &scope, &err)) == 1) {
@@ -59,5 +65,6 @@ info_cache(struct info *info, struct tape_reader *reader, const struct tape_info
 	}
 	tape_cursor_close(cursor);
 	tape_query_free(query);
+	tape_reader_close(reader);
 	return r < 0 ? cli_fail(&info->cli, info->tape, &err) : 0;
 }
