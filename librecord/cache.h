@@ -131,6 +131,8 @@ struct tape_pos cache_pos(struct cache *c, const struct cache_entry *e);
  */
 void cache_take(struct cache *c, struct tape_key key, struct cache_entry *e,
 		int64_t dropped);
+/* One of this session from that time that could not be staged is taken out again. */
+void cache_untake(struct cache *c, struct tape_key key, int64_t time);
 /* Another result was met under a key; `first` holds. */
 void cache_tell_differ(struct cache *c, struct tape_key key,
 		       const struct tape_pos *first);

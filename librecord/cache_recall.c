@@ -113,6 +113,9 @@ fill_short(const struct recall_plan *plan, const struct cache_entry *e,
 		const struct step *step = &plan->steps[i];
 		uint64_t v;
 
+		/* As they are this time: the long way says what is wrong. */
+		if (!outs[i].value.lo || outs[i].name)
+			return false;
 		if (step->op < STEP_INTEGER)
 			continue;
 		if (step->op == STEP_ARRAY) {
@@ -464,11 +467,15 @@ open_look(struct cache *c)
 void
 cache_look(struct cache *c, bool now)
 {
+	static const uint64_t none[2];
 	int64_t clock = os_monotonic_ns();
 
 	if ((!now && clock - c->looked < CACHE_LOOK_NS) || !open_look(c))
 		return;
-	(void)cachelook_scan(c->look, c->tape->session, take_found, c);
+	/* A fork's child that has no session yet: its parent is another one. */
+	(void)cachelook_scan(c->look,
+			     atomic_load(&c->tape->orphan) ? none : c->tape->session,
+			     take_found, c);
 	c->looked = clock;
 }
 

@@ -426,6 +426,7 @@ store(const struct result *r, struct cache_values *values)
 	struct cache_miss *miss;
 	struct cache_entry *e;
 	double seconds = -1;
+	bool stored = false;
 	size_t len = 0;
 	const uint8_t *hashed = key_remembered(r->key, &len);
 
@@ -458,15 +459,19 @@ store(const struct result *r, struct cache_values *values)
 		memcpy(e->pos.session, c->tape->session, sizeof e->pos.session);
 		/* Known before it is staged, so that a commit finds it. */
 		cache_take(c, r->key, e, again == INT64_MIN ? 0 : now);
-		count_stored(c, r->key);
-		(void)put_scope(c, s, r->site, s->ts->level->context, now, r->key,
-				again == INT64_MIN ? CAPTURE_CACHE
-						   : CAPTURE_CACHE | CAPTURE_DROP);
+		stored =
+			put_scope(c, s, r->site, s->ts->level->context, now, r->key,
+				  again == INT64_MIN ? CAPTURE_CACHE
+						     : CAPTURE_CACHE | CAPTURE_DROP) == 0;
+		if (stored)
+			count_stored(c, r->key);
+		else
+			cache_untake(c, r->key, now);
 	} else {
 		recorder_error(c->tape, "no memory for a result of the cache");
 	}
 	free(miss);
-	return e != NULL;
+	return stored;
 }
 
 static int

@@ -251,6 +251,11 @@ put_entry(struct cache *c, struct cache_slot *slot, struct cache_entry *e)
 		at = &(*at)->later;
 	old = *at;
 	if (old && same_place(old, e)) {
+		/* Staged by the parent of a fork, and committed since; or just numbered. */
+		if (old->pos.seq == 0)
+			old->pos.seq = e->pos.seq;
+		else if (e->pos.seq == 0)
+			e->pos.seq = old->pos.seq;
 		if ((old->flags & ENTRY_HELD) || !(e->flags & ENTRY_HELD))
 			return false;
 		e->flags |= old->flags & (ENTRY_USED | ENTRY_TOLD | ENTRY_RECENT);
@@ -267,13 +272,13 @@ put_entry(struct cache *c, struct cache_slot *slot, struct cache_entry *e)
 	return true;
 }
 
-/* The first one goes. */
+/* This one goes. */
 static void
-pop_entry(struct cache *c, struct cache_slot *slot)
+pop_entry(struct cache *c, struct cache_entry **at)
 {
-	struct cache_entry *e = slot->entry;
+	struct cache_entry *e = *at;
 
-	slot->entry = e->later;
+	*at = e->later;
 	e->later = NULL;
 	atomic_fetch_sub(&c->held, e->size);
 	cache_put(e);
@@ -314,7 +319,7 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 	while (slot && slot->entry &&
 	       (slot->entry->time < slot->dropped ||
 		((slot->entry->flags & ENTRY_DAMAGED) && slot->entry->later)))
-		pop_entry(c, slot);
+		pop_entry(c, &slot->entry);
 	if (slot && slot->entry && slot->miss) {
 		free(slot->miss);
 		slot->miss = NULL;
@@ -326,6 +331,25 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 	cache_put(e);
 	if (told)
 		cache_tell_differ(c, key, &first);
+}
+
+void
+cache_untake(struct cache *c, struct tape_key key, int64_t time)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	struct cache_entry **at = NULL;
+	struct cache_slot *slot;
+
+	cache_lock(s);
+	slot = cache_slot_find(s, key, false);
+	for (at = slot ? &slot->entry : NULL; at && *at; at = &(*at)->later)
+		if ((*at)->time == time && (*at)->pos.seq == 0 &&
+		    memcmp((*at)->pos.session, c->tape->session,
+			   sizeof c->tape->session) == 0) {
+			pop_entry(c, at);
+			break;
+		}
+	cache_unlock(s);
 }
 
 /* ---- the whole ---- */

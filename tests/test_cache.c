@@ -634,6 +634,38 @@ START_TEST(a_child_knows_what_its_parent_had_stored)
 }
 END_TEST
 
+START_TEST(a_child_learns_what_its_parent_had_staged_and_committed_since)
+{
+	struct tape *t = recording_open(RECORDING_ASLEEP);
+	int committed[2], status;
+	char byte = 0;
+	pid_t pid;
+
+	store_number(t, 1, 10);
+	ck_assert_int_eq(pipe(committed), 0);
+	pid = recording_fork();
+	if (pid == 0) {
+		struct tape_pos pos;
+		int good = tape_cache_has(t, key_of(1), &pos) && pos.seq == 0;
+
+		good = read(committed[0], &byte, 1) == 1 && good;
+		tape_refresh(t);
+		good = good && tape_cache_has(t, key_of(1), &pos) && pos.seq == 1 &&
+		       number(t, 1) == 10;
+		good = tape_close(t) == 0 && good;
+		_exit(good ? 0 : 1);
+	}
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert_int_eq(write(committed[1], &byte, 1), 1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	close(committed[0]);
+	close(committed[1]);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 /* ---- for bindings ---- */
 
 START_TEST(the_functions_underneath_do_the_same)
@@ -694,6 +726,7 @@ main(void)
 	tc = tcase_create("forks");
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_add_test(tc, a_child_knows_what_its_parent_had_stored);
+	tcase_add_test(tc, a_child_learns_what_its_parent_had_staged_and_committed_since);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

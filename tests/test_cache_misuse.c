@@ -73,6 +73,44 @@ START_TEST(a_type_that_changed_is_a_miss_and_the_first_result_holds)
 }
 END_TEST
 
+START_TEST(an_output_that_is_nowhere_is_a_miss_each_time)
+{
+	struct tape *t = recording_open(ASLEEP);
+	double got = 0;
+
+	store_number(t, 1, 2);
+	for (int i = 0; i < 6; i++) {
+		double *yield = i == 3 ? NULL : &got;
+		int hit = TAPE_RECALL(t, key_of(1), yield);
+
+		ck_assert_int_eq(hit, i != 3);
+	}
+	ck_assert(got == 2);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
+START_TEST(a_result_that_is_too_large_for_a_scope_is_not_stored)
+{
+	size_t size = (size_t)33 << 20;
+	unsigned char *data = calloc(1, size);
+	struct tape *t = recording_open(ASLEEP);
+
+	t->conf.inline_max = size;
+	for (int i = 0; i < 2; i++) {
+		int stored =
+			TAPE_STORE(t, key_of(1), TAPE_AS("x", TAPE_ARRAY(data, size)));
+
+		ck_assert_int_eq(stored, 0);
+		ck_assert_int_eq(tape_cache_has(t, key_of(1), NULL), 0);
+	}
+	store_number(t, 1, 3);
+	ck_assert(number(t, 1) == 3);
+	(void)tape_close(t);
+	free(data);
+}
+END_TEST
+
 START_TEST(without_a_recorder_everything_is_computed)
 {
 	struct tape *t = recording_open(ASLEEP), *closed = t;
@@ -289,6 +327,8 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_miss_leaves_outputs_as_they_were);
 	tcase_add_test(tc, a_type_that_changed_is_a_miss_and_the_first_result_holds);
+	tcase_add_test(tc, an_output_that_is_nowhere_is_a_miss_each_time);
+	tcase_add_test(tc, a_result_that_is_too_large_for_a_scope_is_not_stored);
 	tcase_add_test(tc, without_a_recorder_everything_is_computed);
 	tcase_add_test(
 		tc,
