@@ -228,9 +228,7 @@ order_contents(struct blocks *b, struct job *j, struct tape_error *err)
 			continue;
 		c->form = b->fresh[f - 1].form;
 		c->len = b->fresh[f - 1].len;
-		/* Without variables there are no bytes, and perhaps no arena yet. */
-		c->canonical = b->arena.data == NULL ? (const uint8_t *)""
-						     : b->arena.data + b->fresh[f - 1].at;
+		c->canonical = pack_bytes_at(&b->arena, b->fresh[f - 1].at);
 		b->fresh_ordinals[f - 1] = (uint16_t)j->content_count++;
 	}
 	j->first_content = b->contents - b->fresh_count;

@@ -237,11 +237,8 @@ block_decode(const struct scopepack *p, struct pack_codec *codec, uint32_t numbe
 		r = decode_rows(p, codec, all, err);
 	for (uint32_t g = 0; g < all->block.group_count && r == 0; g++)
 		r = decode_group(p, codec, all, g, err);
-	/* Where no content has bytes, they stand nowhere yet. */
 	for (uint32_t i = 0; i < all->content_count && r == 0; i++)
-		all->contents[i].canonical = all->arena.data == NULL
-						     ? (const uint8_t *)""
-						     : all->arena.data + all->starts[i];
+		all->contents[i].canonical = pack_bytes_at(&all->arena, all->starts[i]);
 	return r;
 }
 

@@ -122,7 +122,7 @@ put_column(struct block_encoder *e, uint16_t kind, uint32_t part, const struct c
 
 /* ---- occurrences ---- */
 
-static const uint8_t row_widths[ROWS_COLUMNS] = { 4, 8, 8, 4, 1, 8, 8 };
+const uint8_t scopepack_row_widths[ROWS_COLUMNS] = { 4, 8, 8, 4, 1, 8, 8 };
 
 static void
 row_value(const struct block_row *row, unsigned column, uint8_t *at)
@@ -211,17 +211,18 @@ put_rows_group(struct block_encoder *e, uint32_t group, const struct block_row *
 	if (out.failed)
 		return no_memory(e->err);
 	for (unsigned c = 0; c < ROWS_COLUMNS; c++) {
-		struct column column = { count, row_widths[c],
+		struct column column = { count, scopepack_row_widths[c],
 					 c == ROWS_KIND ? COLUMN_OTHER : COLUMN_INTEGER,
 					 NULL, NULL };
 		int r;
 
 		e->values.len = 0;
-		if (pack_bytes_reserve(&e->values, (size_t)count * row_widths[c]) != 0)
+		if (pack_bytes_reserve(&e->values,
+				       (size_t)count * scopepack_row_widths[c]) != 0)
 			return no_memory(e->err);
 		for (uint32_t i = 0; i < count; i++)
 			row_value(&rows[i], c,
-				  e->values.data + (size_t)i * row_widths[c]);
+				  e->values.data + (size_t)i * scopepack_row_widths[c]);
 		column.values = e->values.data;
 		r = put_column(e, SCOPES_ROWS, group << 24 | c, &column);
 		if (r != 0)

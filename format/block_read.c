@@ -10,8 +10,6 @@
 /* What the header says of a chunk: step, count, flags and size take a byte each at least. */
 #define CHUNK_INFO_MIN 4
 
-static const uint8_t row_widths[ROWS_COLUMNS] = { 4, 8, 8, 4, 1, 8, 8 };
-
 struct reading {
 	const struct scopepack *p;
 	struct scopepack_block *b;
@@ -406,7 +404,7 @@ rows_place(const struct scopepack *p, struct pack_codec *codec,
 			       .count = g->count,
 			       .offset = g->offset[which],
 			       .read_bytes = read_bytes,
-			       .width = row_widths[which] };
+			       .width = scopepack_row_widths[which] };
 }
 
 static struct place

@@ -646,6 +646,16 @@ form_find(const struct form *form, const char *name, size_t name_len)
 }
 
 bool
+form_hashes_only(const struct form *form)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < form->var_count && !any; i++)
+		any = form->vars[i].store == TAPE_AS_HASH;
+	return any;
+}
+
+bool
 form_same_content(const struct form *a, const struct form *b)
 {
 	if (!hash_equal(&a->head16, &b->head16) || a->label_count != b->label_count ||

@@ -66,6 +66,11 @@ void form_release(struct form *form); /* all-zero is fine */
 
 /* Index into vars, or -1. */
 int64_t form_find(const struct form *form, const char *name, size_t name_len);
+/*
+ * Are bytes of some variable kept nowhere? A scope of it has the content of one whose
+ * bytes are kept, and must not stand for such a one.
+ */
+bool form_hashes_only(const struct form *form);
 /* True if labels, names and types agree, so that a body of one reads as the other. */
 bool form_same_content(const struct form *a, const struct form *b);
 

@@ -46,6 +46,12 @@ struct pack_bytes {
 int pack_bytes_reserve(struct pack_bytes *b, size_t more); /* 0 or TAPE_ERR_NOMEM */
 int pack_bytes_add(struct pack_bytes *b, const void *data, size_t len);
 void pack_bytes_release(struct pack_bytes *b);
+/* Byte `at` of them; never NULL, also where there are none yet. */
+static inline const uint8_t *
+pack_bytes_at(const struct pack_bytes *b, size_t at)
+{
+	return b->data == NULL ? (const uint8_t *)"" : b->data + at;
+}
 
 /* ---- making sections, from any thread ---- */
 

@@ -55,6 +55,7 @@ enum row_column {
 	ROWS_CONTENT = 6, /* u64 content reference */
 	ROWS_COLUMNS = 7
 };
+extern const uint8_t scopepack_row_widths[ROWS_COLUMNS];
 
 /* ---- what a pack has besides blocks ---- */
 

@@ -292,20 +292,6 @@ slot_make(const struct form *form, uint32_t var_index, const struct parts *parts
 	return slot;
 }
 
-/*
- * Are bytes of some variable kept nowhere? Its scope has the content of one whose
- * bytes are, and must not be what such a one is a link to.
- */
-static bool
-form_hashes_only(const struct form *form)
-{
-	bool any = false;
-
-	for (uint32_t i = 0; i < form->var_count && !any; i++)
-		any = form->vars[i].store == TAPE_AS_HASH;
-	return any;
-}
-
 /* How values are kept, as a number; 0: all inline. */
 static uint64_t
 form_stores(const struct form *form)

@@ -35,17 +35,6 @@ staged_facts(struct source *source)
 }
 
 static int
-staged_lookup(struct source *source, uint64_t seq, struct source_record *out,
-	      struct tape_error *err)
-{
-	(void)source;
-	(void)seq;
-	(void)out;
-	(void)err;
-	return 0;
-}
-
-static int
 staged_blob(struct source *source, const struct body_hint *hint,
 	    const struct tape_hash *hash, uint64_t size, uint8_t **data,
 	    struct tape_error *err)
@@ -91,7 +80,7 @@ staged_close(struct source *source)
 
 static const struct source_ops staged_ops = {
 	.facts = staged_facts,
-	.lookup = staged_lookup,
+	.lookup = source_lookup_none,
 	.blob = staged_blob,
 	.excused = staged_excused,
 	.file = staged_file,

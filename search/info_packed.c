@@ -6,9 +6,6 @@
 #include "search/info_table.h"
 #include "search/reader.h"
 
-/* Bytes of an occurrence as it is encoded: widths of enum row_column. */
-#define ROW_BYTES (4 + 8 + 8 + 4 + 1 + 8 + 8)
-
 /* Values of a column before they are encoded; texts and arrays, of which no width is known, as they are encoded. */
 static int
 chunk_values(const struct scopepack *p, const struct block_chunk *c, uint64_t *bytes,
@@ -36,13 +33,16 @@ count_values(const struct generations *set, const struct scopepack *p, uint64_t 
 	     struct tape_error *why)
 {
 	struct scopepack_block b = { 0 };
+	uint64_t row = 0;
 	int r = 0;
 
+	for (unsigned c = 0; c < ROWS_COLUMNS; c++)
+		row += scopepack_row_widths[c];
 	for (uint32_t i = 0; r == 0 && i < p->block_count; i++) {
 		r = scopepack_block_read(p, set->codec, i, &b, NULL, why);
 		if (r != 0)
 			break;
-		*bytes += (uint64_t)p->blocks[i].rows * ROW_BYTES +
+		*bytes += (uint64_t)p->blocks[i].rows * row +
 			  (uint64_t)p->blocks[i].contents * 4;
 		for (uint32_t g = 0; r == 0 && g < b.group_count; g++)
 			for (uint32_t c = 0; r == 0 && c < b.groups[g].chunk_count; c++)

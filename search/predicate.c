@@ -23,18 +23,7 @@ struct predicate_form {
 	struct plan *plan;
 };
 
-static int
-stage_lookup(struct source *source, uint64_t seq, struct source_record *out,
-	     struct tape_error *err)
-{
-	(void)source;
-	(void)seq;
-	(void)out;
-	(void)err;
-	return 0;
-}
-
-static const struct source_ops stage_ops = { .lookup = stage_lookup };
+static const struct source_ops stage_ops = { .lookup = source_lookup_none };
 
 /* NULL, or the first test that needs a place on the tape. */
 static const struct query_node *

@@ -205,28 +205,14 @@ other_met(struct raw_session *s, uint64_t seq, const struct record *rec)
 		s->iter.other(s->iter.user, seq, rec->data, rec->len);
 }
 
-/* The forms of a frame are few, and each is asked for by many records of it. */
-#define FORMS_NEAR 64u
-
-static inline struct raw_form *
-near_form(struct raw_session *s, struct raw_segment *g, struct raw_form **near,
-	  uint32_t number, uint64_t offset)
-{
-	struct raw_form **f = &near[number % FORMS_NEAR];
-
-	if (*f == NULL || (*f)->number != number)
-		*f = raw_segment_use_form(s, g, number, offset);
-	return *f;
-}
-
 int
 raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h,
 		const uint8_t *payload, bool filter, struct raw_items *items,
 		struct tape_error *err)
 {
 	struct raw_segment *g = &s->segments[segment];
-	struct raw_form *form, *near[FORMS_NEAR] = { NULL };
-	uint32_t index = 0;
+	struct raw_form *form = NULL;
+	uint32_t form_number = 0, index = 0;
 	size_t at = 0, was = 0;
 	struct record rec = { 0 };
 	int r;
@@ -256,7 +242,11 @@ raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h,
 		index++;
 		if (r < 0 || index > h->scopes)
 			continue;
-		form = near_form(s, g, near, rec.form, h->offset + FRAME_HEADER + here);
+		if (rec.form != form_number) {
+			form = raw_segment_use_form(s, g, rec.form,
+						    h->offset + FRAME_HEADER + here);
+			form_number = form == NULL ? 0 : rec.form;
+		}
 		if (form == NULL || (filter && !form_wanted(s, form)))
 			continue;
 		if (item_add(items, (uint32_t)here, index - 1) != 0)

@@ -125,24 +125,13 @@ grow(void **list, size_t *cap, size_t count, size_t size)
 
 /* ---- scopes ---- */
 
-/* Of whose bytes some are kept nowhere: the same content, and yet not what is asked for. */
-static bool
-hashes_only(const struct form *form)
-{
-	bool any = false;
-
-	for (uint32_t i = 0; i < form->var_count && !any; i++)
-		any = form->vars[i].store == TAPE_AS_HASH;
-	return any;
-}
-
-/* The whole hash of a scope; false: it is lost, or cannot be read. */
+/* The whole hash of a scope; false: it is lost, cannot be read, or is of bytes that are kept nowhere. */
 static bool
 hash_of(struct source *source, const struct source_record *rec, struct tape_hash *out)
 {
 	struct content content;
 
-	return !hashes_only(&rec->form->form) &&
+	return !form_hashes_only(&rec->form->form) &&
 	       content_get_canonical(source, rec, &content, NULL) == 0 && !content.lost &&
 	       content_check(&content) &&
 	       content_hash(&rec->form->form, &content, out, NULL) == 0;

@@ -179,6 +179,10 @@ struct source {
 	void (*drop_plan)(void *plan);
 };
 
+/* The lookup of a source whose records refer to none of its own. */
+int source_lookup_none(struct source *source, uint64_t seq, struct source_record *out,
+		       struct tape_error *err);
+
 /* The time, and the target, of a record of a lean walk or of any other. */
 int64_t source_time(const struct source_record *rec);
 uint64_t source_target(const struct source_record *rec);
