@@ -184,8 +184,10 @@ drop(struct cache *x, int argc, char **argv)
 	for (size_t i = 0; (x->dry_run || x->cli.verbose) && i < x->list.count; i++)
 		if (x->list.item[i].victim)
 			show(x, &x->list.item[i]);
-	if (victims == 0)
+	if (victims == 0) {
+		cli_say(&x->cli, "there is no such result, so none is withdrawn");
 		return CLI_NOTHING;
+	}
 	if (x->dry_run) {
 		cli_say(&x->cli, "nothing was done (--dry-run)");
 		return CLI_OK;
@@ -343,6 +345,8 @@ why_name(struct cache *x, const char *name)
 		(void)compare(x, last, near[i].c, true);
 	}
 	free(near);
+	if (n == 0)
+		cli_say(&x->cli, "no result has the name or the label path '%s'", name);
 	return n > 1 ? CLI_OK : CLI_NOTHING;
 }
 
@@ -353,6 +357,11 @@ why(struct cache *x, int argc, char **argv)
 		return why_keys(x, argv[0], argv[1]);
 	if (argc == 1)
 		return why_name(x, argv[0]);
+	for (int i = 0; argc == 2 && i < 2; i++)
+		if (!is_key(argv[i]))
+			return cli_misuse(&x->cli,
+					  "'%s' is no key: at least four hex digits",
+					  argv[i]);
 	return cli_misuse(&x->cli, "two keys, or the name of one, are needed");
 }
 

@@ -316,23 +316,17 @@ run(struct check *x, int argc, char **argv)
 {
 	static const char *const formats[] = { "text", "jsonl", NULL };
 	int chosen = cli_choice(&x->cli, "-o", x->format, formats);
+	int status;
 
 	if (chosen < 0 || progress_begin(&x->progress, &x->cli) < 0)
 		return CLI_FAILED;
 	x->json = chosen == 1;
 	/* A tape whose file TAPE was lost is a directory like others. */
-	if (argc > 0 && where_kind(argv[0]) == WHERE_DIRECTORY) {
+	if (argc == 1 && where_kind(argv[0]) == WHERE_DIRECTORY)
 		x->tape = argv[0];
-		argc--;
-		argv++;
-	} else {
-		x->tape = where_tape(&x->cli, &argc, &argv, false);
-	}
-	if (x->tape == NULL)
-		return CLI_NO_TAPE;
-	if (argc > 0)
-		return cli_misuse(&x->cli, "one tape at a time, not '%s' too", argv[0]);
-	return check(x);
+	else
+		x->tape = where_one_tape(&x->cli, argc, argv, &status);
+	return x->tape == NULL ? status : check(x);
 }
 
 static const char details[] =

@@ -182,5 +182,10 @@ bool where_looks_like_path(const char *operand);
  * CLI_NO_TAPE.
  */
 const char *where_tape(const struct cli *cli, int *argc, char ***argv, bool create);
+/*
+ * The same for a tool that takes a tape and no other word, so that a word which
+ * names none is an error. NULL after a message: exit with *status.
+ */
+const char *where_one_tape(const struct cli *cli, int argc, char **argv, int *status);
 
 #endif

@@ -234,11 +234,10 @@ run(struct compact *x, int argc, char **argv)
 {
 	int status = 0;
 
-	x->tape = where_tape(&x->cli, &argc, &argv, false);
+	x->tape = where_one_tape(&x->cli, argc, argv, &status);
 	if (x->tape == NULL)
-		return CLI_NO_TAPE;
-	if (argc > 0)
-		return cli_misuse(&x->cli, "one tape at a time, not '%s' too", argv[0]);
+		return status;
+	status = 0;
 	if (x->level > 19 || x->jobs > 64)
 		return cli_misuse(&x->cli, "%s is from 1 to %d",
 				  x->level > 19 ? "--level" : "-j",

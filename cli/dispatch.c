@@ -22,9 +22,12 @@ static const struct {
 	const char *name, *what;
 } known[] = {
 	{ "cache", "the results that a tape keeps under keys" },
+	{ "check", "is anything wrong with a tape" },
 	{ "compact", "make a recorded tape small and fast to search" },
 	{ "find", "print the scopes that match a query" },
 	{ "info", "what is on a tape" },
+	{ "locals", "list what TAPE_LOCALS records, from an object made with -O0 -g" },
+	{ "mark", "give a place on a tape a name" },
 	{ "record", "record lines of JSON or CSV" },
 };
 

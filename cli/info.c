@@ -27,20 +27,10 @@ show_tape(struct info *info, int argc, char **argv)
 	struct tape_error err;
 	int status = CLI_OK;
 
-	if (argc > 0 && where_kind(argv[0]) != WHERE_TAPE &&
-	    !where_looks_like_path(argv[0])) {
-		/* Here an operand can be nothing but a tape. */
-		cli_error(&info->cli, "%s: there is no tape of that name", argv[0]);
-		cli_hint(&info->cli,
-			 "a tape is a directory that holds a file named TAPE");
-		return CLI_NO_TAPE;
-	}
-	info->tape = where_tape(&info->cli, &argc, &argv, false);
+	info->tape = where_one_tape(&info->cli, argc, argv, &status);
 	if (!info->tape)
-		return CLI_NO_TAPE;
-	if (argc > 0)
-		return cli_misuse(&info->cli, "one tape at a time, not '%s' too",
-				  argv[0]);
+		return status;
+	status = CLI_OK;
 	if (info->emit) {
 		if (tape_reader_open(info->tape, &options, &reader, &err) < 0)
 			return cli_fail(&info->cli, info->tape, &err);

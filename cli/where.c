@@ -155,3 +155,22 @@ where_tape(const struct cli *cli, int *argc, char ***argv, bool create)
 	cli_hint(cli, "name it first: %s run.tape ...", cli->tool);
 	return NULL;
 }
+
+const char *
+where_one_tape(const struct cli *cli, int argc, char **argv, int *status)
+{
+	const char *tape;
+
+	*status = CLI_NO_TAPE;
+	if (argc > 0 && where_kind(argv[0]) == WHERE_NOTHING &&
+	    !where_looks_like_path(argv[0])) {
+		cli_error(cli, "%s: there is no tape of that name", argv[0]);
+		cli_hint(cli, "a tape is a directory that holds a file named TAPE");
+		return NULL;
+	}
+	tape = where_tape(cli, &argc, &argv, false);
+	if (tape == NULL || argc == 0)
+		return tape;
+	*status = cli_misuse(cli, "one tape at a time, not '%s' too", argv[0]);
+	return NULL;
+}

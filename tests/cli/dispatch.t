@@ -1,8 +1,8 @@
 # The dispatcher.
 $ tape | sed -n 1,1p
 Tools (tape NAME runs tape-NAME):
-$ tape | grep -c -E '^  (compact|find|info|record) '
-4
+$ tape | grep -c -E '^  (cache|check|compact|find|info|locals|mark|record) +[a-z]+ [a-z]'
+8
 $ tape fnd
 ! tape: there is no tool tape-fnd; did you mean 'find'?
 !       'tape' lists what there is

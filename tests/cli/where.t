@@ -40,7 +40,7 @@ $ echo '{}' >data.jsonl; tape-find data.jsonl x
 !            a tape is a directory that holds a file named TAPE
 ? 5
 $ tape-info data.jsonl
-! tape-info: data.jsonl: there is no tape of that name
+! tape-info: data.jsonl is a file, not a tape
 !            a tape is a directory that holds a file named TAPE
 ? 5
 $ printf '{"a":1}\n' | tape-record one.tape --label L
@@ -83,3 +83,27 @@ $ mkdir named; printf 'p { a: int }\n' >named/tape.partials; tape-record named m
 1
 $ mkdir empty; tape-record empty more.jsonl && tape-find empty --count
 1
+# Tools that take a tape and nothing else say so of a word that is none.
+$ tape-compact nowhere
+! tape-compact: nowhere: there is no tape of that name
+!               a tape is a directory that holds a file named TAPE
+? 5
+$ tape-check nowhere
+! tape-check: nowhere: there is no tape of that name
+!             a tape is a directory that holds a file named TAPE
+? 5
+$ tape-compact one.tape more
+! tape-compact: one tape at a time, not 'more' too
+!               'tape-compact -h' shows how it is used
+? 2
+# Keys and names that are not there.
+$ tape-cache drop one.tape abcd
+! tape-cache: there is no such result, so none is withdrawn
+? 1
+$ tape-cache why one.tape yield
+! tape-cache: no result has the name or the label path 'yield'
+? 1
+$ tape-cache why one.tape abc 1234
+! tape-cache: 'abc' is no key: at least four hex digits
+!             'tape-cache -h' shows how it is used
+? 2
