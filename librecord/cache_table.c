@@ -45,27 +45,34 @@ place_of(const struct cache_shard *s, struct tape_key key)
 	return at;
 }
 
+/* Keys of computations that came to nothing are in the way. */
+static bool
+worth_keeping(const struct cache_slot *slot)
+{
+	return slot->entry || slot->miss || slot->dropped;
+}
+
+/* Only what is worth keeping makes it larger: keys that are asked for and never stored do not. */
 static bool
 grow(struct cache_shard *s)
 {
-	struct cache_shard bigger = { .cap = s->cap ? s->cap * 2 : 64 };
+	struct cache_shard fresh = { .cap = s->cap ? s->cap : 64 };
+	size_t kept = 0;
 
-	bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
-	if (!bigger.slots)
+	for (size_t i = 0; i < s->cap; i++)
+		kept += worth_keeping(&s->slots[i]);
+	if (kept >= fresh.cap / 2)
+		fresh.cap *= 2;
+	fresh.slots = calloc(fresh.cap, sizeof *fresh.slots);
+	if (!fresh.slots)
 		return false;
-	for (size_t i = 0; i < s->cap; i++) {
-		const struct cache_slot *slot = &s->slots[i];
-
-		/* Keys of computations that came to nothing go. */
-		if (!slot->entry && !slot->miss && !slot->dropped)
-			continue;
-		bigger.slots[place_of(&bigger, slot->key)] = *slot;
-		bigger.count++;
-	}
+	for (size_t i = 0; i < s->cap; i++)
+		if (worth_keeping(&s->slots[i]))
+			fresh.slots[place_of(&fresh, s->slots[i].key)] = s->slots[i];
 	free(s->slots);
-	s->slots = bigger.slots;
-	s->cap = bigger.cap;
-	s->count = bigger.count;
+	s->slots = fresh.slots;
+	s->cap = fresh.cap;
+	s->count = kept;
 	return true;
 }
 

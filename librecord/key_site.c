@@ -309,9 +309,10 @@ tape_key_of(struct tape_site *site, const char *name, const unsigned char *kinds
 
 	if (!k || site->version != TAPE_SITE_VERSION)
 		return (struct tape_key){ 0, 0 };
-	/* A name made at run time may lie where another one did. */
+	/* A name made at run time may lie where another, longer one did. */
 	if (!name || !plan || plan == &no_plan || plan->name != name ||
-	    memcmp(plan->bytes + 10, name, get_le16(plan->bytes + 8)) != 0 ||
+	    strncmp((const char *)plan->bytes + 10, name, get_le16(plan->bytes + 8)) !=
+		    0 ||
 	    name[get_le16(plan->bytes + 8)] != 0)
 		return first(k, site, name, kinds, words);
 	at = key_next_bytes(k);

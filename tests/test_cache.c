@@ -492,6 +492,36 @@ START_TEST(values_beyond_the_bound_of_memory_are_read_from_the_tape)
 }
 END_TEST
 
+static size_t
+slots_of(struct cache *c)
+{
+	size_t slots = 0;
+
+	for (unsigned i = 0; i < CACHE_SHARDS; i++)
+		slots += c->shards[i].cap;
+	return slots;
+}
+
+START_TEST(what_is_asked_for_and_never_stored_takes_no_memory_for_good)
+{
+	struct tape *t = recording_open(ASLEEP);
+	size_t slots = 0;
+
+	for (int n = 0; n < 200; n++)
+		store_number(t, n, n);
+	for (int n = 1000; n < 90000; n++) {
+		ck_assert(number(t, n) == -1);
+		if (n == 40000)
+			slots = slots_of(atomic_load(&t->cache));
+	}
+	ck_assert_uint_eq(slots_of(atomic_load(&t->cache)), slots);
+	ck_assert_uint_le(slots, (size_t)4 * CACHE_SHARDS * CACHE_MISSES);
+	for (int n = 0; n < 200; n++)
+		ck_assert(number(t, n) == n);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 /* ---- entries are scopes ---- */
 
 START_TEST(entries_are_scopes_that_are_found_by_what_they_were_made_of)
@@ -713,6 +743,7 @@ main(void)
 	tcase_add_test(tc,
 		       what_is_stored_anew_before_a_commit_is_found_with_its_own_value);
 	tcase_add_test(tc, values_beyond_the_bound_of_memory_are_read_from_the_tape);
+	tcase_add_test(tc, what_is_asked_for_and_never_stored_takes_no_memory_for_good);
 	tcase_add_test(tc, entries_are_scopes_that_are_found_by_what_they_were_made_of);
 	tcase_add_test(tc, hits_are_counted_and_what_was_used_is_noted);
 	tcase_add_test(tc, files_are_replaced_under_sessions_that_look);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <yajl/yajl_tree.h>
 
 #include "librecord/key.h"
@@ -397,6 +399,29 @@ make_many(void *arg)
 	return NULL;
 }
 
+/* Behind the end of the shorter one there is nothing that may be read. */
+START_TEST(a_shorter_name_made_where_a_longer_one_was_counts)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *two = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *name = two + page - 4;
+	struct tape_key keys[2];
+	double D = 0.1;
+
+	ck_assert_ptr_ne(two, MAP_FAILED);
+	strcpy(name, "abc with much more behind it, as long as can be");
+	for (int i = 0; i < 2; i++) {
+		keys[i] = TAPE_KEY(name, D);
+		strcpy(name, "abc");
+		ck_assert_int_eq(mprotect(two + page, (size_t)page, PROT_NONE), 0);
+	}
+	differ(keys[0], keys[1]);
+	same(keys[1], TAPE_KEY("abc", D));
+	ck_assert_int_eq(munmap(two, 2 * (size_t)page), 0);
+}
+END_TEST
+
 START_TEST(threads_make_the_same_keys)
 {
 	static struct tape_key keys[4][1000];
@@ -427,6 +452,7 @@ main(void)
 	tcase_add_test(tc, keys_are_parts_of_keys);
 	tcase_add_test(tc, a_key_over_nothing_is_none);
 	tcase_add_test(tc, a_name_made_at_run_time_counts);
+	tcase_add_test(tc, a_shorter_name_made_where_a_longer_one_was_counts);
 	tcase_add_test(tc, what_was_hashed_can_be_read);
 	tcase_add_test(tc, threads_make_the_same_keys);
 	suite_add_tcase(suite, tc);
