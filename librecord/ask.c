@@ -7,6 +7,7 @@
 #include "librecord/session.h"
 #include "librecord/writer.h"
 #include "search/seenlook.h"
+#include "search/seenmake.h"
 
 /* t->asked; its lock is taken with no other one held. */
 struct asked {
@@ -45,14 +46,15 @@ ask_after_fork(struct tape *t)
 	t->asked->failed = false;
 }
 
-/* What this session has committed lately. */
+/* What this session has committed lately, and how much. */
 static bool
-seen_here(struct tape *t, const struct tape_hash *key)
+seen_here(struct tape *t, const struct tape_hash *key, uint64_t *committed)
 {
 	bool seen;
 
 	session_lock(t);
 	seen = t->seen && seen_find(t->seen, key) != 0;
+	*committed = t->next_seq;
 	session_unlock(t);
 	return seen;
 }
@@ -61,14 +63,15 @@ bool
 ask_seen(struct tape *t, const struct tape_hash *hash, const struct tape_hash *key)
 {
 	struct asked *a = t->asked;
-	bool seen = seen_here(t, key);
+	uint64_t committed;
+	bool seen = seen_here(t, key, &committed);
 
 	if (seen)
 		return true;
 	pthread_mutex_lock(&a->lock);
 	if (!a->look && !a->failed && !atomic_load(&t->dead))
-		a->failed = seenlook_open(&t->dir, &a->look, NULL) != 0;
-	seen = a->look && seenlook_find(a->look, hash);
+		a->failed = seenlook_open(&t->dir, t->session, &a->look, NULL) != 0;
+	seen = a->look && seenlook_find(a->look, hash, committed);
 	pthread_mutex_unlock(&a->lock);
 	return seen;
 }
@@ -95,6 +98,6 @@ ask_hints(struct tape *t)
 
 	/* Without a hint the segment is read by whoever asks, or the answer is no. */
 	while (next_rolled(t, &rolled))
-		(void)seenlook_hint(&t->dir, t->session, rolled.number, rolled.first_seq,
+		(void)seenmake_hint(&t->dir, t->session, rolled.number, rolled.first_seq,
 				    rolled.next_seq, NULL);
 }

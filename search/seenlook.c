@@ -6,18 +6,23 @@
 #include <string.h>
 
 #include "format/error.h"
-#include "format/hash.h"
 #include "format/hintfile.h"
 #include "format/index.h"
+#include "format/le.h"
 #include "format/os.h"
 #include "format/path.h"
-#include "search/content.h"
 #include "search/reader.h"
+#include "search/seenmake.h"
 #include "search/snapshot.h"
 
-/* What is read because it has no hint, of segments. */
+/* What is read because it has no hint, of segments that have none yet. */
 #define SCAN_BYTES ((uint64_t)64 << 20)
-/* A look for what is new is taken at most so often, and for this part of the time. */
+/* What a row of a generation counts for. */
+#define ROW_BYTES 64u
+/*
+ * A look for what others have recorded is taken at most so often, and for this part of
+ * the time. Our own session is followed as it goes.
+ */
 #define LOOK_NS INT64_C(1000000000)
 #define LOOK_SHARE 20
 #define OPEN_HINTS 64u
@@ -31,16 +36,27 @@ struct hint {
 	char path[sizeof((struct tapedir_session *)0)->path + PATH_SEGMENT_TEXT];
 	uint64_t size;
 	int fd;	       /* -1: opened when it is asked */
-	uint8_t *data; /* of a segment without one: made here */
+	uint8_t *data; /* of what has none: made here */
+	bool parts;    /* made of projections in generations */
+};
+
+/* A raw segment, and how much is known of it. */
+struct piece {
+	uint32_t number;
+	bool hinted; /* by a file */
+	bool there;
+	uint64_t first_seq, next_seq; /* of its hint */
+	uint64_t read;		      /* bytes, where it has none */
+	uint64_t met_seq; /* up to here it is known what stands there, and before */
 };
 
 /* A session, and what is known of it. */
 struct known {
 	uint64_t id[2];
-	uint64_t raw_bytes; /* of its segments, when they were last read */
-	uint64_t met_seq;   /* up to here it is known what it has */
-	uint32_t next_log;  /* the first segment that was not asked for its hint */
-	bool skipped;	    /* it had too much to read: hints alone tell of it */
+	struct piece *pieces; /* ascending */
+	size_t count, cap;
+	uint64_t
+		parts_seq; /* up to here it is known which projections generations have of it */
 };
 
 struct seenlook {
@@ -52,14 +68,17 @@ struct seenlook {
 	size_t source_of[OPEN_SOURCES];
 	unsigned next_source;
 	struct known *known;
-	size_t known_count, known_cap;
+	size_t known_count, known_cap, known_at;
 	struct hint *hints;
 	size_t hint_count, hint_cap, open_hints;
 	uint64_t scan_bytes; /* that may still be read */
+	uint64_t session[2]; /* our own */
+	uint64_t own;	     /* what it had committed when it was looked at last */
 };
 
 int
-seenlook_open(const struct tapedir *dir, struct seenlook **out, struct tape_error *err)
+seenlook_open(const struct tapedir *dir, const uint64_t session[2], struct seenlook **out,
+	      struct tape_error *err)
 {
 	struct seenlook *look = calloc(1, sizeof *look);
 	int r;
@@ -67,6 +86,7 @@ seenlook_open(const struct tapedir *dir, struct seenlook **out, struct tape_erro
 	if (look == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a reader");
 	look->scan_bytes = SCAN_BYTES;
+	memcpy(look->session, session, sizeof look->session);
 	r = reader_open_at(dir, NULL, &look->reader, err);
 	if (r != 0) {
 		free(look);
@@ -90,75 +110,66 @@ drop_snapshot(struct seenlook *look)
 	look->snapshot = NULL;
 }
 
+static void
+drop_hint(struct seenlook *look, struct hint *hint)
+{
+	look->open_hints -= hint->fd >= 0;
+	os_close(&hint->fd);
+	free(hint->data);
+}
+
 void
 seenlook_close(struct seenlook *look)
 {
 	if (look == NULL)
 		return;
 	drop_snapshot(look);
-	for (size_t i = 0; i < look->hint_count; i++) {
-		os_close(&look->hints[i].fd);
-		free(look->hints[i].data);
-	}
+	for (size_t i = 0; i < look->hint_count; i++)
+		drop_hint(look, &look->hints[i]);
 	free(look->hints);
+	for (size_t i = 0; i < look->known_count; i++)
+		free(look->known[i].pieces);
 	free(look->known);
 	tape_reader_close(look->reader);
 	free(look);
 }
 
-/* Room for one more; false: no memory. */
-static bool
-grow(void **list, size_t *cap, size_t count, size_t size)
-{
-	size_t more = *cap == 0 ? 16 : *cap * 2;
-	void *bigger;
+/* ---- sessions ---- */
 
-	if (count < *cap)
-		return true;
-	bigger = reallocarray(*list, more, size);
-	if (bigger == NULL)
-		return false;
-	*list = bigger;
-	*cap = more;
-	return true;
+/* They are asked for in the order of the last look. */
+static struct known *
+find_known(struct seenlook *look, const uint64_t id[2])
+{
+	for (size_t i = 0; i < look->known_count; i++) {
+		size_t at = (look->known_at + i) % look->known_count;
+
+		if (memcmp(look->known[at].id, id, sizeof look->known[at].id) != 0)
+			continue;
+		look->known_at = at;
+		return &look->known[at];
+	}
+	return NULL;
+}
+
+/* NULL: no memory. */
+static struct known *
+known_of(struct seenlook *look, const uint64_t id[2])
+{
+	struct known *k = find_known(look, id);
+
+	if (k != NULL || !seenmake_grow((void **)&look->known, &look->known_cap,
+					look->known_count, sizeof *look->known))
+		return k;
+	look->known[look->known_count] = (struct known){ .id = { id[0], id[1] } };
+	return &look->known[look->known_count++];
 }
 
 /* ---- scopes ---- */
 
-/* The whole hash of a scope; false: it is lost, cannot be read, or is of bytes that are kept nowhere. */
-static bool
-hash_of(struct source *source, const struct source_record *rec, struct tape_hash *out)
-{
-	struct content content;
-
-	return !form_hashes_only(&rec->form->form) &&
-	       content_get_canonical(source, rec, &content, NULL) == 0 && !content.lost &&
-	       content_check(&content) &&
-	       content_hash(&rec->form->form, &content, out, NULL) == 0;
-}
-
-/* The session's place in the snapshot, or its count. */
-static size_t
-find_session(const struct snapshot *s, const uint64_t id[2])
-{
-	size_t lo = 0, hi = s->count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const uint64_t *at = s->sessions[mid].id;
-
-		if (at[0] < id[0] || (at[0] == id[0] && at[1] < id[1]))
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < s->count && memcmp(s->sessions[lo].id, id, 16) == 0 ? lo : s->count;
-}
-
 static struct source *
 source_of(struct seenlook *look, const uint64_t id[2])
 {
-	size_t at = find_session(look->snapshot, id);
+	size_t at = snapshot_find(look->snapshot, id);
 	unsigned place;
 
 	if (at == look->snapshot->count)
@@ -186,108 +197,212 @@ is_there(struct seenlook *look, const uint64_t id[2], uint64_t seq,
 	struct tape_hash have;
 
 	return source != NULL && source->ops->lookup(source, seq, &rec, NULL) == 1 &&
-	       hash_of(source, &rec, &have) && memcmp(&have, hash, sizeof have) == 0;
+	       seenmake_hash(source, &rec, &have) &&
+	       memcmp(&have, hash, sizeof have) == 0;
 }
 
 /* ---- segments without a hint ---- */
 
-/* Calls fn for scopes lo..hi that hold a content of their own; false ends it. The seq it got to. */
-static uint64_t
-walk(struct source *source, uint64_t lo, uint64_t hi,
-     bool (*fn)(void *user, uint64_t seq, const struct tape_hash *hash), void *user)
+static uint32_t
+made_count(const struct hint *hint)
 {
-	struct source_iter iter = { .lo = lo, .hi = hi };
-	struct source_record rec;
-	struct tape_hash hash;
-	uint64_t last = lo - 1;
-
-	if (source->ops->begin(source, &iter, NULL) != 0)
-		return last;
-	while (source->ops->next(source, &rec, NULL) == 1) {
-		if ((rec.kind == SOURCE_SCOPE || rec.kind == SOURCE_PROJECTION) &&
-		    hash_of(source, &rec, &hash) && !fn(user, rec.seq, &hash))
-			break;
-		last = rec.seq;
-	}
-	return last;
+	return hint->data != NULL ? hint->file.count : 0;
 }
 
-struct making {
-	struct hintfile file;
-	uint64_t *entries;
-	size_t cap;
-	bool failed;
-};
-
+/* What was made of the scopes in front, if it is small: it becomes one with this. */
 static bool
-make_one(void *user, uint64_t seq, const struct tape_hash *hash)
+take_smaller(struct seenlook *look, struct seenmake *m, bool parts)
 {
-	struct making *m = user;
-	uint64_t at = seq - m->file.first_seq;
+	for (size_t i = look->hint_count; i-- > 0;) {
+		struct hint *h = &look->hints[i];
+		uint64_t by = m->file.first_seq - h->file.first_seq;
 
-	if (at >> HINTFILE_SEQ_BITS != 0)
-		return false;
-	if (!grow((void **)&m->entries, &m->cap, m->file.count, sizeof *m->entries)) {
-		m->failed = true;
-		return false;
+		if (h->data == NULL || h->parts != parts ||
+		    h->file.next_seq != m->file.first_seq ||
+		    memcmp(h->file.id.session, m->file.id.session, 16) != 0)
+			continue;
+		if (made_count(h) > 2 * (uint64_t)m->file.count ||
+		    (m->file.next_seq - h->file.first_seq) >> HINTFILE_SEQ_BITS != 0)
+			return false;
+		for (uint32_t j = 0; j < m->file.count; j++)
+			m->entries[j] += by;
+		m->file.first_seq = h->file.first_seq;
+		for (uint32_t j = 0; j < h->file.count; j++) {
+			if (!seenmake_grow((void **)&m->entries, &m->cap, m->file.count,
+					   sizeof *m->entries))
+				return false; /* in both, which is no harm */
+			m->entries[m->file.count++] =
+				get_le64(h->data + HINTFILE_HEADER + j * HINTFILE_ENTRY);
+		}
+		drop_hint(look, h);
+		*h = look->hints[--look->hint_count];
+		return true;
 	}
-	m->entries[m->file.count++] = hintfile_entry(hash, at);
+	return false;
+}
+
+/* As if there were a hint of it. False: no memory. */
+static bool
+keep_made(struct seenlook *look, struct seenmake *m, bool parts)
+{
+	struct hint hint = { .fd = -1, .parts = parts };
+	size_t len = 0;
+
+	if (m->file.count == 0)
+		return true;
+	while (take_smaller(look, m, parts))
+		;
+	hint.file = m->file;
+	if (!seenmake_grow((void **)&look->hints, &look->hint_cap, look->hint_count,
+			   sizeof *look->hints) ||
+	    hintfile_make(&m->file, m->entries, &hint.data, &len) != 0)
+		return false;
+	hint.size = len;
+	look->hints[look->hint_count++] = hint;
 	return true;
 }
 
-static uint64_t
-raw_bytes(const struct snapshot_session *s)
+/* Reads scopes lo..hi of the session, in as many hints as it takes. *met: up to where it is known. */
+static bool
+scan(struct seenlook *look, const struct snapshot_session *s, uint64_t lo, uint64_t hi,
+     bool parts, uint64_t *met)
 {
-	uint64_t bytes = 0;
+	struct source *source = source_of(look, s->id);
+	bool ended = false, fine = source != NULL;
 
-	for (size_t i = 0; i < s->dir.log_count && s->sizes != NULL; i++)
-		bytes += s->sizes[i];
-	return bytes;
+	while (fine && !ended) {
+		struct seenmake m = { .file = { .first_seq = lo } };
+		uint64_t last;
+
+		memcpy(m.file.id.session, s->id, sizeof m.file.id.session);
+		last = seenmake_walk(&m, source, lo, hi, &ended);
+		m.file.next_seq = last + 1;
+		fine = !m.failed && (ended || last >= lo) && keep_made(look, &m, parts);
+		free(m.entries);
+		if (fine)
+			*met = last;
+		lo = last + 1;
+	}
+	return fine;
 }
 
-/* As if there were a hint of it. */
-static void
-keep_made(struct seenlook *look, struct making *m)
-{
-	struct hint hint = { .file = m->file, .fd = -1 };
-	size_t len = 0;
+/* ---- pieces ---- */
 
-	if (m->file.count == 0 ||
-	    !grow((void **)&look->hints, &look->hint_cap, look->hint_count,
-		  sizeof *look->hints) ||
-	    hintfile_make(&m->file, m->entries, &hint.data, &len) != 0)
+/* The size of a segment as of the snapshot. */
+static uint64_t
+size_of(const struct snapshot_session *s, size_t i)
+{
+	/* What cannot be looked at has none. */
+	return s->sizes == NULL || s->sizes[i] == UINT64_MAX ? 0 : s->sizes[i];
+}
+
+/* Pieces for the segments that are there, and for no others. False: no memory. */
+static bool
+meet_pieces(struct seenlook *look, const struct snapshot_session *s, struct known *k)
+{
+	size_t from = 0, n = 0;
+
+	for (size_t i = 0; i < k->count; i++) {
+		struct piece *p = &k->pieces[i];
+
+		while (from < s->dir.log_count && s->dir.logs[from] < p->number)
+			from++;
+		p->there = from < s->dir.log_count && s->dir.logs[from] == p->number;
+		if (p->there)
+			k->pieces[n++] = *p;
+		else
+			look->scan_bytes += p->read;
+	}
+	k->count = n;
+	for (size_t i = 0; i < s->dir.log_count; i++) {
+		if (i < k->count && k->pieces[i].number == s->dir.logs[i])
+			continue;
+		if (!seenmake_grow((void **)&k->pieces, &k->cap, k->count,
+				   sizeof *k->pieces))
+			return false;
+		memmove(&k->pieces[i + 1], &k->pieces[i],
+			(k->count - i) * sizeof *k->pieces);
+		k->pieces[i] = (struct piece){ .number = s->dir.logs[i], .there = true };
+		k->count++;
+	}
+	return true;
+}
+
+/*
+ * Segments from..to-1, between hints, as far as they are not read yet. Its scopes are
+ * those behind `lo`, and at most hi.
+ */
+static void
+scan_pieces(struct seenlook *look, const struct snapshot_session *s, struct known *k,
+	    size_t from, size_t to, uint64_t lo, uint64_t hi)
+{
+	uint64_t more = 0, met = lo;
+
+	for (size_t i = from; i < to; i++) {
+		uint64_t size = size_of(s, i);
+
+		more += size > k->pieces[i].read ? size - k->pieces[i].read : 0;
+		met = k->pieces[i].met_seq > met ? k->pieces[i].met_seq : met;
+	}
+	if (more == 0 || more > look->scan_bytes || met >= hi ||
+	    !scan(look, s, met + 1, hi, false, &met))
 		return;
-	hint.size = len;
-	look->hints[look->hint_count++] = hint;
+	look->scan_bytes -= more;
+	for (size_t i = from; i < to; i++) {
+		k->pieces[i].read = size_of(s, i);
+		k->pieces[i].met_seq = met;
+	}
 }
 
 /* What the session has beyond its hints and generations. */
 static void
-scan(struct seenlook *look, const struct snapshot_session *s, struct known *k)
+scan_rest(struct seenlook *look, const struct snapshot_session *s, struct known *k)
 {
-	struct making m = { .file = { .count = 0 } };
-	uint64_t bytes = raw_bytes(s),
-		 more = bytes > k->raw_bytes ? bytes - k->raw_bytes : 0;
-	struct source *source;
+	uint64_t lo = s->packed_seq;
 
-	if (more == 0 || k->skipped)
+	for (size_t i = 0; i < k->count; i++) {
+		size_t from = i;
+
+		while (i < k->count && !k->pieces[i].hinted)
+			i++;
+		scan_pieces(look, s, k, from, i, lo,
+			    i < k->count && k->pieces[i].first_seq > 0
+				    ? k->pieces[i].first_seq - 1
+				    : INT64_MAX);
+		if (i < k->count && k->pieces[i].next_seq > lo)
+			lo = k->pieces[i].next_seq - 1;
+	}
+}
+
+/* ---- projections in generations ---- */
+
+/*
+ * Fingerprints are of contents that stand somewhere; a projection's is a part of one.
+ * Its rows are looked for where the tables say that there are any.
+ */
+static void
+scan_packed(struct seenlook *look, const struct snapshot_session *s, struct known *k)
+{
+	struct generations *g = look->snapshot->generations;
+	uint64_t rows = 0, met = k->parts_seq;
+
+	for (size_t i = 0; i < s->generation_count; i++) {
+		struct generation *of = &g->items[s->generations[i]];
+		const struct scopepack_session *entry;
+
+		if (of->lost || of->manifest.projections == 0 ||
+		    generation_need(g, s->generations[i], NULL) != 0)
+			continue;
+		entry = &of->scopes.sessions[s->entries[i]];
+		if (entry->projections != 0 && entry->last_seq > k->parts_seq)
+			rows += entry->rows;
+	}
+	if (rows == 0 || rows > look->scan_bytes / ROW_BYTES)
 		return;
-	k->raw_bytes = bytes;
-	if (k->met_seq < s->packed_seq)
-		k->met_seq = s->packed_seq;
-	k->skipped = more > look->scan_bytes;
-	if (k->skipped)
+	if (!scan(look, s, met + 1, s->packed_seq, true, &met))
 		return;
-	source = source_of(look, s->id);
-	if (source == NULL)
-		return;
-	look->scan_bytes -= more;
-	memcpy(m.file.id.session, s->id, sizeof m.file.id.session);
-	m.file.first_seq = k->met_seq + 1;
-	k->met_seq = walk(source, k->met_seq + 1, INT64_MAX, make_one, &m);
-	m.file.next_seq = k->met_seq + 1;
-	keep_made(look, &m);
-	free(m.entries);
+	look->scan_bytes -= rows * ROW_BYTES;
+	k->parts_seq = s->packed_seq;
 }
 
 /* ---- hints ---- */
@@ -334,8 +449,8 @@ take_hint(struct seenlook *look, const struct snapshot_session *s, uint32_t numb
 	fits = hintfile_open(&source, &hint.file) == 0 && hint.file.id.number == number &&
 	       memcmp(hint.file.id.tape, look->reader->dir.id, 16) == 0 &&
 	       memcmp(hint.file.id.session, s->id, sizeof s->id) == 0 &&
-	       grow((void **)&look->hints, &look->hint_cap, look->hint_count,
-		    sizeof *look->hints);
+	       seenmake_grow((void **)&look->hints, &look->hint_cap, look->hint_count,
+			     sizeof *look->hints);
 	if (!fits) {
 		os_close(&hint.fd);
 		return false;
@@ -345,24 +460,72 @@ take_hint(struct seenlook *look, const struct snapshot_session *s, uint32_t numb
 	return true;
 }
 
-/* The segments in a row that have one, from the first on: the rest may be read. */
 static void
 take_hints(struct seenlook *look, const struct snapshot_session *s, struct known *k)
 {
-	for (size_t i = 0; i < s->dir.log_count; i++) {
-		uint32_t number = s->dir.logs[i];
+	for (size_t i = 0; i < k->count; i++) {
+		struct piece *p = &k->pieces[i];
 		const struct hintfile *file;
 
-		if (number < k->next_log)
+		if (p->hinted || !take_hint(look, s, p->number))
 			continue;
-		if (!take_hint(look, s, number))
-			break;
-		k->next_log = number + 1;
 		file = &look->hints[look->hint_count - 1].file;
-		if (k->met_seq + 1 >= file->first_seq && k->met_seq < file->next_seq)
-			k->met_seq = file->next_seq - 1;
-		k->raw_bytes += s->sizes != NULL ? s->sizes[i] : 0;
+		p->hinted = true;
+		p->first_seq = file->first_seq;
+		p->next_seq = file->next_seq;
+		look->scan_bytes += p->read;
+		p->read = 0;
 	}
+}
+
+/* Is all that was read for a hint told by files, or by fingerprints, by now? */
+static bool
+told_otherwise(const struct snapshot_session *s, const struct known *k,
+	       const struct hintfile *made)
+{
+	uint64_t from = made->first_seq;
+
+	if (from <= s->packed_seq)
+		from = s->packed_seq + 1;
+	for (size_t i = 0; i < k->count && from < made->next_seq; i++) {
+		const struct piece *p = &k->pieces[i];
+
+		if (p->hinted && p->first_seq <= from && from < p->next_seq)
+			from = p->next_seq;
+	}
+	return from >= made->next_seq;
+}
+
+static bool
+still_needed(struct seenlook *look, const struct hint *hint)
+{
+	const struct hintfile *file = &hint->file;
+	size_t at = snapshot_find(look->snapshot, file->id.session);
+	const struct snapshot_session *s = &look->snapshot->sessions[at];
+	const struct known *k = find_known(look, file->id.session);
+
+	if (at == look->snapshot->count || k == NULL)
+		return false;
+	if (hint->data != NULL)
+		return hint->parts || !told_otherwise(s, k, file);
+	for (size_t i = 0; i < k->count; i++)
+		if (k->pieces[i].number == file->id.number)
+			return true;
+	return false;
+}
+
+static void
+drop_hints(struct seenlook *look)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < look->hint_count; i++) {
+		if (still_needed(look, &look->hints[i]))
+			look->hints[n++] = look->hints[i];
+		else
+			drop_hint(look, &look->hints[i]);
+	}
+	look->hint_count = n;
 }
 
 struct asking {
@@ -442,19 +605,21 @@ ask_generations(struct seenlook *look, const struct tape_hash *hash)
 
 /* ---- what is new ---- */
 
-static struct known *
-known_of(struct seenlook *look, const uint64_t id[2])
+/* False: no memory. */
+static bool
+learn(struct seenlook *look, const struct snapshot_session *s)
 {
-	for (size_t i = look->known_count; i-- > 0;)
-		if (memcmp(look->known[i].id, id, sizeof look->known[i].id) == 0)
-			return &look->known[i];
-	if (!grow((void **)&look->known, &look->known_cap, look->known_count,
-		  sizeof *look->known))
-		return NULL;
-	look->known[look->known_count] = (struct known){ .id = { id[0], id[1] } };
-	return &look->known[look->known_count++];
+	struct known *k = known_of(look, s->id);
+
+	if (k == NULL || !meet_pieces(look, s, k))
+		return false;
+	take_hints(look, s, k);
+	scan_rest(look, s, k);
+	scan_packed(look, s, k);
+	return true;
 }
 
+/* The newest sessions first: what may be read is read of them. */
 static void
 look_again(struct seenlook *look)
 {
@@ -463,20 +628,34 @@ look_again(struct seenlook *look)
 	drop_snapshot(look);
 	if (snapshot_take(look->reader, &look->snapshot, NULL) != 0)
 		look->snapshot = NULL;
-	for (size_t i = 0; look->snapshot != NULL && i < look->snapshot->count; i++) {
-		const struct snapshot_session *s = &look->snapshot->sessions[i];
-		struct known *k;
-
-		if (s->dir.log_count == 0)
-			continue;
-		k = known_of(look, s->id);
-		if (k == NULL)
+	look->known_at = 0;
+	for (size_t i = look->snapshot != NULL ? look->snapshot->count : 0; i-- > 0;)
+		if (!learn(look, &look->snapshot->sessions[i]))
 			break;
-		take_hints(look, s, k);
-		scan(look, s, k);
-	}
+	if (look->snapshot != NULL)
+		drop_hints(look);
 	look->taken_ns = os_monotonic_ns();
 	look->took_ns = look->taken_ns - now;
+}
+
+/* Our own session alone. False: it takes a look at all of them. */
+static bool
+look_at_own(struct seenlook *look)
+{
+	size_t at =
+		look->snapshot != NULL ? snapshot_find(look->snapshot, look->session) : 0;
+
+	if (look->snapshot == NULL || at == look->snapshot->count)
+		return false;
+	for (size_t i = 0; i < OPEN_SOURCES; i++)
+		if (look->sources[i] != NULL && look->source_of[i] == at) {
+			look->sources[i]->ops->close(look->sources[i]);
+			look->sources[i] = NULL;
+		}
+	if (snapshot_refresh(look->snapshot, at, NULL) == 0)
+		return learn(look, &look->snapshot->sessions[at]);
+	drop_snapshot(look);
+	return false;
 }
 
 static bool
@@ -488,77 +667,22 @@ ask(struct seenlook *look, const struct tape_hash *hash)
 }
 
 bool
-seenlook_find(struct seenlook *look, const struct tape_hash *hash)
+seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own)
 {
 	int64_t wait = look->took_ns * LOOK_SHARE;
 
 	if (look->snapshot != NULL && ask(look, hash))
 		return true;
-	if (look->snapshot != NULL &&
-	    os_monotonic_ns() - look->taken_ns < (wait > LOOK_NS ? wait : LOOK_NS))
-		return false;
-	look_again(look);
-	return ask(look, hash);
-}
-
-/* ---- making a hint ---- */
-
-static int
-write_hint(const struct tape_reader *reader, const char *dir, uint32_t number,
-	   struct making *m, struct tape_error *err)
-{
-	char path[sizeof((struct tapedir_session *)0)->path + PATH_SEGMENT_TEXT];
-	char name[PATH_SEGMENT_TEXT];
-	uint8_t *data = NULL;
-	size_t len = 0;
-	int fd = -1, r;
-
-	if (hintfile_make(&m->file, m->entries, &data, &len) != 0)
-		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a hint");
-	path_hint(number, name);
-	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
-	r = os_create(reader->dir.fd, path, &fd);
-	if (r == 0)
-		r = os_write_all(fd, data, len, NULL);
-	if (r < 0 && fd >= 0)
-		(void)os_unlink(reader->dir.fd, path);
-	os_close(&fd);
-	free(data);
-	return r < 0 ? error_io(err, r, path, "cannot write it") : 0;
-}
-
-int
-seenlook_hint(const struct tapedir *dir, const uint64_t session[2], uint32_t number,
-	      uint64_t first_seq, uint64_t next_seq, struct tape_error *err)
-{
-	struct making m = { .file = { .first_seq = first_seq, .next_seq = next_seq } };
-	struct tape_reader *reader = NULL;
-	struct snapshot *snapshot = NULL;
-	struct source *source = NULL;
-	size_t at;
-	int r = reader_open_at(dir, NULL, &reader, err);
-
-	if (r != 0)
-		return r;
-	memcpy(m.file.id.tape, dir->id, sizeof m.file.id.tape);
-	memcpy(m.file.id.session, session, sizeof m.file.id.session);
-	m.file.id.number = number;
-	r = snapshot_take_between(reader, session, session, &snapshot, err);
-	if (r != 0)
-		goto out;
-	at = find_session(snapshot, session);
-	if (at == snapshot->count || snapshot_open(snapshot, at, &source, err) != 1) {
-		r = error_set(err, TAPE_ERR_NOT_FOUND, NULL, 0, "the session is gone");
-		goto out;
+	if (look->own != own && look_at_own(look) && ask(look, hash)) {
+		look->own = own;
+		return true;
 	}
-	(void)walk(source, first_seq, next_seq - 1, make_one, &m);
-	source->ops->close(source);
-	r = m.failed ? error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a hint")
-		     : write_hint(reader, snapshot->sessions[at].dir.path, number, &m,
-				  err);
-out:
-	free(m.entries);
-	snapshot_free(snapshot);
-	tape_reader_close(reader);
-	return r;
+	wait = wait > LOOK_NS ? wait : LOOK_NS;
+	if (look->snapshot == NULL || os_monotonic_ns() - look->taken_ns >= wait) {
+		look_again(look);
+		look->own = own;
+		return ask(look, hash);
+	}
+	look->own = own;
+	return false;
 }

@@ -15,17 +15,11 @@
 
 struct seenlook;
 
-/* 0 or an enum tape_status. */
-int seenlook_open(const struct tapedir *dir, struct seenlook **out,
-		  struct tape_error *err);
+/* session: of the recorder that asks. 0 or an enum tape_status. */
+int seenlook_open(const struct tapedir *dir, const uint64_t session[2],
+		  struct seenlook **out, struct tape_error *err);
 void seenlook_close(struct seenlook *look); /* NULL is fine */
-bool seenlook_find(struct seenlook *look, const struct tape_hash *hash);
-
-/*
- * Writes the hint of a log segment that has ended, in whose place these seqs are. What
- * goes wrong leaves no hint, or one that is ignored. 0 or an enum tape_status.
- */
-int seenlook_hint(const struct tapedir *dir, const uint64_t session[2], uint32_t number,
-		  uint64_t first_seq, uint64_t next_seq, struct tape_error *err);
+/* own: how much the session that asks has committed; the answer knows of it. */
+bool seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own);
 
 #endif

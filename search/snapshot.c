@@ -45,6 +45,18 @@ by_id(const void *a, const void *b)
 	return order(x->id, y->id);
 }
 
+size_t
+snapshot_find(const struct snapshot *s, const uint64_t id[2])
+{
+	struct snapshot_session key;
+	const struct snapshot_session *one;
+
+	memcpy(key.id, id, sizeof key.id);
+	one = s->count == 0 ? NULL
+			    : bsearch(&key, s->sessions, s->count, sizeof key, by_id);
+	return one == NULL ? s->count : (size_t)(one - s->sessions);
+}
+
 /* All sessions of generations and of directories, each once. */
 static int
 list_sessions(struct snapshot *s, struct tapedir_session *dirs, size_t dir_count,
@@ -109,10 +121,9 @@ unite(struct snapshot *s)
 static struct snapshot_session *
 find_session(struct snapshot *s, const uint64_t id[2])
 {
-	struct snapshot_session key;
+	size_t at = snapshot_find(s, id);
 
-	memcpy(key.id, id, sizeof key.id);
-	return bsearch(&key, s->sessions, s->count, sizeof key, by_id);
+	return at < s->count ? &s->sessions[at] : NULL;
 }
 
 /* ---- which generation has what of them ---- */
@@ -259,6 +270,26 @@ take_sizes(struct snapshot *s, struct snapshot_session *one, struct tape_error *
 	}
 	os_close(&fd);
 	return 0;
+}
+
+int
+snapshot_refresh(struct snapshot *s, size_t index, struct tape_error *err)
+{
+	struct snapshot_session *one = &s->sessions[index];
+	size_t before = one->dir.log_count;
+	uint32_t last = before != 0 ? one->dir.logs[before - 1] : 0;
+	int r = tapedir_list_session(&s->reader->dir, &one->dir, err);
+
+	if (r != 0)
+		return r;
+	leave_out_replaced(one);
+	free(one->sizes);
+	one->sizes = NULL;
+	if (one->dir.log_count < before ||
+	    (before != 0 && one->dir.logs[before - 1] != last))
+		return error_set(err, TAPE_ERR_NOT_FOUND, NULL, 0,
+				 "segments of a session are gone");
+	return take_sizes(s, one, err);
 }
 
 /* ---- the whole ---- */

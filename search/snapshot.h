@@ -94,6 +94,13 @@ int snapshot_take_between(struct tape_reader *reader, const uint64_t lo[2],
 			  const uint64_t hi[2], struct snapshot **out,
 			  struct tape_error *err);
 void snapshot_free(struct snapshot *s);
+/* A session's place in it, or its count. */
+size_t snapshot_find(const struct snapshot *s, const uint64_t id[2]);
+/*
+ * The files of one session as they are now, if those that it had are there still: else
+ * TAPE_ERR_NOT_FOUND, and *s is of no use. Sources of it are closed before.
+ */
+int snapshot_refresh(struct snapshot *s, size_t index, struct tape_error *err);
 /* Did a call fail because a file was replaced meanwhile? Then a new snapshot may help. */
 bool snapshot_stale(int status, const struct tape_error *err);
 /*

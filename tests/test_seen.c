@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TAPE_SEEN: is a content on the tape already? And hints, which are never believed. */
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 #include "format/hintfile.h"
 #include "format/os.h"
 #include "format/path.h"
-#include "search/seenlook.h"
+#include "search/seenmake.h"
 #include "tape/compact.h"
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
@@ -175,10 +177,51 @@ START_TEST(parts_of_other_scopes_are_seen_in_segments)
 	TAPE(t, "x", i, j);
 	TAPE(t, "x", i, j, k);
 	ck_assert_int_eq(tape_close(t), 0);
-	t = recording_open("sync=none");
-	ck_assert(TAPE_SEEN(t, "x", i, j));
-	ck_assert(TAPE_SEEN(t, "x", i, j, k));
-	ck_assert(!TAPE_SEEN(t, "x", i, k));
+	for (int compacted = 0; compacted < 2; compacted++) {
+		t = recording_open("sync=none");
+		ck_assert(TAPE_SEEN(t, "x", i, j));
+		ck_assert(TAPE_SEEN(t, "x", i, j, k));
+		ck_assert(!TAPE_SEEN(t, "x", i, k));
+		ck_assert_int_eq(tape_close(t), 0);
+		compact();
+	}
+}
+END_TEST
+
+/* More than the set of the last contents holds, short ones, and those that it is not told of. */
+START_TEST(all_that_its_own_session_has_committed_is_seen_at_once)
+{
+	static const char *const settings[] = { "sync=none commit=manual",
+						"sync=none commit=manual dedup=off" };
+
+	for (int k = 0; k < 2; k++) {
+		t = recording_open(settings[k]);
+		for (int round = 0; round < 3; round++) {
+			int from = (3 * k + round) * 20000;
+
+			ck_assert_int_eq(seen(from, from + 20), 0);
+			put(from, from + 20000);
+			TAPE(t, "short", round);
+			ck_assert_int_eq(tape_commit(t), 0);
+			ck_assert(TAPE_SEEN(t, "short", round));
+			ck_assert_int_eq(seen(3 * k * 20000, from + 20000),
+					 (round + 1) * 20000);
+		}
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_scope_is_seen_after_each_of_many_commits)
+{
+	t = recording_open("sync=none commit=manual dedup=off");
+	for (int i = 0; i < 2000; i++) {
+		ck_assert_int_eq(seen(i, i + 1), 0);
+		put(i, i + 1);
+		ck_assert_int_eq(tape_commit(t), 0);
+		ck_assert_int_eq(seen(i, i + 1), 1);
+	}
+	ck_assert_int_eq(seen(0, 2000), 2000);
 	ck_assert_int_eq(tape_close(t), 0);
 }
 END_TEST
@@ -267,12 +310,154 @@ make_hint(void)
 	ck_assert_int_eq(tapedir_list(&tape, &sessions, &count, &err), 0);
 	ck_assert_uint_eq(count, 1);
 	memcpy(session, sessions[0].id, sizeof session);
-	ck_assert_int_eq(seenlook_hint(&tape, session, 0, 1, SCOPES + 1, &err), 0);
+	ck_assert_int_eq(seenmake_hint(&tape, session, 0, 1, SCOPES + 1, &err), 0);
 	path_hint(0, name);
 	(void)snprintf(hint_path, sizeof hint_path, "%s/%s/%s", recording_dir,
 		       sessions[0].path, name);
 	tapedir_free_sessions(sessions, count);
 }
+
+static atomic_bool refuse;
+
+static int
+refuse_one_write(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)path;
+	(void)limit;
+	return call == OS_WRITE && atomic_exchange(&refuse, false) ? EIO : 0;
+}
+
+#define SEGMENTS 5
+
+/* A closed session whose segment n has scopes from n * SCOPES on. */
+static void
+make_segments(void)
+{
+	struct tapedir_session *sessions = NULL;
+	struct tape_error err = { 0 };
+	size_t count = 0;
+
+	os_fault_set(refuse_one_write, NULL);
+	t = recording_open("sync=none commit=manual");
+	for (int n = 0; n < SEGMENTS; n++) {
+		atomic_store(&refuse, n > 0);
+		put(n * SCOPES, (n + 1) * SCOPES);
+		ck_assert_int_eq(tape_commit(t), 0);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	os_fault_set(NULL, NULL);
+	ck_assert_int_eq(tapedir_open(recording_dir, &tape, &err), 0);
+	ck_assert_int_eq(tapedir_list(&tape, &sessions, &count, &err), 0);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(sessions[0].log_count, SEGMENTS);
+	memcpy(session, sessions[0].id, sizeof session);
+	(void)snprintf(hint_path, sizeof hint_path, "%s/%s", recording_dir,
+		       sessions[0].path);
+	tapedir_free_sessions(sessions, count);
+}
+
+static void
+hint_segment(uint32_t number)
+{
+	struct tape_error err = { 0 };
+
+	ck_assert_int_eq(seenmake_hint(&tape, session, number, number * SCOPES + 1,
+				       (number + 1) * SCOPES + 1, &err),
+			 0);
+}
+
+/* One that says that there is nothing: it shows that the segment is not read. */
+static void
+empty_hint(uint32_t number)
+{
+	struct hintfile none = { .first_seq = number * SCOPES + 1,
+				 .next_seq = (number + 1) * SCOPES + 1 };
+	char path[500], name[PATH_SEGMENT_TEXT];
+	uint8_t *data = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	memcpy(none.id.tape, tape.id, sizeof none.id.tape);
+	memcpy(none.id.session, session, sizeof none.id.session);
+	none.id.number = number;
+	ck_assert_int_eq(hintfile_make(&none, NULL, &data, &len), 0);
+	path_hint(number, name);
+	(void)snprintf(path, sizeof path, "%s/%s", hint_path, name);
+	f = fopen(path, "wbe");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(data, 1, len, f), len);
+	ck_assert_int_eq(fclose(f), 0);
+	free(data);
+}
+
+/* How many of each segment are seen. */
+static void
+expect_seen(const int (*expected)[SEGMENTS])
+{
+	t = recording_open("sync=none");
+	for (int n = 0; n < SEGMENTS; n++)
+		ck_assert_int_eq(seen(n * SCOPES, (n + 1) * SCOPES),
+				 (*expected)[n] * SCOPES);
+	ck_assert_int_eq(seen(SEGMENTS * SCOPES, SEGMENTS * SCOPES + 50), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+START_TEST(each_ended_segment_answers_by_its_hint_or_is_read)
+{
+	make_segments();
+	expect_seen(&(const int[SEGMENTS]){ 1, 1, 1, 1, 1 });
+	hint_segment(0);
+	hint_segment(1);
+	hint_segment(3);
+	expect_seen(&(const int[SEGMENTS]){ 1, 1, 1, 1, 1 });
+	empty_hint(1);
+	empty_hint(3);
+	expect_seen(&(const int[SEGMENTS]){ 1, 0, 1, 0, 1 });
+	empty_hint(0);
+	empty_hint(4);
+	expect_seen(&(const int[SEGMENTS]){ 0, 0, 1, 0, 0 });
+	tapedir_close(&tape);
+}
+END_TEST
+
+/* Hints that come while it is asked, over what was read before. */
+START_TEST(a_roll_over_takes_nothing_from_what_is_seen)
+{
+	int done = 0;
+
+	os_fault_set(refuse_one_write, NULL);
+	t = recording_open("sync=none commit=manual dedup=off");
+	for (uint32_t n = 0; n < SEGMENTS; n++) {
+		struct tapedir_session *sessions = NULL;
+		struct tape_error err = { 0 };
+		size_t count = 0;
+
+		ck_assert_int_eq(seen(done, done + 1), 0);
+		for (int round = 0; round < 3; round++) {
+			put(done, done + SCOPES / 2);
+			done += SCOPES / 2;
+			atomic_store(&refuse, round == 0 && n > 0);
+			ck_assert_int_eq(tape_commit(t), 0);
+			ck_assert_int_eq(seen(0, done), done);
+		}
+		ck_assert_int_eq(tapedir_open(recording_dir, &tape, &err), 0);
+		ck_assert_int_eq(tapedir_list(&tape, &sessions, &count, &err), 0);
+		ck_assert_uint_eq(sessions[0].log_count, n + 1);
+		/* The one before has ended. */
+		if (n > 0)
+			ck_assert_int_eq(seenmake_hint(&tape, sessions[0].id, n - 1,
+						       (n - 1) * (3 * SCOPES / 2) + 1,
+						       n * (3 * SCOPES / 2) + 1, &err),
+					 0);
+		tapedir_free_sessions(sessions, count);
+		tapedir_close(&tape);
+	}
+	ck_assert_int_eq(seen(0, done), done);
+	ck_assert_int_eq(tape_close(t), 0);
+	os_fault_set(NULL, NULL);
+}
+END_TEST
 
 /* How many of SCOPES are seen with these bytes for a hint; no other may be. */
 static int
@@ -446,6 +631,10 @@ seen_suite(void)
 	tcase_add_test(tc, what_add_keeps_is_asked_for_and_kept);
 	tcase_add_test(tc, a_scope_in_pieces_can_be_asked_for);
 	tcase_add_test(tc, parts_of_other_scopes_are_seen_in_segments);
+	tcase_add_test(tc, all_that_its_own_session_has_committed_is_seen_at_once);
+	tcase_add_test(tc, a_scope_is_seen_after_each_of_many_commits);
+	tcase_add_test(tc, each_ended_segment_answers_by_its_hint_or_is_read);
+	tcase_add_test(tc, a_roll_over_takes_nothing_from_what_is_seen);
 	tcase_add_test(tc, threads_may_ask_while_others_record);
 	tcase_add_test(tc, what_is_seen_is_what_was_recorded);
 	tcase_add_test(tc, a_hint_answers_for_its_segment);
