@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/json.h"
 #include "cli/mem.h"
 
@@ -68,19 +69,16 @@ take(struct file_uses *uses, const struct tape_scope *scope)
 int
 file_uses_read(struct find *find, const char *text, struct file_uses *uses)
 {
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask;
 	const struct tape_scope *scope;
 	struct tape_error err;
-	int r = tape_query_compile(text, &query, &err);
+	int r = ask_begin(&ask, find->reader, text, NULL, &err);
 
-	if (r == 0)
-		r = tape_find(find->reader, query, NULL, &cursor, &err);
-	if (r == 0)
-		while ((r = tape_cursor_next(cursor, &scope, &err)) == 1)
-			take(uses, scope);
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	while (r == 0 && (r = ask_next(&ask, &scope, &err)) == 1) {
+		take(uses, scope);
+		r = 0;
+	}
+	ask_end(&ask);
 	return r < 0 ? cli_fail(&find->cli, find->tape, &err) : 0;
 }
 

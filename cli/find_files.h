@@ -10,6 +10,7 @@ struct file_use {
 	struct tape_pos pos;
 	int64_t time;
 	bool output;
+	bool again; /* an input: its session had read the same content there before */
 	uint64_t size;
 	char *hash, *path, *resolved, *labels; /* labels joined by "/", without _files */
 };

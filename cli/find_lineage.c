@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tape-find --lineage: the session of a scope, the files that were read before it, who
- * wrote files of that content, and so on.
+ * wrote files of that content, where the session went on from, and so on.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/find_files.h"
 #include "cli/json.h"
 #include "cli/mem.h"
@@ -16,7 +17,9 @@
 
 struct lineage {
 	struct find *find;
-	struct file_uses uses;
+	struct file_uses uses;	   /* in tape order */
+	struct file_use **written; /* the outputs, by hash, then in tape order */
+	size_t written_count;
 	struct tape_pos *seen; /* places that were followed, or are being so */
 	size_t seen_count, seen_cap;
 	bool cut;
@@ -100,18 +103,18 @@ labels_at(struct lineage *l, const struct tape_pos *pos)
 	struct tape_find_options options = { .size = sizeof(options),
 					     .flags = TAPE_FIND_ALL,
 					     .upto = *pos };
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask = { 0 };
 	const struct tape_scope *scope;
 	struct tape_error err;
 	struct out text;
 	char *labels = NULL;
 
+	if (pos->seq == 0) /* the beginning of a session */
+		return NULL;
 	options.after = *pos;
 	options.after.seq--;
-	if (tape_query_compile("", &query, &err) == 0 &&
-	    tape_find(l->find->reader, query, &options, &cursor, &err) == 0 &&
-	    tape_cursor_next(cursor, &scope, &err) == 1) {
+	if (ask_begin(&ask, l->find->reader, "", &options, &err) == 0 &&
+	    ask_next(&ask, &scope, &err) == 1) {
 		out_hold(&text);
 		for (size_t i = 0; i < tape_scope_label_count(scope); i++) {
 			out_str(&text, i ? "/" : "");
@@ -120,28 +123,24 @@ labels_at(struct lineage *l, const struct tape_pos *pos)
 		out_char(&text, 0);
 		labels = text.buf;
 	}
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	ask_end(&ask);
 	return labels;
 }
 
 static void
-say_place(struct lineage *l, const struct tape_pos *pos, unsigned depth)
+say_place(struct lineage *l, const struct tape_pos *pos,
+	  const struct tape_session_info *session, unsigned depth)
 {
 	struct out *out = &l->find->cli.out;
-	struct tape_info *info = NULL;
-	struct tape_error err;
 	char text[TAPE_POS_TEXT], *labels = labels_at(l, pos);
-	bool known =
-		tape_info_read_session(l->find->reader, pos->session, &info, &err) == 0;
 
 	tape_pos_text(pos, text);
 	if (l->find->show.format == SHOW_JSONL) {
 		out_printf(out, "{\"kind\":\"scope\",\"depth\":%u", depth);
 		file_json_pos(out, "pos", pos);
 		file_json_text(out, "labels", labels ? labels : "");
-		if (known)
-			session_json(out, &info->sessions[0]);
+		if (session)
+			session_json(out, session);
 		out_char(out, '}');
 		out_char(out, l->find->show.end);
 	} else {
@@ -149,14 +148,90 @@ say_place(struct lineage *l, const struct tape_pos *pos, unsigned depth)
 		out_printf(out, "%s ", text);
 		file_plain(out, labels && *labels ? labels : "(none)");
 		out_char(out, l->find->show.end);
-		if (known)
-			session_text(l, &info->sessions[0], depth);
+		if (session)
+			session_text(l, session, depth);
 	}
-	tape_info_free(info);
 	free(labels);
 }
 
 /* ---- a file that it read ---- */
+
+static int
+by_place(const struct file_use *a, const struct file_use *b)
+{
+	return tape_pos_compare(&a->pos, &b->pos);
+}
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const struct file_use *x = *(struct file_use *const *)a;
+	const struct file_use *y = *(struct file_use *const *)b;
+	int c = strcmp(x->hash, y->hash);
+
+	return c != 0 ? c : by_place(x, y);
+}
+
+/* Inputs of one session with one content and place stand together, the first first. */
+static int
+by_input(const void *a, const void *b)
+{
+	const struct file_use *x = *(struct file_use *const *)a;
+	const struct file_use *y = *(struct file_use *const *)b;
+	int c = memcmp(x->pos.session, y->pos.session, sizeof(x->pos.session));
+
+	c = c != 0 ? c : strcmp(x->hash, y->hash);
+	c = c != 0 ? c : strcmp(x->resolved, y->resolved);
+	return c != 0 ? c : by_place(x, y);
+}
+
+static bool
+same_input(const struct file_use *a, const struct file_use *b)
+{
+	return memcmp(a->pos.session, b->pos.session, sizeof(a->pos.session)) == 0 &&
+	       strcmp(a->hash, b->hash) == 0 && strcmp(a->resolved, b->resolved) == 0;
+}
+
+/* Marks what was read again, and sorts what was written. */
+static void
+order_uses(struct lineage *l)
+{
+	struct file_use **list = mem_resize(NULL, (l->uses.count + 1) * sizeof(*list));
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->uses.count; i++)
+		if (!l->uses.item[i].output)
+			list[n++] = &l->uses.item[i];
+	if (n > 1)
+		qsort(list, n, sizeof(*list), by_input);
+	for (size_t i = 1; i < n; i++)
+		list[i]->again = same_input(list[i - 1], list[i]);
+	n = 0;
+	for (size_t i = 0; i < l->uses.count; i++)
+		if (l->uses.item[i].output)
+			list[n++] = &l->uses.item[i];
+	if (n > 1)
+		qsort(list, n, sizeof(*list), by_hash);
+	l->written = list;
+	l->written_count = n;
+}
+
+/* The first of l->written with that hash, if there is one. */
+static size_t
+first_written(const struct lineage *l, const char *hash)
+{
+	size_t low = 0, high = l->written_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(l->written[mid]->hash, hash) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
 
 /* Who wrote that content last before it was read; *others counts the rest. */
 static const struct file_use *
@@ -165,11 +240,11 @@ writer_of(const struct lineage *l, const struct file_use *input, size_t *others)
 	const struct file_use *best = NULL;
 
 	*others = 0;
-	for (size_t i = 0; i < l->uses.count; i++) {
-		const struct file_use *use = &l->uses.item[i];
+	for (size_t i = first_written(l, input->hash); i < l->written_count; i++) {
+		const struct file_use *use = l->written[i];
 
-		if (!use->output || strcmp(use->hash, input->hash) != 0)
-			continue;
+		if (strcmp(use->hash, input->hash) != 0)
+			break;
 		/* Within a session the order is certain, between them there are clocks. */
 		if (memcmp(use->pos.session, input->pos.session,
 			   sizeof(use->pos.session)) == 0
@@ -181,6 +256,24 @@ writer_of(const struct lineage *l, const struct file_use *input, size_t *others)
 			best = use;
 	}
 	return best;
+}
+
+/* The first use at or behind the beginning of a session. */
+static size_t
+first_use(const struct lineage *l, const uint64_t session[2])
+{
+	struct tape_pos begin = { { session[0], session[1] }, 0 };
+	size_t low = 0, high = l->uses.count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (tape_pos_compare(&l->uses.item[mid].pos, &begin) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 static void
@@ -231,48 +324,78 @@ seen_place(struct lineage *l, const struct tape_pos *pos)
 	return false;
 }
 
-/* The same content read again is one input. */
-static bool
-read_before(const struct lineage *l, size_t at)
+static void follow(struct lineage *l, const struct tape_pos *pos, unsigned depth);
+
+/* Goes on to a place that was not followed yet, unless it is too far. */
+static void
+step_to(struct lineage *l, const struct tape_pos *pos, unsigned depth)
 {
-	const struct file_use *use = &l->uses.item[at];
+	if (depth + 1 < DEEPEST && l->seen_count < MOST_STEPS)
+		follow(l, pos, depth + 1);
+	else
+		l->cut = true;
+}
 
-	while (at-- > 0) {
-		const struct file_use *other = &l->uses.item[at];
+static void
+follow_files(struct lineage *l, const struct tape_pos *pos, unsigned depth)
+{
+	for (size_t i = first_use(l, pos->session); i < l->uses.count; i++) {
+		const struct file_use *use = &l->uses.item[i], *writer;
+		size_t others;
+		bool seen;
 
-		if (memcmp(other->pos.session, use->pos.session,
-			   sizeof(use->pos.session)) != 0)
-			return false;
-		if (!other->output && strcmp(other->hash, use->hash) == 0 &&
-		    strcmp(other->resolved, use->resolved) == 0)
-			return true;
+		if (use->pos.seq >= pos->seq ||
+		    memcmp(use->pos.session, pos->session, sizeof(pos->session)) != 0)
+			break;
+		if (use->output || use->again)
+			continue;
+		writer = writer_of(l, use, &others);
+		seen = writer && seen_place(l, &writer->pos);
+		say_input(l, pos, use, writer, others, seen, depth);
+		if (writer && !seen)
+			step_to(l, &writer->pos, depth);
 	}
-	return false;
+}
+
+static void
+say_continues(struct lineage *l, const struct tape_pos *of, const struct tape_pos *from,
+	      bool seen, unsigned depth)
+{
+	struct out *out = &l->find->cli.out;
+	char text[TAPE_POS_TEXT];
+
+	if (l->find->show.format == SHOW_JSONL) {
+		out_printf(out, "{\"kind\":\"continues\",\"depth\":%u", depth);
+		file_json_pos(out, "of", of);
+		file_json_pos(out, "from", from);
+		out_printf(out, ",\"again\":%s}", seen ? "true" : "false");
+	} else {
+		indent(l, depth);
+		tape_pos_text(from, text);
+		out_printf(out, "  goes on from %s%s", text, seen ? ", see above" : "");
+	}
+	out_char(out, l->find->show.end);
 }
 
 static void
 follow(struct lineage *l, const struct tape_pos *pos, unsigned depth)
 {
-	say_place(l, pos, depth);
-	for (size_t i = 0; i < l->uses.count; i++) {
-		const struct file_use *use = &l->uses.item[i], *writer;
-		size_t others;
-		bool seen;
+	struct tape_info *info = NULL;
+	struct tape_error err;
+	const struct tape_session_info *session = NULL;
 
-		if (use->output || use->pos.seq >= pos->seq ||
-		    memcmp(use->pos.session, pos->session, sizeof(pos->session)) != 0 ||
-		    read_before(l, i))
-			continue;
-		writer = writer_of(l, use, &others);
-		seen = writer && seen_place(l, &writer->pos);
-		say_input(l, pos, use, writer, others, seen, depth);
-		if (!writer || seen)
-			continue;
-		if (depth + 1 < DEEPEST && l->seen_count < MOST_STEPS)
-			follow(l, &writer->pos, depth + 1);
-		else
-			l->cut = true;
+	if (tape_info_read_session(l->find->reader, pos->session, &info, &err) == 0)
+		session = &info->sessions[0];
+	say_place(l, pos, session, depth);
+	follow_files(l, pos, depth);
+	for (size_t i = 0; session && i < session->continue_count; i++) {
+		bool seen = seen_place(l, &session->continues[i]);
+
+		say_continues(l, pos, &session->continues[i], seen, depth);
+		if (!seen)
+			step_to(l, &session->continues[i], depth);
 	}
+	tape_info_free(info);
 }
 
 /* The first scope of a query such as @NAME or _pos=... 0, or an exit code. */
@@ -281,8 +404,7 @@ place_of(struct find *find, struct tape_pos *pos)
 {
 	struct tape_find_options options = { .size = sizeof(options),
 					     .flags = TAPE_FIND_ALL };
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask;
 	const struct tape_scope *scope;
 	struct tape_error err;
 	struct out text;
@@ -292,12 +414,10 @@ place_of(struct find *find, struct tape_pos *pos)
 	out_str(&text, *find->lineage == '@' ? "" : "_pos=");
 	out_str(&text, find->lineage);
 	out_char(&text, 0);
-	r = tape_query_compile(text.buf, &query, &err);
+	r = ask_begin(&ask, find->reader, text.buf, &options, &err);
 	out_release(&text);
 	if (r == 0)
-		r = tape_find(find->reader, query, &options, &cursor, &err);
-	if (r == 0)
-		r = tape_cursor_next(cursor, &scope, &err);
+		r = ask_next(&ask, &scope, &err);
 	if (r == 1)
 		*pos = tape_scope_pos(scope);
 	else if (r == TAPE_ERR_SYNTAX)
@@ -307,8 +427,7 @@ place_of(struct find *find, struct tape_pos *pos)
 				    find->lineage);
 	else
 		status = r < 0 ? cli_fail(&find->cli, find->tape, &err) : CLI_NOTHING;
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	ask_end(&ask);
 	return status;
 }
 
@@ -322,6 +441,7 @@ find_lineage(struct find *find)
 	if (status == 0)
 		status = file_uses_read(find, "_files", &l.uses);
 	if (status == 0 && !find->cli.quiet) {
+		order_uses(&l);
 		(void)seen_place(&l, &pos);
 		follow(&l, &pos, 0);
 		if (l.cut)
@@ -331,6 +451,7 @@ find_lineage(struct find *find)
 				 MOST_STEPS, DEEPEST);
 	}
 	find->found = status == 0;
+	free(l.written);
 	free(l.seen);
 	file_uses_release(&l.uses);
 	return status;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/find.h"
 #include "cli/json.h"
 #include "cli/mem.h"
@@ -107,8 +108,7 @@ take_var(struct near *near, const struct tape_var *var)
 static bool
 look(struct find *find, struct near *near)
 {
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask;
 	const struct tape_scope *scope;
 	struct tape_error err;
 	char text[600];
@@ -119,11 +119,9 @@ look(struct find *find, struct near *near)
 
 	/* A name that would need quotes is looked for in all scopes. */
 	(void)snprintf(text, sizeof(text), "_has=%s", near->name);
-	r = tape_query_compile(plain ? text : "", &query, &err);
-	if (r == 0)
-		r = tape_find(find->reader, query, NULL, &cursor, &err);
+	r = ask_begin(&ask, find->reader, plain ? text : "", NULL, &err);
 	while (r == 0 && near->scopes < SCOPES_LOOKED_AT) {
-		r = tape_cursor_next(cursor, &scope, &err);
+		r = ask_next(&ask, &scope, &err);
 		if (r <= 0)
 			break;
 		int64_t at = tape_scope_var_find(scope, near->name);
@@ -133,8 +131,7 @@ look(struct find *find, struct near *near)
 		}
 		r = 0;
 	}
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	ask_end(&ask);
 	return r == 0;
 }
 

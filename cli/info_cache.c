@@ -2,6 +2,7 @@
 /* tape-info: what was not computed again. */
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/info.h"
 
 static void
@@ -42,8 +43,7 @@ info_cache(struct info *info, const struct tape_info *data)
 	struct tape_find_options options = { .size = sizeof(options),
 					     .flags = TAPE_FIND_ALL };
 	struct tape_reader *reader = NULL;
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask = { 0 };
 	const struct tape_scope *scope;
 	struct tape_error err;
 	int r;
@@ -52,10 +52,8 @@ info_cache(struct info *info, const struct tape_info *data)
 		return 0;
 	r = tape_reader_open(info->tape, &all, &reader, &err);
 	if (r == 0)
-		r = tape_query_compile("_cache _has=hits", &query, &err);
-	if (r == 0)
-		r = tape_find(reader, query, &options, &cursor, &err);
-	while (r == 0 && (r = tape_cursor_next(cursor, &scope, &err)) == 1) {
+		r = ask_begin(&ask, reader, "_cache _has=hits", &options, &err);
+	while (r == 0 && (r = ask_next(&ask, &scope, &err)) == 1) {
 		for (size_t i = 0; i < tape_scope_var_count(scope); i++) {
 			struct tape_var var = tape_scope_var(scope, i);
 
@@ -63,8 +61,7 @@ info_cache(struct info *info, const struct tape_info *data)
 		}
 		r = 0;
 	}
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	ask_end(&ask);
 	tape_reader_close(reader);
 	return r < 0 ? cli_fail(&info->cli, info->tape, &err) : 0;
 }

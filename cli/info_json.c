@@ -68,6 +68,22 @@ session_id(struct out *out, const char *name, const uint64_t id[2])
 }
 
 static void
+continues(struct out *out, const struct tape_session_info *s)
+{
+	char pos[TAPE_POS_TEXT];
+
+	if (s->continue_count == 0)
+		return;
+	key(out, "continues");
+	for (size_t i = 0; i < s->continue_count; i++) {
+		out_char(out, i == 0 ? '[' : ',');
+		(void)tape_pos_text(&s->continues[i], pos);
+		json_str(out, pos);
+	}
+	out_char(out, ']');
+}
+
+static void
 one_session(struct out *out, const struct tape_session_info *s)
 {
 	out_str(out, "{\"kind\":\"session\"");
@@ -121,6 +137,7 @@ one_session(struct out *out, const struct tape_session_info *s)
 	number(out, "lost", s->lost);
 	number(out, "notes", s->notes);
 	number(out, "warnings", s->warnings);
+	continues(out, s);
 	if (s->superseded)
 		number(out, "superseded", s->superseded);
 	out_str(out, "}\n");

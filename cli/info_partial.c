@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/mem.h"
 
 /* ---- gathering ---- */
@@ -116,21 +117,17 @@ gather(struct info *info, struct tape_reader *reader, const char *label,
 {
 	bool path = strchr(label, '/') != NULL;
 	char *text = query_text(label, path);
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask;
 	const struct tape_scope *scope;
 	struct tape_error err = { 0 };
-	int r = tape_query_compile(text, &query, &err);
+	int r = ask_begin(&ask, reader, text, NULL, &err);
 
-	if (r == 0)
-		r = tape_find(reader, query, NULL, &cursor, &err);
-	while (r == 0 && (r = tape_cursor_next(cursor, &scope, &err)) == 1) {
+	while (r == 0 && (r = ask_next(&ask, &scope, &err)) == 1) {
 		r = 0;
 		if (is_of(scope, label, path))
 			learn_scope(vars, scope);
 	}
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	ask_end(&ask);
 	free(text);
 	return r < 0 ? cli_fail(&info->cli, info->tape, &err) : CLI_OK;
 }

@@ -251,6 +251,12 @@ made_of(struct info *info, const struct tape_session_info *s)
 	fact(out, "flags", s->flags);
 	fact(out, "cpu", s->cpu);
 	facts(out, "env", s->environment);
+	for (size_t i = 0; i < s->continue_count; i++) {
+		char pos[TAPE_POS_TEXT];
+
+		(void)tape_pos_text(&s->continues[i], pos);
+		fact(out, "goes on from", pos);
+	}
 	fact(out, "closed", s->closed);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/json.h"
 #include "cli/mem.h"
 
@@ -256,20 +257,16 @@ kept_read(const struct cli *cli, const char *tape, struct tape_reader *reader,
 	struct tape_find_options options = { .size = sizeof(options),
 					     .flags = TAPE_FIND_ALL };
 	struct notes notes = { 0 };
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask;
 	const struct tape_scope *scope;
 	struct tape_error err;
-	int r = tape_query_compile("_cache", &query, &err);
+	int r = ask_begin(&ask, reader, "_cache", &options, &err);
 
-	if (r == 0)
-		r = tape_find(reader, query, &options, &cursor, &err);
-	while (r == 0 && (r = tape_cursor_next(cursor, &scope, &err)) == 1) {
+	while (r == 0 && (r = ask_next(&ask, &scope, &err)) == 1) {
 		take_scope(list, &notes, scope);
 		r = 0;
 	}
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	ask_end(&ask);
 	if (r == 0) {
 		keep_those_that_hold(list);
 		apply_notes(list, &notes);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/cli.h"
 #include "tape/record.h"
 #include "tape/search.h"
@@ -40,26 +41,22 @@ look(struct mark *mark, const char *place, struct tape_pos found[2])
 {
 	struct tape_find_options options = { .size = sizeof(options),
 					     .flags = TAPE_FIND_ALL };
-	struct tape_query *query = NULL;
-	struct tape_cursor *cursor = NULL;
+	struct ask ask;
 	const struct tape_scope *scope;
 	struct tape_error err;
 	char text[400];
 	int n = 0, r;
 
 	(void)snprintf(text, sizeof(text), "_pos=%s", place);
-	r = tape_query_compile(text, &query, &err);
-	if (r == 0)
-		r = tape_find(mark->reader, query, &options, &cursor, &err);
+	r = ask_begin(&ask, mark->reader, text, &options, &err);
 	while (r == 0 && n < 2) {
-		r = tape_cursor_next(cursor, &scope, &err);
+		r = ask_next(&ask, &scope, &err);
 		if (r != 1)
 			break;
 		found[n++] = tape_scope_pos(scope);
 		r = 0;
 	}
-	tape_cursor_close(cursor);
-	tape_query_free(query);
+	ask_end(&ask);
 	if (r < 0)
 		(void)cli_fail(&mark->cli, mark->tape, &err);
 	return r < 0 ? r : n;

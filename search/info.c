@@ -15,6 +15,7 @@
 #include "search/info_build.h"
 #include "search/reader.h"
 #include "search/snapshot.h"
+#include "search/superseded.h"
 
 #define STALE_MAX 100u
 #define SIZES_BYTES (64u << 20)
@@ -585,6 +586,28 @@ first_wanted(const struct snapshot *snapshot, const struct wanted *wanted, size_
 	return i;
 }
 
+/* Where each session goes on from: those of one session stand together in a snapshot. */
+static int
+take_continuations(struct build *b, const struct snapshot *snapshot,
+		   struct tape_error *err)
+{
+	size_t n = snapshot->continuation_count;
+
+	b->continue_list = calloc(n + 1, sizeof *b->continue_list);
+	if (b->continue_list == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+				 "no memory to count a tape");
+	for (size_t i = 0; i < n; i++)
+		b->continue_list[i] = snapshot->continuations[i].to;
+	for (size_t i = 0; i < b->info.session_count; i++) {
+		struct tape_session_info *s = &b->sessions[i];
+
+		s->continues = b->continue_list +
+			       superseded_from(snapshot, s->id, &s->continue_count);
+	}
+	return 0;
+}
+
 static int
 read_once(struct tape_reader *reader, const struct wanted *wanted, struct tape_info **out,
 	  struct tape_error *err)
@@ -614,6 +637,8 @@ read_once(struct tape_reader *reader, const struct wanted *wanted, struct tape_i
 			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
 				      "no memory to count a tape");
 	}
+	if (r == 0)
+		r = take_continuations(b, snapshot, err);
 	if (r == 0 && !brief)
 		r = info_count_packed(snapshot->generations, &b->info, err);
 	snapshot_free(snapshot);
@@ -701,6 +726,7 @@ tape_info_free(struct tape_info *info)
 	free(b->note_list);
 	free(b->thinned_list);
 	free(b->set_list);
+	free(b->continue_list);
 	free(b->values);
 	free(b->hints);
 	free(b);

@@ -24,6 +24,7 @@ struct build {
 	struct tape_thinned_info *thinned_list;
 	size_t thinned_from, thinned_cap; /* from: the first of this session */
 	struct tape_set_info *set_list;
+	struct tape_pos *continue_list; /* of all sessions, as the snapshot has them */
 	size_t set_cap;
 	bool brief; /* of the last session, what its manifest says */
 	size_t label_cap, var_cap, note_cap;

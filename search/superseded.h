@@ -21,6 +21,10 @@ int superseded_find(struct snapshot *s, struct tape_error *err);
 /* Is a position one of those that answers leave out? */
 bool superseded_hides(const struct snapshot *s, const struct tape_pos *pos);
 
+/* Of s->continuations those of a session: the first, and how many. */
+size_t superseded_from(const struct snapshot *s, const uint64_t session[2],
+		       size_t *count);
+
 /*
  * Sessions that went on from just that position, were killed, and that none has gone on
  * from. *ids is the caller's to free. 0 or an error.

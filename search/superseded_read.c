@@ -337,6 +337,27 @@ was_killed(struct snapshot *s, const struct snapshot_session *one, struct tape_e
 	return r;
 }
 
+size_t
+superseded_from(const struct snapshot *s, const uint64_t session[2], size_t *count)
+{
+	size_t low = 0, high = s->continuation_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const uint64_t *id = s->continuations[mid].from;
+
+		if (id[0] < session[0] || (id[0] == session[0] && id[1] < session[1]))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (*count = 0; low + *count < s->continuation_count; ++*count)
+		if (memcmp(s->continuations[low + *count].from, session,
+			   sizeof s->continuations->from) != 0)
+			break;
+	return low;
+}
+
 int
 superseded_tries(struct tape_reader *reader, const struct tape_pos *pos,
 		 uint64_t (**ids)[2], size_t *count, struct tape_error *err)

@@ -301,6 +301,9 @@ struct tape_session_info {
 	const char *git_diff_missing; /* why there is none */
 	int64_t cpus, git_diff_bytes;
 	int git_diff_cut;
+	/* Where it goes on from (docs/resume.md): positions of other sessions, each of which may not be there. */
+	const struct tape_pos *continues;
+	size_t continue_count;
 };
 struct tape_label_info {
 	const char *path;	/* labels joined by "/" */

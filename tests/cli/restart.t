@@ -20,8 +20,34 @@ $ tape-info run.tape | grep superseded
   superseded 23 by sessions that went on from before them
 $ tape-info run.tape --json | grep -c '"kind":"session".*"superseded":'
 4
+# Where a session went on from is said, and is part of what its scopes come from.
+$ tape-info -v run.tape 2>log | grep -c '^      goes on from [^ ]*:[0-9]*$'
+6
+$ tape-find run.tape --last --keys _pos -o csv | tail -1 > last
+> tape-find run.tape --lineage $(cat last) | grep -v build-id | sed 's/ of .*restart/ restart/'
+SESSION:22 checkpoint
+  session restart run.tape 50
+  goes on from SESSION:11
+    SESSION:11 checkpoint
+      session restart run.tape 50 33
+      goes on from SESSION:22
+        SESSION:22 checkpoint
+          session restart run.tape 50 27
+      goes on from SESSION:0
+        SESSION:0 (none)
+          session restart run.tape 50 29
+          goes on from SESSION:22, see above
+          goes on from SESSION:0
+            SESSION:0 (none)
+              session restart run.tape 50 24
+              goes on from SESSION:22, see above
+$ tape-find run.tape --lineage $(cat last) > raw.lineage; tape-find run.tape --lineage $(cat last) -o jsonl > raw.jsonl; tape-info --json run.tape | grep -o '"continues":[^]]*]' > raw.continues
+> grep -c '"kind":"continues"' raw.jsonl
+6
 # What is superseded is kept, compacted too.
 $ tape-compact -q run.tape --full && tape-check -q run.tape && tape-find run.tape step --count --superseded
 73
 $ tape-find run.tape step --count
 50
+$ tape-find run.tape --lineage $(cat last) | cmp - raw.lineage && tape-find run.tape --lineage $(cat last) -o jsonl | cmp - raw.jsonl && tape-info --json run.tape | grep -o '"continues":[^]]*]' | cmp - raw.continues && echo same
+same
