@@ -308,26 +308,40 @@ session_commit_last(struct tape *t, struct stage *stage, int (*add)(void *user),
 	return r < 0 ? -1 : 0;
 }
 
-/* Takes all stages, or those whose first scope is older than `before`. */
+/* Takes a stage whose first scope is older than `before`, as the last part. */
+static int
+take_old(struct tape *t, struct stage *stage, int64_t before, struct part ***end)
+{
+	bool old;
+	int r = 0;
+
+	stage_lock(stage);
+	old = !stage_empty(stage) && stage->first_time <= before;
+	stage_unlock(stage);
+	if (old)
+		r = take(t, stage, *end);
+	if (**end)
+		*end = &(**end)->next;
+	return r;
+}
+
+/*
+ * Takes all stages, or those whose first scope is older than `before`. Results of the
+ * cache come first: whoever goes on from a checkpoint that was committed with them has
+ * them in front of it.
+ */
 static int
 take_all(struct tape *t, int64_t before, struct part **parts)
 {
-	struct stage *stage = atomic_load(&t->stages);
 	struct part **end = parts;
 	int r = 0;
 
 	*parts = NULL;
-	for (; stage && r == 0; stage = stage->next) {
-		bool old;
-
-		stage_lock(stage);
-		old = !stage_empty(stage) && stage->first_time <= before;
-		stage_unlock(stage);
-		if (old)
-			r = take(t, stage, end);
-		if (*end)
-			end = &(*end)->next;
-	}
+	for (int caches = 1; caches >= 0; caches--)
+		for (struct stage *stage = atomic_load(&t->stages); stage && r == 0;
+		     stage = stage->next)
+			if (stage->caches == (caches != 0))
+				r = take_old(t, stage, before, &end);
 	return r;
 }
 

@@ -610,6 +610,38 @@ START_TEST(threads_fill_and_read_one_cache)
 }
 END_TEST
 
+static void *
+store_and_checkpoint(void *user)
+{
+	struct tape *t = user;
+
+	TAPE(t, "checkpoint", TAPE_AS("step", 1));
+	store_number(t, 2, 0.5);
+	return NULL;
+}
+
+/* A thread that came after the cache would stand in front of it. */
+START_TEST(results_stand_before_the_checkpoint_that_was_committed_with_them)
+{
+	struct tape *t = recording_open("commit=manual sync=none");
+	pthread_t thread;
+	int step = 0;
+
+	ck_assert(number(t, 1) < 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, store_and_checkpoint, t), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert_uint_eq(count("_cache name=yield _seq=1"), 1);
+	ck_assert_uint_eq(count("checkpoint _seq=2"), 1);
+	ck_assert_int_eq(tape_close(t), 0);
+	t = recording_open("sync=none");
+	ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+	ck_assert_int_eq(tape_resume(t), 0);
+	ck_assert_uint_eq(count("_cache name=yield"), 1);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 START_TEST(files_are_replaced_under_sessions_that_look)
 {
 	struct tape *reader = recording_open(ASLEEP);
@@ -753,6 +785,8 @@ main(void)
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, threads_fill_and_read_one_cache);
+	tcase_add_test(tc,
+		       results_stand_before_the_checkpoint_that_was_committed_with_them);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("forks");
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
