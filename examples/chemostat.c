@@ -77,7 +77,7 @@ struct config {
 	const char *tape, *network;
 	long runs, steps;
 	double dt, kla, feed;
-	bool quiet, cache;
+	bool quiet, cache, resume;
 	struct tape_key network_key; /* of what is in the file */
 };
 
@@ -194,7 +194,8 @@ run_step(struct run *r)
 
 /* ---- What is recorded ----------------------------------------------------------- */
 
-enum { FLUX_EVERY = 10 }; /* steps between two snapshots of all fluxes */
+enum { FLUX_EVERY = 10 };   /* steps between two snapshots of all fluxes */
+enum { COMMIT_EVERY = 20 }; /* steps that --resume brings to the tape at once */
 
 /* The run so far, one value per step; fluxes[snapshot][reaction] for each strain. */
 struct series {
@@ -392,10 +393,13 @@ network_key(struct config *cfg)
 
 /* ---- The sweep ------------------------------------------------------------------ */
 
+/* How far it is, and what it has come to. */
 struct totals {
+	long next; /* run */
 	unsigned long scopes, solves, recalled;
 	long infeasible, failed;
 };
+TAPE_DESCRIBE(totals, struct totals, next, scopes, solves, recalled, infeasible, failed);
 
 static const double sweep_x0[] = { 0.02, 0.2 }; /* gDW/L, both strains together */
 static const double sweep_d_min = 0.04, sweep_d_max = 0.68;
@@ -438,6 +442,9 @@ run_steps(struct tape *t, struct run *r, struct series *ts)
 		run_step(r);
 		record_iter(t, r, it, hours);
 		series_push(ts, r, hours);
+		/* With --resume nothing is committed but when the program says so. */
+		if (r->cfg->resume && (it + 1) % COMMIT_EVERY == 0)
+			(void)tape_commit(t);
 	}
 	r->a.washed_out = strain_washed_out(&r->a, r);
 	r->b.washed_out = strain_washed_out(&r->b, r);
@@ -501,19 +508,73 @@ join_ids(const struct network *net, char *out, size_t size)
 				       net->reactions[j].id);
 }
 
+/* ---- Going on where it was killed ------------------------------------------------ */
+
+/* What makes it that sweep and no other: a part of each of its checkpoints. */
+static void
+sweep_name(const struct config *cfg, char name[TAPE_HASH_TEXT])
+{
+	tape_key_text(TAPE_KEY("chemostat.sweep", TAPE_AS("version", model_version),
+			       TAPE_AS("network", cfg->network_key),
+			       TAPE_AS("runs", cfg->runs), TAPE_AS("steps", cfg->steps),
+			       TAPE_AS("dt", cfg->dt), TAPE_AS("kla", cfg->kla),
+			       TAPE_AS("feed", cfg->feed)),
+		      name);
+}
+
+/*
+ * Between two runs. All that was recorded since the last one, results for the cache
+ * included, is committed with it: it is on the tape as a whole, or not at all.
+ */
+static bool
+sweep_checkpoint(struct tape *t, const struct config *cfg, const struct totals *sum)
+{
+	char sweep[TAPE_HASH_TEXT];
+
+	sweep_name(cfg, sweep);
+	TAPE_WITH(t, sweep);
+	TAPE(t, "checkpoint", TAPE_OF(totals, sum));
+	return tape_commit(t) == 0;
+}
+
+/* Before the first run there is a checkpoint, too: so one that is killed in it counts for nothing. */
+static bool
+sweep_resume(struct tape *t, const struct config *cfg, struct totals *sum)
+{
+	char sweep[TAPE_HASH_TEXT];
+	int found;
+
+	sweep_name(cfg, sweep);
+	{
+		TAPE_WITH(t, sweep);
+		found = TAPE_RESTORE(t, "checkpoint", TAPE_OF(totals, sum));
+	}
+	if (found == 0)
+		return sweep_checkpoint(t, cfg, sum);
+	if (found == 1)
+		return tape_resume(t) == 0;
+	fprintf(stderr, "chemostat: the sweep cannot go on: %s\n", tape_bind_error());
+	return false;
+}
+
 static bool
 sweep(struct tape *t, const struct config *cfg, const struct network *net)
 {
 	char reaction_ids[REACTIONS_MAX * ID_MAX + 1];
 	struct totals sum = { 0 };
-	bool ok = true;
 
 	join_ids(net, reaction_ids, sizeof(reaction_ids));
 	TAPE_LABEL(t, "chemostat");
-	for (long i = 0; ok && i < cfg->runs; i++) {
+	bool ok = !cfg->resume || sweep_resume(t, cfg, &sum);
+	const struct totals before = sum;
+	while (ok && sum.next < cfg->runs) {
 		struct run r = { .cfg = cfg, .net = net };
-		ok = run_one(t, &r, i, reaction_ids, &sum);
+		ok = run_one(t, &r, sum.next++, reaction_ids, &sum) &&
+		     (!cfg->resume || sweep_checkpoint(t, cfg, &sum));
 	}
+	if (cfg->resume)
+		printf("went on at run %ld of %ld: %lu linear programs solved since\n",
+		       before.next, cfg->runs, sum.solves - before.solves);
 	if (cfg->cache)
 		printf("%lu of %ld runs had been computed before\n", sum.recalled,
 		       cfg->runs);
@@ -540,13 +601,16 @@ static const char help[] =
 	"      --cache         take runs from the tape that were computed before, "
 	"whatever\n"
 	"                      session did; of them no steps are recorded\n"
+	"      --resume        leave a checkpoint after each run, and go on from the "
+	"newest\n"
+	"                      one that this sweep has on the tape\n"
 	"  -q, --quiet         print the totals only\n"
 	"  -h, --help          show this\n"
 	"\n"
 	"Exit status: 0 done, 1 a linear program failed or the tape is not whole,\n"
 	"2 wrong use.\n";
 
-enum { OPT_DT = 256, OPT_KLA, OPT_FEED, OPT_NETWORK, OPT_CACHE };
+enum { OPT_DT = 256, OPT_KLA, OPT_FEED, OPT_NETWORK, OPT_CACHE, OPT_RESUME };
 
 static const struct option options[] = {
 	{ "tape", required_argument, NULL, 't' },
@@ -557,6 +621,7 @@ static const struct option options[] = {
 	{ "feed", required_argument, NULL, OPT_FEED },
 	{ "network", required_argument, NULL, OPT_NETWORK },
 	{ "cache", no_argument, NULL, OPT_CACHE },
+	{ "resume", no_argument, NULL, OPT_RESUME },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -585,6 +650,9 @@ config_set(struct config *cfg, int opt, const char *value)
 		return true;
 	case OPT_CACHE:
 		cfg->cache = true;
+		return true;
+	case OPT_RESUME:
+		cfg->resume = true;
 		return true;
 	case 'q':
 		cfg->quiet = true;
@@ -622,9 +690,13 @@ main(int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
-	if (!network_read(&net, cfg.network) || (cfg.cache && !network_key(&cfg)))
+	if (!network_read(&net, cfg.network) ||
+	    ((cfg.cache || cfg.resume) && !network_key(&cfg)))
 		return 2;
 	(void)glp_term_out(GLP_OFF);
+	/* A checkpoint and the run before it are one commit: sweep_checkpoint(). */
+	if (cfg.resume)
+		(void)setenv("TAPE_COMMIT", "manual", 1);
 	struct tape *t = cfg.tape ? tape_open(cfg.tape, TAPE_OPTIONS(.name = "chemostat"))
 				  : tape_main();
 	bool ok = sweep(t, &cfg, &net);

@@ -49,9 +49,10 @@ main(int argc, char **argv)
 	}
 	struct tape *t = tape_open(argv[1], NULL);
 
-	/* Killed before this came: nothing to restore, the run begins anew. */
 	if (TAPE_RESTORE(t, "checkpoint", TAPE_OF(state, &s), x) == 1)
 		tape_resume(t);
+	else /* before the first step, too: a run that is killed soon counts for nothing */
+		TAPE(t, "checkpoint", TAPE_OF(state, &s), x);
 	while (s.step < steps) {
 		double spread = advance(&s);
 
