@@ -419,6 +419,8 @@ one_attempt(struct check *c)
 	r = check_generations(c);
 	if (r == 0 && c->full)
 		r = check_blobs_loose(c);
+	if (r == 0 && c->full)
+		r = check_diffs(c);
 	if (r == 0)
 		r = check_sessions(c);
 	if (r == 0 && c->full)

@@ -103,6 +103,8 @@ int check_segment(struct check *c, const struct snapshot_session *s, uint32_t nu
 /* ---- check_blobs.c ---- */
 /* Loose blobs against their names. Before the scopes are read. */
 int check_blobs_loose(struct check *c);
+/* Diffs of working trees against their names. */
+int check_diffs(struct check *c);
 /* A blob's bytes are damaged where finding `item` says. */
 int check_blobs_bad(struct check *c, const struct tape_hash *hash, size_t item);
 /* A value of a scope that is stored as a blob. */

@@ -69,34 +69,49 @@ each_loose(struct check *c,
 	return r;
 }
 
+/*
+ * A file that is named by what is in it; `what` it is to people. *item: the finding, or
+ * SIZE_MAX. 1: it is gone; 0, or an error that ends the check.
+ */
 static int
-verify_loose(struct check *c, const struct tape_hash *hash, const char *path)
+verify_named(struct check *c, const struct tape_hash *hash, const char *path,
+	     const char *what, size_t *item)
 {
-	char text[TAPE_HASH_TEXT], lost[TAPE_HASH_TEXT + 8];
+	char text[TAPE_HASH_TEXT], lost[TAPE_HASH_TEXT + 32];
 	struct tape_error why = { 0 };
 	struct tape_hash is;
 	uint64_t size;
-	size_t item;
 	int r = check_hash_file(c, path, &is, &size, &why);
 
+	*item = SIZE_MAX;
 	if (r == TAPE_ERR_STOPPED || check_fatal(r, &why)) {
 		if (r != TAPE_ERR_STOPPED)
 			*c->err = why;
 		return r;
 	}
-	if (r != 0 && snapshot_stale(r, &why)) /* packed meanwhile */
-		return 0;
+	if (r != 0 && snapshot_stale(r, &why))
+		return 1;
 	tape_hash_text(hash, text);
-	(void)snprintf(lost, sizeof lost, "blob %s", text);
-	c->result->blobs++;
-	if (r == 0 && hash_equal(&is, hash))
-		return 0;
+	(void)snprintf(lost, sizeof lost, "%s %s", what, text);
 	if (r != 0)
-		item = check_found(c, TAPE_FOUND_DAMAGE, TAPE_REMEDY_RESTORE, path, 0, 0,
-				   lost, "%s", why.message);
-	else
-		item = check_found(c, TAPE_FOUND_DAMAGE, TAPE_REMEDY_RESTORE, path, 0,
-				   size, lost, "the blob's bytes do not match its name");
+		*item = check_found(c, TAPE_FOUND_DAMAGE, TAPE_REMEDY_RESTORE, path, 0, 0,
+				    lost, "%s", why.message);
+	else if (!hash_equal(&is, hash))
+		*item = check_found(c, TAPE_FOUND_DAMAGE, TAPE_REMEDY_RESTORE, path, 0,
+				    size, lost, "the %s's bytes do not match its name",
+				    what);
+	return 0;
+}
+
+static int
+verify_loose(struct check *c, const struct tape_hash *hash, const char *path)
+{
+	size_t item;
+	int r = verify_named(c, hash, path, "blob", &item);
+
+	if (r != 0)
+		return r == 1 ? 0 : r; /* packed meanwhile */
+	c->result->blobs++;
 	return item == SIZE_MAX ? 0 : check_blobs_bad(c, hash, item);
 }
 
@@ -104,6 +119,28 @@ int
 check_blobs_loose(struct check *c)
 {
 	return each_loose(c, verify_loose);
+}
+
+/* Changes of working trees, which manifests refer to. */
+int
+check_diffs(struct check *c)
+{
+	struct check_names names = { 0 };
+	char path[sizeof PATH_DIFFS + TAPE_HASH_TEXT];
+	struct tape_hash hash;
+	size_t item;
+	int r = check_list(c, PATH_DIFFS, &names);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		if (!path_parse_hash(names.names[i], &hash))
+			continue;
+		(void)snprintf(path, sizeof path, PATH_DIFFS "/%s", names.names[i]);
+		r = verify_named(c, &hash, path, "diff", &item);
+		if (r == 1)
+			r = 0;
+	}
+	check_names_release(&names);
+	return r;
 }
 
 /* ---- references ---- */

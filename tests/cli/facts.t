@@ -42,6 +42,10 @@ $ tape-compact -q g.tape && tape-check -q g.tape && tape-info g.tape -v | grep -
 2
 $ head -c 3000000 /dev/urandom | base64 >>w/model.py; (cd w; echo '{}' | tape-record ../g.tape); tape-info g.tape --json | grep -o '"git_diff_bytes":1048576,"git_diff_cut":true'
 "git_diff_bytes":1048576,"git_diff_cut":true
+# A diff is named by what is in it, and checked against that.
+$ tape-check -q g.tape --full; f=$(ls g.tape/diffs/* | head -1); echo more >>$f; tape-check -q g.tape && tape-check g.tape --full --json | grep -c '"file":"diffs/[0-9a-f]*".*"lost":"diff [0-9a-f]*"'; tape-check -q g.tape --full
+1
+? 3
 # Without git nothing is known, and nothing is wrong.
 $ mkdir bin; ln -s $(command -v tape-record) bin; (cd w; echo '{}' | PATH=$PWD/../bin tape-record ../h.tape); tape-info h.tape --json | grep -c git_
 0
