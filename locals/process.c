@@ -179,24 +179,36 @@ frame_base(struct scopes *scopes, Dwarf_Die *function)
 	return op->atom == DW_OP_call_frame_cfa || op->atom == DW_OP_reg6;
 }
 
-/* The line and column of the marker, which stands in the innermost block. */
-static bool
-find_marker(struct scopes *scopes, unsigned line)
+static int
+say(char *why, size_t cap, const char *what)
+{
+	(void)snprintf(why, cap, "%s", what);
+	return -1;
+}
+
+/*
+ * The line and column of the marker, which stands in the innermost block. A unit that was
+ * compiled without optimisation may have functions that were not (attributes, pragmas):
+ * there a variable that nobody reads is not in the frame.
+ */
+static int
+find_marker(struct scopes *scopes, unsigned line, char *why, size_t cap)
 {
 	Dwarf_Die child;
+	bool optimized;
 
 	if (scopes->count == 0 ||
 	    dwarf_child(&scopes->die[scopes->count - 1], &child) != 0)
-		return false;
+		return say(why, cap, "its debug information has no variables (-g1?)");
 	do {
-		bool optimized;
-
 		if (scopes_marker(&child, &optimized) != line || optimized)
 			continue;
+		if (!scopes_kept(&child))
+			return say(why, cap, SCOPES_OPTIMIZED);
 		scopes_place(scopes, &child, line);
-		return true;
+		return 0;
 	} while (dwarf_siblingof(&child, &child) == 0);
-	return false;
+	return say(why, cap, "its debug information has no variables (-g1?)");
 }
 
 static Dwarf_Die *
@@ -209,13 +221,6 @@ unit_at(Dwfl_Module *module, uintptr_t pc, Dwarf_Addr *bias)
 		if (dwarf_haspc(unit, pc - *bias) == 1)
 			return unit;
 	return NULL;
-}
-
-static int
-say(char *why, size_t cap, const char *what)
-{
-	(void)snprintf(why, cap, "%s", what);
-	return -1;
 }
 
 /* Is the file still the one that was loaded? */
@@ -261,8 +266,8 @@ in_module(Dwfl_Module *module, const struct where *where, unsigned line,
 		return say(why, cap, "its debug information has no such function (-g1?)");
 	function = scopes->die[0];
 	innermost_function(scopes);
-	if (!find_marker(scopes, line))
-		return say(why, cap, "its debug information has no variables (-g1?)");
+	if (find_marker(scopes, line, why, cap) < 0)
+		return -1;
 	if (!frame_is_plain(module, where->pc) || !frame_base(scopes, &function))
 		return say(why, cap, "its frame is not one that can be read");
 	return scopes_collect(scopes, list, why, cap);

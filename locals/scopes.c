@@ -202,6 +202,19 @@ is_list(Dwarf_Attribute *attr)
 	       form == DW_FORM_data4 || form == DW_FORM_data8;
 }
 
+bool
+scopes_kept(Dwarf_Die *marker)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Op *op;
+	size_t n;
+
+	return dwarf_attr_integrate(marker, DW_AT_location, &attr) && !is_list(&attr) &&
+	       dwarf_getlocation(&attr, &op, &n) == 0 && n == 1 &&
+	       (op->atom == DW_OP_fbreg ||
+		(op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31));
+}
+
 /* True if it can be read; else it is absent. */
 static bool
 place(const struct scopes *scopes, Dwarf_Die *var, struct part *part)
@@ -310,9 +323,7 @@ scopes_collect(struct scopes *scopes, struct local_list *list, char *why, size_t
 	for (int i = scopes->count; i-- > 0 && r == 0;)
 		r = collect(scopes, &scopes->die[i], &names, list);
 	if (r < 0)
-		(void)snprintf(
-			why, cap,
-			"the function was compiled with optimisation: -O0 -g is needed");
+		(void)snprintf(why, cap, SCOPES_OPTIMIZED);
 	else if (names.failed || list->failed)
 		(void)snprintf(why, cap, "no memory");
 	else if (list->full)

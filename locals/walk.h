@@ -62,6 +62,9 @@ struct scopes {
 int scopes_collect(struct scopes *scopes, struct local_list *list, char *why, size_t cap);
 /* The line that the name of a variable of TAPE_LOCALS has, or 0. */
 unsigned scopes_marker(Dwarf_Die *die, bool *optimized);
+/* At run time: has it a place in the frame for all of its function, as without optimisation? */
+bool scopes_kept(Dwarf_Die *marker);
+#define SCOPES_OPTIMIZED "the function was compiled with optimisation: -O0 -g is needed"
 /* Of a marker with this line in its name: fills first, line, file, column. */
 void scopes_place(struct scopes *scopes, Dwarf_Die *marker, unsigned line);
 /* The compiler's own word on optimisation: was -O1 or more given? */

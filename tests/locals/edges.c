@@ -36,6 +36,49 @@ quick(struct tape *t, int n)
 	return sum;
 }
 
+/* Arrays alone, which lie in the frame for all of the function; what is there is another matter. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define SWIFT(level) __attribute__((noinline, optimize(level)))
+#else
+#define SWIFT(level) __attribute__((noinline))
+#endif
+static volatile int three = 3;
+static struct tape *swift;
+#define SWIFT_BODY                                                                       \
+	double a[8] = { 0 };                                                             \
+	int m[2][2] = { { 0 } };                                                         \
+                                                                                         \
+	a[three] = 1;                                                                    \
+	m[three & 1][0] = three;                                                         \
+	a[1] = a[three] + m[1][three & 1];                                               \
+	three += a[1] > 100;                                                             \
+	a[1] = 7;                                                                        \
+	a[2] = three;                                                                    \
+	m[0][1] = 5;
+static SWIFT("O1") void swift1(void)
+{
+	SWIFT_BODY
+	HERE(swift, "swift1", a, GRID("m", &m[0][0], 2, 2));
+}
+static SWIFT("O2") void swift2(void)
+{
+	SWIFT_BODY
+	HERE(swift, "swift2", a, GRID("m", &m[0][0], 2, 2));
+}
+static SWIFT("Og") void swiftg(void)
+{
+	SWIFT_BODY
+	HERE(swift, "swiftg", a, GRID("m", &m[0][0], 2, 2));
+}
+#pragma GCC push_options
+#pragma GCC optimize("O3")
+static SWIFT("O3") void swift3(void)
+{
+	SWIFT_BODY
+	HERE(swift, "swift3", a, GRID("m", &m[0][0], 2, 2));
+}
+#pragma GCC pop_options
+
 static __attribute__((always_inline)) inline int
 copied(struct tape *t, int n)
 {
@@ -193,6 +236,11 @@ main(int argc, char **argv)
 
 	(void)aligned(t, argc);
 	(void)quick(t, 4);
+	swift = t;
+	swift1();
+	swift2();
+	swiftg();
+	swift3();
 	(void)copied(t, copied(t, 1));
 	(void)lines(t, 3);
 	jumps(t, 1);

@@ -23,7 +23,8 @@ passed = failed = 0
 UNREADABLE = {'inner.force', 'outer.force', 'sweep.accepted', 'step.name', 'step.by'} | {
     p + v for p in ['loop.', 'caught.'] for v in ['series', 'pair', 'z', 'text', 'alias']} | {
     'caught.caught', 'thread.own', 'aligned.n', 'aligned.lanes', 'aligned.twice',
-    'quick.n', 'quick.sum', 'quick.i', 'quick.square'}
+    'quick.n', 'quick.sum', 'quick.i', 'quick.square'} | {
+    s + v for s in ['swift1.', 'swift2.', 'swift3.', 'swiftg.'] for v in 'am'}
 # Declared in the line of the call, for compilers whose debug information has no columns.
 SAME_LINE = {'lines.same', 'within.same', 'for.k'}
 
