@@ -675,11 +675,11 @@ static __attribute__((noinline)) void
 record_taring(struct thread_state *ts, struct tape_site *site, const char *label,
 	      const unsigned char *kinds, const struct tape_word *words)
 {
-	bool until_changed = ts->taring == 2;
+	bool until_changed = (ts->taring & 3) == 2;
 	struct plan *plan = plan_find(ts, site, kinds, words);
 	uint64_t lost = atomic_load(&ts->tape->lost);
 
-	ts->taring = 0;
+	ts->taring |= 3;
 	record_scope(ts, site, label, kinds, words, false);
 	/* What is not on the tape must not be left out of what follows. */
 	if (plan && atomic_load(&ts->tape->lost) == lost)
@@ -698,7 +698,7 @@ tape_record(struct tape *t, struct tape_site *site, const char *label,
 	    __atomic_load_n(&t->head.asks, __ATOMIC_RELAXED) &&
 	    !tape_wanted(t, site, label))
 		return;
-	if (unlikely(ts->taring))
+	if (unlikely(ts->taring) && tare_due(ts, label))
 		record_taring(ts, site, label, kinds, words);
 	else if (unlikely(ts->pending.count))
 		record_pending(ts, site, label, kinds, words);

@@ -11,6 +11,8 @@
 #ifndef TAPE_LIBRECORD_CAPTURE_H
 #define TAPE_LIBRECORD_CAPTURE_H
 
+#include <string.h>
+
 #include "format/segment.h"
 #include "librecord/intern.h"
 #include "librecord/recorder.h"
@@ -77,6 +79,7 @@ struct tare {
 };
 /* In the shape of a level's sticky variables: something is tared. */
 #define TARED_SHAPE 0x80000000u
+#define TARE_LABEL "_tare"
 
 struct level {
 	struct context *context;
@@ -249,7 +252,11 @@ struct thread_state {
 	/* Sites whose variables nobody names, in the order in which they came; tare.c */
 	const struct plan **found;
 	uint32_t found_count, found_cap;
-	uint32_t taring;	    /* the next scope is tared: 1, until it changes: 2 */
+	/*
+	 * TAPE_TAREs whose arguments are evaluated, two bits each, the innermost lowest:
+	 * its scope is to be tared: 1, until it changes: 2; it was: 3.
+	 */
+	uint64_t taring;
 	struct thread_thin *thin;   /* thin.c; NULL: not needed yet */
 	struct thread_hooks *hooks; /* hooks.c; NULL: not needed yet */
 	uint64_t
@@ -370,6 +377,17 @@ void tare_fresh(struct thread_state *ts, uint32_t fresh);
 /* What a scope of this site has is tared. */
 void tare_take(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
 	       const struct tape_word *words, bool until_changed);
+/* Likewise of a scope that was put together. */
+void tare_items(struct thread_state *ts, const struct item *items, size_t count,
+		bool until_changed);
+/* A scope with this label is recorded: is it what the innermost TAPE_TARE tares? 0; 1; 2: until it changes. */
+static inline unsigned
+tare_due(const struct thread_state *ts, const char *label)
+{
+	unsigned what = ts->taring & 3;
+
+	return what != 3 && label && strcmp(label, TARE_LABEL) == 0 ? what : 0;
+}
 /* Sets what scopes of the level get: of `with` what is not tared. 0 or -1: no memory, as it was. */
 int tare_apply(struct thread_state *ts, struct level *level, const struct sticky *with);
 void tare_release(struct level *level);

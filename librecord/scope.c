@@ -449,6 +449,7 @@ tape_build_end(struct tape_build *b)
 	const struct layout *l = NULL;
 	struct place place = { 0 };
 	bool thinned = false, pending = false;
+	unsigned tare = 0;
 	int r = -1;
 
 	if (!b)
@@ -462,9 +463,11 @@ tape_build_end(struct tape_build *b)
 		place.file = (const char *)b->bytes.data + b->file;
 		place.func = (const char *)b->bytes.data + b->func;
 		place.line = b->line;
+		tare = tare_due(ts, b->context->label);
+		ts->taring |= tare ? 3 : 0;
 		report_hold();
 		thinned = !thin_wanted_place(ts, b->context, place.file, place.line);
-		pending = !thinned && ts->pending.count && pending_begin(ts);
+		pending = !thinned && !tare && ts->pending.count && pending_begin(ts);
 		if (!thinned)
 			l = layout_find(ts, &place, b->context, b->items, b->count, NULL,
 					NULL);
@@ -474,6 +477,8 @@ tape_build_end(struct tape_build *b)
 		r = capture_items(ts, l, b->items, b->has_time ? &b->time : NULL);
 	if (pending)
 		pending_end(ts);
+	if (tare && r == 0)
+		tare_items(ts, b->items, b->count, tare == 2);
 	tape_build_cancel(b);
 	return thinned ? 0 : r;
 }

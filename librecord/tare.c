@@ -172,7 +172,7 @@ record(struct thread_state *ts, const struct item *items, size_t count)
 	if (count + ts->level->sticky->count == 0)
 		return true;
 	report_hold(); /* as in find_layout() */
-	context = context_system(ts->tape, ts->level->context, "_tare");
+	context = context_system(ts->tape, ts->level->context, TARE_LABEL);
 	l = context ? layout_find(ts, &place, context, items, count, NULL, NULL) : NULL;
 	report_tell(ts->tape);
 	if (!context)
@@ -286,18 +286,25 @@ tare_fresh(struct thread_state *ts, uint32_t fresh)
 }
 
 void
+tare_items(struct thread_state *ts, const struct item *items, size_t count,
+	   bool until_changed)
+{
+	struct tare *tare = own_tare(ts);
+
+	if (!tare || !items || merge(ts, tare, items, count, until_changed) < 0)
+		tare = NULL;
+	use(ts, tare);
+}
+
+void
 tare_take(struct thread_state *ts, struct plan *plan, const unsigned char *kinds,
 	  const struct tape_word *words, bool until_changed)
 {
-	struct item some[MAX_ARGUMENTS], *items;
-	struct tare *tare;
+	struct item some[MAX_ARGUMENTS];
 
 	report_hold(); /* as in find_layout() */
-	tare = own_tare(ts);
-	items = call_items(ts, plan, kinds, words, some);
-	if (!tare || !items || merge(ts, tare, items, plan->count, until_changed) < 0)
-		tare = NULL;
-	use(ts, tare);
+	tare_items(ts, call_items(ts, plan, kinds, words, some), plan->count,
+		   until_changed);
 	scratch_reset(&ts->scratch);
 	report_tell(ts->tape);
 }
@@ -332,7 +339,7 @@ tape_tare_next(struct tape *t, int until_changed)
 	struct thread_state *ts = capture_thread(t);
 
 	if (ts)
-		ts->taring = until_changed ? 2 : 1;
+		ts->taring = ts->taring << 2 | (until_changed ? 2 : 1);
 }
 
 void
@@ -341,7 +348,7 @@ tape_tare_done(struct tape *t)
 	struct thread_state *ts = capture_thread(t);
 
 	if (ts)
-		ts->taring = 0;
+		ts->taring >>= 2;
 }
 
 void

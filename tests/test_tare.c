@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tare: what exists is left out, and written once. */
 #include <pthread.h>
+#include <setjmp.h>
 #include <string.h>
 
 #include "tape/search.h"
@@ -198,6 +199,91 @@ START_TEST(members_are_left_out_while_they_have_the_value_they_are_tared_with)
 }
 END_TEST
 
+static struct params now = { 0.5, 3, "abc" };
+
+/* Records and tares while it is an argument, at some depth. */
+static int
+records(int depth)
+{
+	TAPE(t, "inner", TAPE_AS("depth", depth), TAPE_OF(params, &now));
+	if (depth > 0) {
+		TAPE_LABEL(t, "deep");
+		TAPE_TARE(t, 1, TAPE_AS("own", records(depth - 1)));
+	}
+	TAPE_ADD(t, TAPE_AS("added", depth));
+	return depth + 1;
+}
+
+START_TEST(what_its_arguments_record_is_not_what_is_tared)
+{
+	t = recorded_open("");
+	TAPE_TARE(t, 0, TAPE_AS("n", records(0)));
+	TAPE(t, "x", TAPE_OF(params, &now));
+	ck_assert_str_eq(recorded(), "inner alpha=0.5 depth=0 n=3 name='abc'\n_tare n=1\n"
+				     "x added=0 alpha=0.5 name='abc'\n");
+	ck_assert_uint_eq(recorded_errors(), 0);
+}
+END_TEST
+
+START_TEST(one_tare_within_another)
+{
+	t = recorded_open("");
+	TAPE_TARE(t, 1, TAPE_AS("alpha", 0.25 * records(1)), TAPE_AS("name", "abc"));
+	TAPE(t, "x", TAPE_OF(params, &now), TAPE_AS("own", 1));
+	now.alpha = 0.25 * 2;
+	TAPE(t, "x", TAPE_OF(params, &now));
+	ck_assert_str_eq(recorded(), "inner alpha=0.5 depth=1 n=3 name='abc'\n"
+				     "deep/inner alpha=0.5 depth=0 n=3 name='abc'\n"
+				     "deep/_tare own=1\n"
+				     "_tare alpha=0.5 name='abc'\n"
+				     "x added=1 n=3 own=1\nx n=3\n");
+	ck_assert_uint_eq(recorded_errors(), 0);
+}
+END_TEST
+
+START_TEST(a_tare_that_is_left_in_the_middle_is_of_no_later_scope)
+{
+	jmp_buf out;
+
+	t = recorded_open("");
+	if (setjmp(out) == 0)
+		TAPE_TARE(t, 0, TAPE_AS("n", (longjmp(out, 1), 1)));
+	TAPE(t, "x", TAPE_OF(params, &now));
+	TAPE_TARE(t, 0, TAPE_AS("name", "abc"));
+	TAPE(t, "x", TAPE_OF(params, &now));
+	ck_assert_str_eq(recorded(), "x alpha=0.5 n=3 name='abc'\n_tare name='abc'\n"
+				     "x alpha=0.5 n=3\n");
+}
+END_TEST
+
+/* What TAPE_TARE is made of, for bindings. */
+START_TEST(a_scope_in_pieces_is_tared)
+{
+	char text[100];
+	struct tape_build *b;
+
+	memset(text, 'a', sizeof text);
+	t = recorded_open("");
+	TAPE_ADD(t, TAPE_AS("added", 1));
+	tape_tare_next(t, 1);
+	b = tape_build_begin(t, "_tare");
+	(void)tape_build_i64(b, "n", TAPE_NUL, 3);
+	(void)tape_build_str(b, "long", TAPE_NUL, text, sizeof text);
+	ck_assert_int_eq(tape_build_end(b), 0);
+	tape_tare_done(t);
+	{
+		TAPE_WITH(t, TAPE_AS("long", text));
+		TAPE(t, "x", TAPE_OF(params, &now));
+		text[99] = 'b';
+		TAPE_WITH(t, TAPE_AS("long", text));
+		TAPE(t, "y", TAPE_AS("z", TAPE_OF(params, &now)));
+	}
+	memset(text, 'a', sizeof text);
+	ck_assert_ptr_nonnull(
+		strstr(recorded(), "x added=1 alpha=0.5 name='abc'\ny long="));
+}
+END_TEST
+
 START_TEST(for_ever_is_whatever_their_value)
 {
 	struct params p = { 0.5, 3, "abc" };
@@ -364,6 +450,10 @@ main(void)
 	tcase_add_test(tc, there_may_be_nothing_to_tare);
 	tcase_add_test(
 		tc, members_are_left_out_while_they_have_the_value_they_are_tared_with);
+	tcase_add_test(tc, what_its_arguments_record_is_not_what_is_tared);
+	tcase_add_test(tc, one_tare_within_another);
+	tcase_add_test(tc, a_tare_that_is_left_in_the_middle_is_of_no_later_scope);
+	tcase_add_test(tc, a_scope_in_pieces_is_tared);
 	tcase_add_test(tc, for_ever_is_whatever_their_value);
 	tcase_add_test(
 		tc,

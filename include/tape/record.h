@@ -263,7 +263,10 @@ TAPE_API int tape_settings_with(const char *dir,
  */
 TAPE_API void tape_tare(struct tape *t, int until_changed);
 TAPE_API void tape_untare(struct tape *t);
-/* Between them, the variables of one scope are tared: TAPE_TARE is made of these. */
+/*
+ * Between them, the variables of one scope with the label _tare are tared; others, and
+ * such pairs within, are what they are elsewhere. TAPE_TARE is made of these.
+ */
 TAPE_API void tape_tare_next(struct tape *t, int until_changed);
 TAPE_API void tape_tare_done(struct tape *t);
 /* The session, and the seq of the last committed scope (0 = none yet). */
