@@ -15,6 +15,9 @@
 
 #define KEYS 20000u
 #define ROW 4u
+/* A table that is in no cache of the processor. */
+#define LARGE_KEYS 100000u
+#define LARGE_ROW 50u
 
 struct result {
 	double sum;
@@ -288,6 +291,132 @@ time_sqlite(const struct bench *b)
 	(void)sqlite3_close(db);
 }
 
+/* ---- a table that is larger than the caches of a processor ---- */
+
+static int64_t
+large_hits(const struct bench *b, struct tape *t)
+{
+	int64_t began = os_monotonic_ns();
+	double row[LARGE_ROW];
+
+	for (uint32_t n = 0; n < b->keys; n++) {
+		uint32_t i = b->order[n];
+
+		if (!TAPE_RECALL(t, key_of(i), row))
+			die("a result is missing");
+		if (row[0] != i || row[LARGE_ROW - 1] != i)
+			die("a wrong value");
+	}
+	return os_monotonic_ns() - began;
+}
+
+/*
+ * The least a hit may take: the same bytes, as often, by their places. `waiting`: where
+ * the next ones are is known once these were read, so that one waits for the other.
+ */
+static int64_t
+large_copies(const struct bench *b, const double *all, bool waiting)
+{
+	int64_t began = os_monotonic_ns();
+	double row[LARGE_ROW] = { 0 };
+
+	for (uint32_t n = 0; n < b->keys; n++) {
+		uint32_t none = waiting ? (uint32_t)(row[1] * 1e-9) : 0;
+		uint32_t i = b->order[n + none];
+
+		memcpy(row, all + (size_t)i * LARGE_ROW, sizeof row);
+		/* All of it, although only some is looked at. */
+		__asm__ volatile("" ::"r"(row) : "memory");
+		if (row[0] != i || row[LARGE_ROW - 1] != i)
+			die("a wrong value");
+	}
+	return os_monotonic_ns() - began;
+}
+
+static int64_t
+large_sqlite(const struct bench *b, sqlite3_stmt *select)
+{
+	int64_t began = os_monotonic_ns();
+	double row[LARGE_ROW];
+
+	for (uint32_t n = 0; n < b->keys; n++) {
+		uint32_t i = b->order[n];
+		struct tape_key key = key_of(i);
+
+		(void)sqlite3_bind_blob(select, 1, &key, sizeof key, SQLITE_STATIC);
+		if (sqlite3_step(select) != SQLITE_ROW ||
+		    sqlite3_column_bytes(select, 0) != sizeof row)
+			die("SQLite has not a result");
+		memcpy(row, sqlite3_column_blob(select, 0), sizeof row);
+		if (row[0] != i || row[LARGE_ROW - 1] != i)
+			die("a wrong value");
+		(void)sqlite3_reset(select);
+	}
+	return os_monotonic_ns() - began;
+}
+
+static void
+large_fill_sqlite(sqlite3 *db, const struct bench *b, const double *all)
+{
+	sqlite3_stmt *insert = NULL;
+
+	sql(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; BEGIN;"
+		"CREATE TABLE cache (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID");
+	if (sqlite3_prepare_v2(db, "INSERT INTO cache VALUES (?, ?)", -1, &insert, NULL))
+		die(sqlite3_errmsg(db));
+	for (uint32_t i = 0; i < b->keys; i++) {
+		struct tape_key key = key_of(i);
+
+		(void)sqlite3_bind_blob(insert, 1, &key, sizeof key, SQLITE_STATIC);
+		(void)sqlite3_bind_blob(insert, 2, all + (size_t)i * LARGE_ROW,
+					LARGE_ROW * sizeof *all, SQLITE_STATIC);
+		if (sqlite3_step(insert) != SQLITE_DONE)
+			die(sqlite3_errmsg(db));
+		(void)sqlite3_reset(insert);
+	}
+	(void)sqlite3_finalize(insert);
+	sql(db, "COMMIT");
+}
+
+static void
+time_large(const char *dir)
+{
+	struct bench b = { .dir = dir, .keys = LARGE_KEYS };
+	double *all = malloc((size_t)LARGE_KEYS * LARGE_ROW * sizeof *all);
+	sqlite3_stmt *select = NULL;
+	sqlite3 *db = NULL;
+	struct tape *t = tape_open(path_of(&b, "large"), NULL);
+
+	make_order(&b);
+	if (!all || !t || sqlite3_open(path_of(&b, "large.db"), &db) != SQLITE_OK)
+		die("no memory, tape or database");
+	for (size_t i = 0; i < (size_t)LARGE_KEYS * LARGE_ROW; i++)
+		all[i] = (double)(i / LARGE_ROW);
+	for (uint32_t i = 0; i < b.keys; i++) {
+		double *row = all + (size_t)i * LARGE_ROW;
+
+		TAPE_STORE(t, key_of(i), TAPE_ARRAY(row, LARGE_ROW));
+	}
+	large_fill_sqlite(db, &b, all);
+	(void)tape_commit(t);
+	(void)large_copies(&b, all, false);
+	line("large_copy", large_copies(&b, all, false), b.keys);
+	line("large_copy_waiting", large_copies(&b, all, true), b.keys);
+	(void)large_hits(&b, t);
+	line("large_tape_hit", large_hits(&b, t), b.keys);
+	if (sqlite3_prepare_v2(db, "SELECT value FROM cache WHERE key = ?", -1, &select,
+			       NULL))
+		die(sqlite3_errmsg(db));
+	(void)large_sqlite(&b, select);
+	line("large_sqlite_hit", large_sqlite(&b, select), b.keys);
+	(void)sqlite3_finalize(select);
+	(void)sqlite3_close(db);
+	if (tape_close(t) < 0)
+		die("the tape is not whole");
+	free(all);
+	free(b.order);
+}
+
 /* ---- a file for each key ---- */
 
 static void
@@ -377,6 +506,7 @@ main(int argc, char **argv)
 		time_tape(&b);
 		time_sqlite(&b);
 		time_files(&b);
+		time_large(b.dir);
 	}
 	free(b.order);
 	return 0;

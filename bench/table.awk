@@ -74,6 +74,10 @@ END {
 	show("  compacted, for the first time", "cache.tape_hit_compacted")
 	show("  once more", "cache.tape_hit_compacted_again")
 	show("  a miss, compacted", "cache.tape_miss_compacted")
+	show("100,000 keys of 400 bytes: a hit", "cache.large_tape_hit")
+	show("  memcpy from as many places", "cache.large_copy")
+	show("  memcpy, each place known from the last", "cache.large_copy_waiting")
+	show("  SQLite", "cache.large_sqlite_hit")
 	show("SQLite, a hit", "cache.sqlite_hit")
 	show("  a miss", "cache.sqlite_miss")
 	show("  a hit in a transaction", "cache.sqlite_hit_in_transaction")
@@ -122,6 +126,12 @@ END {
 	mark("in process, position / 100 us", "packed.in_process_position", "packed.allowed", 1, 0)
 	mark("in process, hash / 100 us", "packed.in_process_hash", "packed.allowed", 1, 0)
 	mark("SQLite / a hit in process", "cache.tape_hit", "cache.sqlite_hit", 10, 1)
+	mark("SQLite / a hit, 100,000 keys of 400 bytes", "cache.large_tape_hit", "cache.large_sqlite_hit", 10, 1)
+	if (("cache.large_tape_hit" in median) && ("cache.large_copy_waiting" in median)) {
+		median["cache.large_own"] = median["cache.large_tape_hit"] - median["cache.large_copy_waiting"]
+		median["cache.own_allowed"] = 100
+		mark("a hit of these less the copy / 100 ns", "cache.large_own", "cache.own_allowed", 1, 0)
+	}
 	mark("a hit, compacted / SQLite", "cache.tape_hit_compacted", "cache.sqlite_hit", 1, 0)
 	mark("a hit, other session / SQLite", "cache.tape_hit_other_first", "cache.sqlite_hit", 1, 0)
 	mark("blobs, size / borg", "blob.compact_size", "blob.borg_size", 1, 0)

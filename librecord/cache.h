@@ -21,6 +21,8 @@
 #define CACHE_HELD_VALUE (64u << 10)
 /* Computations under way whose start is known, in a shard. */
 #define CACHE_MISSES 512u
+/* Lines that are asked for at once; of what is longer the processor sees the rest coming. */
+#define MOST_PREFETCHED 12u
 /* What was used is noted so often. */
 #define CACHE_NOTE_NS INT64_C(60000000000)
 
@@ -45,22 +47,37 @@ enum entry_flags {
 	ENTRY_UNASKED = 64, /* of a segment: generations may know more of its key */
 };
 
-/* What is known under a key. Nothing but flags, refs and pos changes, those under the shard's lock. */
+/*
+ * What is known under a key. Nothing but flags, refs and pos changes, those under the
+ * shard's lock. A hit reads from `key` on: the head of the entry, and behind it, in the
+ * same lines of the processor's cache, the values.
+ */
 struct cache_entry {
-	struct tape_key key;
 	struct tape_pos pos; /* seq 0: staged */
 	struct tape_hash results;
 	struct cache_entry *later; /* under the same key; holds where this one does not */
-	/* A line of the processor's cache: what a hit looks at. */
-	_Alignas(64) unsigned refs;
+	int64_t time;
+	size_t size;
+	_Alignas(64) struct tape_key key;
+	unsigned refs;
 	_Atomic uint32_t flags;		 /* changes under the lock of the shard */
 	const struct cache_shape *shape; /* NULL: not known, it stands at pos */
 	double seconds;			 /* that it took; below 0: not known */
-	int64_t time;
-	size_t size;
-	/* A word for each value; of wide ones lo is where its tape_value stands, hi its bytes, or 0. */
+	uint32_t lines; /* of 64 bytes, from `key` on: what a hit reads */
+	/*
+	 * A word for each value: fixed-width ones as they are, of wide ones a
+	 * struct cache_wide. Then the bytes of wide ones, last what describes them.
+	 */
 	_Alignas(16) uint8_t data[];
 };
+/* A value of more than a word. Offsets in `data`. */
+struct cache_wide {
+	uint32_t value;			     /* its tape_value */
+	uint32_t bytes;			     /* 0: not at hand */
+	uint32_t size;			     /* UINT32_MAX: that, or more */
+	uint8_t dtype, ndim, fortran, width; /* of arrays, width of an element */
+};
+_Static_assert(sizeof(struct cache_wide) == sizeof(struct tape_word), "a word");
 
 /* A key that was asked for, and what it was made of, while its result is computed. */
 struct cache_miss {
@@ -69,20 +86,36 @@ struct cache_miss {
 	uint8_t hashed[];
 };
 
+/* Of keys that wait for a result, or whose results were withdrawn. */
 struct cache_slot {
 	struct tape_key key; /* all zero: free */
-	struct cache_entry *entry;
 	struct cache_miss *miss;
 	int64_t dropped; /* entries from before this are withdrawn; 0: none */
 };
 
+/*
+ * Where the entries of a key are. Four share a line of the processor's cache, so that a
+ * hit waits for two things: this line, and those of the entry, all asked for at once,
+ * since their number is in the lower bits of its address.
+ */
+struct cache_spot {
+	uint64_t lo; /* of the key */
+	uintptr_t
+		at; /* SPOT_FREE; SPOT_LEFT: there was an entry; else its address and lines */
+};
+#define SPOT_FREE 0u
+#define SPOT_LEFT 1u
+#define SPOT_LINES ((uintptr_t)63)
+
 struct cache_shard {
 	_Alignas(64) atomic_uint lock;
-	struct cache_slot *slots;
-	size_t count, cap;
 	unsigned misses_open;
+	struct cache_spot *spots;
+	size_t spot_cap, spot_count;   /* count: of those that are not free */
 	uint64_t hits, misses, stored; /* since they were noted last */
 	double saved;
+	struct cache_slot *slots;
+	size_t count, cap;
 };
 
 struct cache {
@@ -120,6 +153,41 @@ void cache_lock(struct cache_shard *s);
 void cache_unlock(struct cache_shard *s);
 /* The slot of a key, or NULL; `add`: made if it is not there (NULL: no memory). Under the lock. */
 struct cache_slot *cache_slot_find(struct cache_shard *s, struct tape_key key, bool add);
+static inline struct cache_entry *
+cache_spot_entry(const struct cache_spot *spot)
+{
+	return (struct cache_entry *)(spot->at & ~SPOT_LINES);
+}
+/* The spot of a key that has an entry, or NULL. Under the lock. */
+static inline struct cache_spot *
+cache_spot_find(const struct cache_shard *s, struct tape_key key)
+{
+	size_t mask = s->spot_cap - 1;
+
+	for (size_t at = (size_t)key.lo & mask;
+	     s->spot_cap && s->spots[at].at != SPOT_FREE; at = (at + 1) & mask) {
+		struct cache_spot *spot = &s->spots[at];
+		const struct cache_entry *e = cache_spot_entry(spot);
+
+		if (spot->lo != key.lo || !e)
+			continue;
+		/* Its lines are wanted one after another: all are on their way now. */
+		for (uintptr_t i = 0; i < (spot->at & SPOT_LINES) && i < MOST_PREFETCHED;
+		     i++)
+			__builtin_prefetch((const char *)&e->key + 64 * i);
+		if (e->key.hi == key.hi)
+			return spot;
+	}
+	return NULL;
+}
+/* What is known under a key, or NULL. Under the lock. */
+static inline struct cache_entry *
+cache_first(const struct cache_shard *s, struct tape_key key)
+{
+	const struct cache_spot *spot = cache_spot_find(s, key);
+
+	return spot ? cache_spot_entry(spot) : NULL;
+}
 /* What is known under the key; the caller's to cache_put. NULL: nothing. */
 struct cache_entry *cache_find(struct cache *c, struct tape_key key);
 void cache_put(struct cache_entry *e);
@@ -146,7 +214,7 @@ void cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64
 
 /* Values on their way to an entry, given in the order of names. */
 struct cache_values {
-	struct bytes shape, words, data, hashed;
+	struct bytes shape, words, data, heads, hashed;
 	uint32_t count;
 	bool whole; /* all bytes are at hand */
 };

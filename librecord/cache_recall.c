@@ -59,31 +59,39 @@ array_out(const struct tape_named *out, struct array_out *a)
 	return true;
 }
 
-/* The tape_value of a wide one, and its bytes. */
-static inline const struct tape_value *
-wide_value(const struct cache_entry *e, uint32_t index, const uint8_t **bytes)
+static inline struct cache_wide
+wide_at(const struct cache_entry *e, const struct step *step)
 {
-	struct tape_word word;
+	struct cache_wide wide;
 
-	memcpy(&word, e->data + 16 * (size_t)index, sizeof word);
-	*bytes = word.hi ? e->data + word.hi : NULL;
-	return (const struct tape_value *)(const void *)(e->data + word.lo);
+	memcpy(&wide, e->data + 16 * (size_t)step->value, sizeof wide);
+	return wide;
+}
+
+/* What describes it lies behind all bytes: it is looked at for several dimensions only. */
+static bool
+same_dims(const struct cache_entry *e, const struct cache_wide *wide,
+	  const struct array_out *out)
+{
+	if (!out->dims)
+		return wide->size == out->size;
+	if (wide->ndim == 1)
+		return out->dims[0] <= wide->size &&
+		       wide->size == out->dims[0] * wide->width;
+	return memcmp(e->data + wide->value + offsetof(struct tape_value, dims),
+		      out->dims, wide->ndim * sizeof *out->dims) == 0;
 }
 
 static bool
 array_fits(const struct cache_entry *e, const struct step *step,
 	   const struct tape_named *out)
 {
+	const struct cache_wide wide = wide_at(e, step);
 	struct array_out a;
-	const uint8_t *bytes;
-	const struct tape_value *v = wide_value(e, step->value, &bytes);
 
-	if (!array_out(out, &a) || v->dtype != a.dtype || v->ndim != a.ndim ||
-	    (v->ndim > 1 && v->fortran) || (v->size && !bytes))
-		return false;
-	if (!a.dims)
-		return v->size == a.size;
-	return memcmp(a.dims, v->dims, v->ndim * sizeof *a.dims) == 0;
+	return array_out(out, &a) && wide.dtype == a.dtype && wide.ndim == a.ndim &&
+	       (wide.ndim == 1 || !wide.fortran) && (wide.size == 0 || wide.bytes) &&
+	       same_dims(e, &wide, &a);
 }
 
 static bool
@@ -149,11 +157,11 @@ fill_short(const struct recall_plan *plan, const struct cache_entry *e,
 			memcpy(out_at(&outs[i]), from, step->size);
 			break;
 		default: {
-			const struct tape_value *v = wide_value(e, step->value, &from);
+			const struct cache_wide wide = wide_at(e, step);
 
 			(void)array_out(&outs[i], &a);
-			if (v->size)
-				memcpy(a.to, from, (size_t)v->size);
+			if (wide.size)
+				memcpy(a.to, e->data + wide.bytes, wide.size);
 			break;
 		}
 		}
@@ -314,16 +322,11 @@ recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
 {
 	struct cache_shard *s = cache_shard_of(c, key);
 	const struct recall_plan *plan;
-	struct cache_slot *slot;
 	struct cache_entry *e;
 	int hit = 0;
 
 	cache_lock(s);
-	slot = cache_slot_find(s, key, false);
-	e = slot ? slot->entry : NULL;
-	/* Its lines are wanted one after another: all are on their way now. */
-	for (size_t at = 64; e && at < 384; at += 64)
-		__builtin_prefetch((const char *)e + at);
+	e = cache_first(s, key);
 	if (e &&
 	    (e->flags & (ENTRY_HELD | ENTRY_DAMAGED | ENTRY_UNASKED)) == ENTRY_HELD) {
 		plan = plan_of(site, e->shape);
@@ -546,12 +549,12 @@ static void
 hit_long(struct cache *c, struct tape_key key)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
-	struct cache_slot *slot;
+	struct cache_entry *e;
 
 	cache_lock(s);
-	slot = cache_slot_find(s, key, false);
-	if (slot && slot->entry)
-		count_hit(s, slot->entry);
+	e = cache_first(s, key);
+	if (e)
+		count_hit(s, e);
 	else
 		s->hits++;
 	cache_unlock(s);

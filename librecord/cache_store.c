@@ -602,8 +602,8 @@ take_counts(struct cache *c, struct cache_shard *sum, struct bytes *used)
 		sum->misses += s->misses;
 		sum->stored += s->stored;
 		sum->saved += s->saved;
-		for (size_t k = 0; s->hits && k < s->cap; k++) {
-			struct cache_entry *e = s->slots[k].entry;
+		for (size_t k = 0; s->hits && k < s->spot_cap; k++) {
+			struct cache_entry *e = cache_spot_entry(&s->spots[k]);
 
 			if (!e || !(e->flags & ENTRY_USED))
 				continue;

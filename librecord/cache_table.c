@@ -49,7 +49,7 @@ place_of(const struct cache_shard *s, struct tape_key key)
 static bool
 worth_keeping(const struct cache_slot *slot)
 {
-	return slot->entry || slot->miss || slot->dropped;
+	return slot->miss || slot->dropped;
 }
 
 /* Only what is worth keeping makes it larger: keys that are asked for and never stored do not. */
@@ -95,6 +95,63 @@ cache_slot_find(struct cache_shard *s, struct tape_key key, bool add)
 	return &s->slots[at];
 }
 
+/* ---- spots ---- */
+
+static struct cache_spot *
+free_spot(const struct cache_shard *s, uint64_t lo)
+{
+	size_t at = (size_t)lo & (s->spot_cap - 1);
+
+	while (s->spots[at].at != SPOT_FREE)
+		at = (at + 1) & (s->spot_cap - 1);
+	return &s->spots[at];
+}
+
+static bool
+more_spots(struct cache_shard *s)
+{
+	struct cache_shard fresh = { .spot_cap = s->spot_cap ? s->spot_cap : 64 };
+
+	for (size_t i = 0; i < s->spot_cap; i++)
+		fresh.spot_count += cache_spot_entry(&s->spots[i]) != NULL;
+	if (fresh.spot_count >= fresh.spot_cap / 2)
+		fresh.spot_cap *= 2;
+	fresh.spots = aligned_alloc(64, fresh.spot_cap * sizeof *fresh.spots);
+	if (!fresh.spots)
+		return false;
+	memset(fresh.spots, 0, fresh.spot_cap * sizeof *fresh.spots);
+	for (size_t i = 0; i < s->spot_cap; i++)
+		if (cache_spot_entry(&s->spots[i]))
+			*free_spot(&fresh, s->spots[i].lo) = s->spots[i];
+	free(s->spots);
+	s->spots = fresh.spots;
+	s->spot_cap = fresh.spot_cap;
+	s->spot_count = fresh.spot_count;
+	return true;
+}
+
+/* NULL: no memory. */
+static struct cache_spot *
+spot_add(struct cache_shard *s, struct tape_key key)
+{
+	struct cache_spot *spot = cache_spot_find(s, key);
+
+	if (spot || (s->spot_count >= s->spot_cap - s->spot_cap / 4 && !more_spots(s)))
+		return spot;
+	spot = free_spot(s, key.lo);
+	*spot = (struct cache_spot){ key.lo, SPOT_LEFT };
+	s->spot_count++;
+	return spot;
+}
+
+static void
+spot_set(struct cache_spot *spot, const struct cache_entry *e)
+{
+	uintptr_t lines = e && e->lines < SPOT_LINES ? e->lines : SPOT_LINES;
+
+	spot->at = e ? (uintptr_t)e | lines : SPOT_LEFT;
+}
+
 /* ---- entries ---- */
 
 void
@@ -124,15 +181,12 @@ struct cache_entry *
 cache_find(struct cache *c, struct tape_key key)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
-	struct cache_entry *e = NULL;
-	struct cache_slot *slot;
+	struct cache_entry *e;
 
 	cache_lock(s);
-	slot = cache_slot_find(s, key, false);
-	if (slot && slot->entry) {
-		e = slot->entry;
+	e = cache_first(s, key);
+	if (e)
 		__atomic_add_fetch(&e->refs, 1, __ATOMIC_ACQ_REL);
-	}
 	cache_unlock(s);
 	return e;
 }
@@ -141,12 +195,12 @@ void
 cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag)
 {
 	struct cache_shard *s = cache_shard_of(c, e->key);
-	struct cache_slot *slot;
+	struct cache_entry *first;
 
 	cache_lock(s);
-	slot = cache_slot_find(s, e->key, false);
-	if (slot && slot->entry && tape_pos_compare(&slot->entry->pos, &e->pos) == 0)
-		slot->entry->flags |= flag;
+	first = cache_first(s, e->key);
+	if (first && tape_pos_compare(&first->pos, &e->pos) == 0)
+		first->flags |= flag;
 	cache_unlock(s);
 }
 
@@ -154,11 +208,9 @@ void
 cache_asked(struct cache *c, struct tape_key key)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
-	struct cache_slot *slot;
 
 	cache_lock(s);
-	slot = cache_slot_find(s, key, false);
-	for (struct cache_entry *e = slot ? slot->entry : NULL; e; e = e->later)
+	for (struct cache_entry *e = cache_first(s, key); e; e = e->later)
 		e->flags &= ~(uint32_t)ENTRY_UNASKED;
 	cache_unlock(s);
 }
@@ -170,14 +222,12 @@ cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t se
 	struct tape_key k = { .hi = __builtin_bswap64(get_le64(key)),
 			      .lo = __builtin_bswap64(get_le64(key + 8)) };
 	struct cache_shard *s;
-	struct cache_slot *slot;
 
 	if (!c)
 		return;
 	s = cache_shard_of(c, k);
 	cache_lock(s);
-	slot = cache_slot_find(s, k, false);
-	for (struct cache_entry *e = slot ? slot->entry : NULL; e; e = e->later)
+	for (struct cache_entry *e = cache_first(s, k); e; e = e->later)
 		if (e->pos.seq == 0 && e->time == time &&
 		    memcmp(e->pos.session, t->session, sizeof t->session) == 0)
 			e->pos.seq = seq;
@@ -210,8 +260,8 @@ same_place(const struct cache_entry *a, const struct cache_entry *b)
 static void
 drop_values(struct cache *c, struct cache_shard *s)
 {
-	for (size_t i = 0; i < s->cap; i++) {
-		struct cache_entry *e = s->slots[i].entry, *bare;
+	for (size_t i = 0; i < s->spot_cap; i++) {
+		struct cache_entry *e = cache_spot_entry(&s->spots[i]), *bare;
 
 		if (!e || !(e->flags & ENTRY_HELD) || e->pos.seq == 0)
 			continue;
@@ -225,10 +275,11 @@ drop_values(struct cache *c, struct cache_shard *s)
 		memcpy(bare, e, sizeof *bare);
 		bare->refs = 1;
 		bare->size = 0;
+		bare->lines = 1;
 		bare->flags &= ~(uint32_t)ENTRY_HELD;
 		bare->shape = NULL;
 		e->later = NULL; /* it is bare's */
-		s->slots[i].entry = bare;
+		spot_set(&s->spots[i], bare);
 		atomic_fetch_sub(&c->held, e->size);
 		cache_put(e);
 	}
@@ -250,9 +301,9 @@ differs(struct cache_entry *first, const struct cache_entry *e)
  * where that is withdrawn. False: it was there already.
  */
 static bool
-put_entry(struct cache *c, struct cache_slot *slot, struct cache_entry *e)
+put_entry(struct cache *c, struct cache_entry **at, struct cache_entry *e)
 {
-	struct cache_entry **at = &slot->entry, *old;
+	struct cache_entry *old;
 
 	while (*at && !same_place(*at, e) && earlier(*at, e))
 		at = &(*at)->later;
@@ -309,25 +360,34 @@ void
 cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t dropped)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
-	struct tape_pos first = { .seq = 0 };
+	struct tape_pos pos = { .seq = 0 };
+	struct cache_entry *first;
+	struct cache_spot *spot;
 	struct cache_slot *slot;
 	bool told = false;
 
 	cache_lock(s);
-	slot = cache_slot_find(s, key, true);
-	if (slot && e && e->time >= slot->dropped && put_entry(c, slot, e)) {
-		told = differs(slot->entry, e) ||
-		       (slot->entry == e && e->later && differs(e, e->later));
-		first = slot->entry->pos;
+	slot = cache_slot_find(s, key, dropped != 0);
+	/* No memory to remember it by: what is there goes all the same. */
+	spot = e && e->time >= (slot ? slot->dropped : 0) ? spot_add(s, key)
+							  : cache_spot_find(s, key);
+	first = spot ? cache_spot_entry(spot) : NULL;
+	if (spot && e && e->time >= (slot ? slot->dropped : 0) &&
+	    put_entry(c, &first, e)) {
+		told = differs(first, e) ||
+		       (first == e && e->later && differs(e, e->later));
+		pos = first->pos;
 		e = NULL;
 	}
 	if (slot && dropped > slot->dropped)
 		slot->dropped = dropped;
-	while (slot && slot->entry &&
-	       (slot->entry->time < slot->dropped ||
-		((slot->entry->flags & ENTRY_DAMAGED) && slot->entry->later)))
-		pop_entry(c, &slot->entry);
-	if (slot && slot->entry && slot->miss) {
+	dropped = slot ? slot->dropped : dropped;
+	while (first && (first->time < dropped ||
+			 ((first->flags & ENTRY_DAMAGED) && first->later)))
+		pop_entry(c, &first);
+	if (spot)
+		spot_set(spot, first);
+	if (first && slot && slot->miss) {
 		free(slot->miss);
 		slot->miss = NULL;
 		s->misses_open--;
@@ -337,25 +397,29 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 	cache_unlock(s);
 	cache_put(e);
 	if (told)
-		cache_tell_differ(c, key, &first);
+		cache_tell_differ(c, key, &pos);
 }
 
 void
 cache_untake(struct cache *c, struct tape_key key, int64_t time)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
-	struct cache_entry **at = NULL;
-	struct cache_slot *slot;
+	struct cache_entry *first = NULL;
+	struct cache_spot *spot;
 
 	cache_lock(s);
-	slot = cache_slot_find(s, key, false);
-	for (at = slot ? &slot->entry : NULL; at && *at; at = &(*at)->later)
+	spot = cache_spot_find(s, key);
+	if (spot)
+		first = cache_spot_entry(spot);
+	for (struct cache_entry **at = &first; *at; at = &(*at)->later)
 		if ((*at)->time == time && (*at)->pos.seq == 0 &&
 		    memcmp((*at)->pos.session, c->tape->session,
 			   sizeof c->tape->session) == 0) {
 			pop_entry(c, at);
 			break;
 		}
+	if (spot)
+		spot_set(spot, first);
 	cache_unlock(s);
 }
 
@@ -407,12 +471,15 @@ cache_shed(struct tape *t)
 		struct cache_shard *s = &c->shards[i];
 
 		cache_lock(s);
-		for (size_t k = 0; k < s->cap; k++) {
-			cache_put(s->slots[k].entry);
+		for (size_t k = 0; k < s->spot_cap; k++)
+			cache_put(cache_spot_entry(&s->spots[k]));
+		for (size_t k = 0; k < s->cap; k++)
 			free(s->slots[k].miss);
-		}
+		free(s->spots);
 		free(s->slots);
+		s->spots = NULL;
 		s->slots = NULL;
+		s->spot_count = s->spot_cap = 0;
 		s->count = s->cap = 0;
 		cache_unlock(s);
 	}
@@ -476,8 +543,11 @@ cache_after_fork(struct tape *t)
 
 		s->hits = s->misses = s->stored = 0;
 		s->saved = 0;
-		for (size_t k = 0; k < s->cap; k++)
-			if (s->slots[k].entry)
-				s->slots[k].entry->flags &= ~(uint32_t)ENTRY_USED;
+		for (size_t k = 0; k < s->spot_cap; k++) {
+			struct cache_entry *e = cache_spot_entry(&s->spots[k]);
+
+			if (e)
+				e->flags &= ~(uint32_t)ENTRY_USED;
+		}
 	}
 }

@@ -10,7 +10,7 @@
 void
 cache_values_reset(struct cache_values *v)
 {
-	v->shape.len = v->words.len = v->data.len = v->hashed.len = 0;
+	v->shape.len = v->words.len = v->data.len = v->heads.len = v->hashed.len = 0;
 	v->count = 0;
 	v->whole = true;
 }
@@ -21,6 +21,7 @@ cache_values_release(struct cache_values *v)
 	bytes_release(&v->shape);
 	bytes_release(&v->words);
 	bytes_release(&v->data);
+	bytes_release(&v->heads);
 	bytes_release(&v->hashed);
 }
 
@@ -61,7 +62,7 @@ cache_values_wide(struct cache_values *v, const char *name, size_t len,
 		  const struct tape_value *value)
 {
 	struct tape_value stored = *value;
-	struct tape_word word = { v->data.len, 0 };
+	struct cache_wide wide = { .value = (uint32_t)v->heads.len };
 	struct tape_hash hash = value->hash;
 	uint8_t shape[12] = { 0 };
 
@@ -80,15 +81,21 @@ cache_values_wide(struct cache_values *v, const char *name, size_t len,
 	stored.data = NULL;
 	stored.hash = hash;
 	stored.has_hash = 1;
-	put_data(&v->data, &stored, sizeof stored);
-	/* The descriptor is in front of it: never at 0. */
+	put_data(&v->heads, &stored, sizeof stored);
+	wide.size = value->size < UINT32_MAX ? (uint32_t)value->size : UINT32_MAX;
+	if (value->type == TAPE_ARRAY_T) {
+		wide.dtype = value->dtype;
+		wide.ndim = value->ndim;
+		wide.fortran = value->fortran;
+		wide.width = (uint8_t)tape_dtype_size(value->dtype);
+	}
 	if (value->data && value->size && value->size <= CACHE_HELD_VALUE) {
-		word.hi = v->data.len;
+		wide.bytes = (uint32_t)v->data.len + 1; /* never 0 */
 		put_data(&v->data, value->data, (size_t)value->size);
 	} else if (value->size) {
 		v->whole = false;
 	}
-	bytes_put(&v->words, &word, sizeof word);
+	bytes_put(&v->words, &wide, sizeof wide);
 }
 
 /* ---- shapes ---- */
@@ -149,6 +156,7 @@ cache_entry_new(size_t size)
 	e->refs = 1;
 	e->seconds = -1;
 	e->size = size;
+	e->lines = 1;
 	return e;
 }
 
@@ -156,11 +164,12 @@ struct cache_entry *
 cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_key key,
 		   bool hold)
 {
-	size_t words = v->words.len;
-	size_t size = hold ? words + v->data.len : 0;
+	size_t words = v->words.len, read = words + v->data.len;
+	size_t size = hold ? read + v->heads.len : 0;
 	struct cache_entry *e;
 
-	if (v->shape.failed || v->words.failed || v->data.failed || v->hashed.failed)
+	if (v->shape.failed || v->words.failed || v->data.failed || v->heads.failed ||
+	    v->hashed.failed || size > UINT32_MAX)
 		return NULL;
 	e = cache_entry_new(size);
 	if (!e)
@@ -177,20 +186,25 @@ cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_ke
 	if (!hold)
 		return e;
 	e->flags = ENTRY_HELD;
+	e->lines = (uint32_t)((offsetof(struct cache_entry, data) -
+			       offsetof(struct cache_entry, key) + read + 63) /
+			      64);
 	if (words)
 		memcpy(e->data, v->words.data, words);
 	if (v->data.len)
 		memcpy(e->data + words, v->data.data, v->data.len);
-	/* Offsets are of `data`, where words come first. */
+	if (v->heads.len)
+		memcpy(e->data + read, v->heads.data, v->heads.len);
+	/* Offsets are of `data`, where words come first, and heads last. */
 	for (uint32_t i = 0; i < v->count; i++) {
-		struct tape_word word;
+		struct cache_wide wide;
 
 		if (e->shape->vars[i].type < TAPE_STR)
 			continue;
-		memcpy(&word, e->data + 16 * (size_t)i, sizeof word);
-		word.hi += word.hi ? words : 0;
-		word.lo += words;
-		memcpy(e->data + 16 * (size_t)i, &word, sizeof word);
+		memcpy(&wide, e->data + 16 * (size_t)i, sizeof wide);
+		wide.bytes += wide.bytes ? (uint32_t)words - 1 : 0;
+		wide.value += (uint32_t)read;
+		memcpy(e->data + 16 * (size_t)i, &wide, sizeof wide);
 	}
 	return e;
 }
@@ -198,6 +212,7 @@ cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_ke
 void
 cache_entry_value(const struct cache_entry *e, uint32_t index, struct tape_value *out)
 {
+	struct cache_wide wide;
 	struct tape_word word;
 	float narrow[2];
 
@@ -217,8 +232,9 @@ cache_entry_value(const struct cache_entry *e, uint32_t index, struct tape_value
 	case TAPE_STR:
 	case TAPE_BYTES_T:
 	case TAPE_ARRAY_T:
-		memcpy(out, e->data + word.lo, sizeof *out);
-		out->data = word.hi ? e->data + word.hi : NULL;
+		memcpy(&wide, &word, sizeof wide);
+		memcpy(out, e->data + wide.value, sizeof *out);
+		out->data = wide.bytes ? e->data + wide.bytes : NULL;
 		break;
 	default:
 		memcpy(&out->as, &word, sizeof word);

@@ -498,7 +498,7 @@ slots_of(struct cache *c)
 	size_t slots = 0;
 
 	for (unsigned i = 0; i < CACHE_SHARDS; i++)
-		slots += c->shards[i].cap;
+		slots += c->shards[i].cap + c->shards[i].spot_cap;
 	return slots;
 }
 
