@@ -16,6 +16,7 @@
 #include "librecord/hooks.h"
 #include "librecord/session.h"
 #include "librecord/writer.h"
+#include "search/bind.h"
 #include "search/reader.h"
 #include "search/superseded.h"
 
@@ -384,30 +385,41 @@ newest(struct thread_state *ts, struct looked *l, const struct context *path,
 	return r;
 }
 
-int
-tape_restore_find(struct tape *t, const char *label, const struct tape_scope **scope)
+/* 1, 0, or -1: reported. */
+static int
+restore_find(struct thread_state *ts, const char *label, const struct tape_scope **scope)
 {
-	struct thread_state *ts = capture_thread(t);
+	struct tape *t = ts->tape;
 	const struct context *path;
 	bool no_memory = false;
 	struct looked *l;
 
-	if (!ts)
-		return 0;
 	path = label && *label ? context_enter(ts, label) : ts->level->context;
+	if (ts->looked) {
+		ts->looked->restored = (struct tape_pos){ .seq = 0 };
+		ts->looked->try_count = 0;
+	}
 	l = look(ts, "TAPE_RESTORE");
 	if (!l)
-		return 0;
-	l->restored = (struct tape_pos){ .seq = 0 };
-	l->try_count = 0;
+		return -1;
 	/* With commit=manual it may not be on the tape yet. */
 	if (t->conf.commit == COMMIT_MANUAL)
 		l->staged = staged_find(ts, path, l->reader, scope, &no_memory);
-	if (no_memory)
-		recorder_error(t, "TAPE_RESTORE: no memory for what is staged");
-	if (l->staged || no_memory)
-		return l->staged != NULL;
-	return newest(ts, l, path, scope) == 1;
+	if (!no_memory)
+		return l->staged ? 1 : newest(ts, l, path, scope);
+	recorder_error(t, "TAPE_RESTORE: no memory for what is staged");
+	return -1;
+}
+
+int
+tape_restore_find(struct tape *t, const char *label, const struct tape_scope **scope)
+{
+	struct thread_state *ts = capture_thread(t);
+	int r = ts ? restore_find(ts, label, scope) : 0;
+
+	if (r < 0)
+		bind_problem("the tape cannot be read: tape_error() says why");
+	return r;
 }
 
 /* What it will supersede by tape_resume, found while the tape is open for reading. */

@@ -592,6 +592,12 @@ tape_bind_error(void)
 	return problem;
 }
 
+void
+bind_problem(const char *text)
+{
+	(void)snprintf(problem, sizeof problem, "%s", text);
+}
+
 int
 bind_outputs(const struct bind_from *from, const char *names, size_t count,
 	     const struct tape_named *outs)

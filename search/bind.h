@@ -18,6 +18,8 @@ struct bind_from {
 /* As tape_bind: 1, or 0 and tape_bind_error() says why. */
 int bind_outputs(const struct bind_from *from, const char *names, size_t count,
 		 const struct tape_named *outs);
+/* What tape_bind_error() says from now on, where nothing came as far as binding. */
+void bind_problem(const char *text);
 /* `bytes` of a scope, which is `user`. */
 int bind_scope_bytes(void *user, size_t index, uint8_t **out, struct tape_error *err);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading one's own tape back, and going on from there. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/os.h"
 #include "tests/support/recording.h"
 #include "tests/support/resuming.h"
 #include "tests/support/suite.h"
@@ -172,6 +174,48 @@ START_TEST(what_does_not_fit_touches_nothing_and_says_why)
 }
 END_TEST
 
+static int
+refuse_to_list(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)path;
+	(void)limit;
+	return call == OS_READDIR ? EIO : 0;
+}
+
+/* Not "there is none": whoever began anew would record everything again. */
+START_TEST(a_tape_that_cannot_be_read_is_not_one_without_a_checkpoint)
+{
+	const char *const settings[] = { "sync=none commit_ms=86400000",
+					 "sync=none commit=manual" };
+
+	for (int i = 0; i < 2; i++) {
+		struct tape *t = recording_open(settings[i]);
+		int step = 7;
+
+		checkpoint(t, 1);
+		ck_assert_int_eq(tape_commit(t), 0);
+		ck_assert_int_eq(tape_close(t), 0);
+		t = recording_open(settings[i]);
+		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+		ck_assert_int_eq(step, 1);
+		step = 7;
+		os_fault_set(refuse_to_list, NULL);
+		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), -1);
+		os_fault_set(NULL, NULL);
+		ck_assert_int_eq(step, 7);
+		ck_assert_ptr_nonnull(strstr(tape_bind_error(), "cannot be read"));
+		ck_assert_ptr_nonnull(strstr(tape_error(t), "TAPE_RESTORE"));
+		/* Nor is what was restored before still meant. */
+		ck_assert_uint_eq(tape_restored(t).seq, 0);
+		ck_assert_int_eq(tape_resume(t), -1);
+		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+		(void)tape_close(t);
+		ck_assert_int_eq(system("rm -rf run.tape"), 0);
+	}
+}
+END_TEST
+
 START_TEST(under_manual_commits_what_is_staged_is_found_and_stays_staged)
 {
 	const char *const settings[] = { "commit=manual sync=none blobs=at-commit",
@@ -306,6 +350,7 @@ main(void)
 	tcase_add_test(tc, restore_fills_from_what_was_staged_committed_and_compacted);
 	tcase_add_test(tc, restore_goes_by_path_and_sticky_variables);
 	tcase_add_test(tc, what_does_not_fit_touches_nothing_and_says_why);
+	tcase_add_test(tc, a_tape_that_cannot_be_read_is_not_one_without_a_checkpoint);
 	tcase_add_test(tc, under_manual_commits_what_is_staged_is_found_and_stays_staged);
 	tcase_add_test(tc, without_a_recorder_there_is_nothing);
 	tcase_add_test(tc, latest_and_at_give_scopes_to_bind);

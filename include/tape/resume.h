@@ -108,7 +108,8 @@ tape_restored(struct tape *tape_t_)
  *	TAPE_RESTORE(t, "checkpoint", &step, TAPE_ARRAY(x, n), TAPE_OF(rng, &state));
  * 1: all of them were filled. 0: there is no such scope. -1: there is one, and it has not
  * what is asked for (tape_bind_error() says what: a variable that is missing, another
- * type or size, a blob that is damaged). With 0 and -1 nothing was touched.
+ * type or size, a blob that is damaged), or the tape cannot be read (tape_error). With 0
+ * and -1 nothing was touched.
  */
 #define TAPE_RESTORE(t, label, ...)                                                      \
 	TAPE_RESTORE_(TAPE_COUNT_(label, __VA_ARGS__), #__VA_ARGS__, t, label,           \
@@ -118,9 +119,11 @@ tape_restored(struct tape *tape_t_)
 		struct tape *tape_restore_to_ = (t);                                     \
 		const struct tape_scope *tape_restored_ = 0;                             \
 		int tape_restore_done_ = 0;                                              \
-		if (TAPE_ON_(tape_restore_to_ != 0) &&                                   \
-		    tape_restore_find(tape_restore_to_, TAPE_LABEL_TEXT_(label),         \
-				      &tape_restored_) == 1)                             \
+		if (TAPE_ON_(tape_restore_to_ != 0))                                     \
+			tape_restore_done_ = tape_restore_find(tape_restore_to_,         \
+							       TAPE_LABEL_TEXT_(label),  \
+							       &tape_restored_);         \
+		if (tape_restore_done_ == 1)                                             \
 			tape_restore_done_ = tape_restore_end(                           \
 				tape_restore_to_, tape_restored_,                        \
 				TAPE_BIND_(n, tape_restored_, names, __VA_ARGS__));      \

@@ -276,6 +276,11 @@ class Driver:
         if self.killed * 10 < wanted * 8:
             raise Failed("%s: too few were killed in time" % what)
 
+    def moments(self, count, again=False):
+        """One in each of `count` equal parts of a sweep, and once or twice in what is left then."""
+        return [[(i + self.rng.random()) / count, *[self.rng.random() for _ in range(again * (i % 2 + 1))]]
+                for i in range(count)]
+
     def answered(self, moments):
         return sum(i % self.o.compact_each < 2 for i in range(moments))
 
@@ -299,11 +304,10 @@ def main():
     work = tempfile.mkdtemp(prefix="tape-sweep-kill-")
     driver = Driver(options, work)
     try:
-        driver.run("killed once", [[(i + 0.5) / options.kills] for i in range(options.kills)])
-        driver.run("killed again", [[(i + 0.5) / options.again, *[0.3, 0.6][:i % 2 + 1]]
-                                    for i in range(options.again)])
-        driver.run("killed at the start", [[-1.5 * (i + 0.5) / options.start] for i in range(options.start)])
-        driver.run("killed with sync=commit", [[(i + 0.5) / options.sync] for i in range(options.sync)], "commit")
+        driver.run("killed once", driver.moments(options.kills))
+        driver.run("killed again", driver.moments(options.again, True))
+        driver.run("killed at the start", [[-1.5 * s for s in m] for m in driver.moments(options.start)])
+        driver.run("killed with sync=commit", driver.moments(options.sync), "commit")
     except Failed as failure:
         print("FAILED: %s (the tapes are in %s)" % (failure, work))
         return 1
