@@ -13,6 +13,8 @@
 #include "tape/value.h"
 
 #define SEGMENT_HEADER 64u
+/* Key of the NOTE that says by which request a session went on by itself. */
+#define SEGMENT_RESUME "resume"
 #define FRAME_HEADER 64u
 #define RECORD_HEADER 8u
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/os.h"
+#include "format/segment.h"
 #include "librecord/conf.h"
 #include "search/source.h"
 
@@ -20,6 +21,7 @@ struct facts {
 	char user[FACT_TEXT], job[FACT_TEXT], step[FACT_TEXT];
 	char pid[24], pid_start[24], uid[24];
 	char rank[24], size[24], restart[24], array_index[24];
+	char resume[TAPE_HASH_TEXT];
 	struct json_line program; /* the second line of the manifest */
 };
 
@@ -112,8 +114,16 @@ facts_collect(struct tape *t, const char *name)
 }
 
 void
+facts_resume(struct tape *t, const struct tape_hash *request)
+{
+	if (!t->facts->resume[0])
+		tape_hash_text(request, t->facts->resume);
+}
+
+void
 facts_after_fork(struct tape *t)
 {
+	t->facts->resume[0] = '\0';
 	about_process(t);
 }
 
@@ -151,14 +161,23 @@ facts_notes(struct tape *t, uint32_t segment, struct report_notes *out)
 	const struct {
 		const char *key, *value;
 	} notes[] = {
-		{ "session", session },	       { "name", facts->name },
-		{ "host", facts->host },       { "boot_id", facts->boot_id },
-		{ "pid", facts->pid },	       { "pid_start", facts->pid_start },
-		{ "rank", facts->rank },       { "size", facts->size },
-		{ "job", facts->job },	       { "step", facts->step },
-		{ "restart", facts->restart }, { "array_index", facts->array_index },
-		{ "uid", facts->uid },	       { "library", TAPE_VERSION },
-		{ "segment", number },	       { "sync", sync },
+		{ "session", session },
+		{ "name", facts->name },
+		{ "host", facts->host },
+		{ "boot_id", facts->boot_id },
+		{ "pid", facts->pid },
+		{ "pid_start", facts->pid_start },
+		{ "rank", facts->rank },
+		{ "size", facts->size },
+		{ "job", facts->job },
+		{ "step", facts->step },
+		{ "restart", facts->restart },
+		{ "array_index", facts->array_index },
+		{ "uid", facts->uid },
+		{ "library", TAPE_VERSION },
+		{ "segment", number },
+		{ "sync", sync },
+		{ SEGMENT_RESUME, facts->resume },
 	};
 	bool all = true;
 

@@ -8,6 +8,8 @@
 
 /* Looks up what is cheap to know: microseconds, no process started. */
 int facts_collect(struct tape *t, const char *name);
+/* By which request the session went on by itself: said in the segments from now on. The first one counts. */
+void facts_resume(struct tape *t, const struct tape_hash *request);
 /* In a fork's child: another pid, another start. */
 void facts_after_fork(struct tape *t);
 /* What the program is made of, for the manifest, once the settings are known: no process started. */

@@ -13,6 +13,7 @@
 
 #include "format/hash.h"
 #include "format/os.h"
+#include "librecord/facts.h"
 #include "librecord/hooks.h"
 #include "librecord/session.h"
 #include "librecord/writer.h"
@@ -27,6 +28,7 @@ struct looked {
 	struct tape_cursor *cursor;
 	struct staged *staged;
 	struct tape_pos restored;
+	struct tape_hash request; /* for what that was found */
 	/* Where it went on from before, in vain: all of these sessions. */
 	uint64_t (*tries)[2];
 	size_t try_count;
@@ -385,6 +387,68 @@ newest(struct thread_state *ts, struct looked *l, const struct context *path,
 	return r;
 }
 
+/* Equal for values that are the same. */
+static struct tape_hash
+value_hash(const struct tape_value *v)
+{
+	struct {
+		struct tape_hash content;
+		uint64_t size, dims[TAPE_MAX_DIMS];
+		uint8_t dtype, ndim, fortran;
+	} wide;
+
+	if (v->type == TAPE_NULL)
+		return hash_bytes("", 0);
+	if (v->type == TAPE_ABSENT)
+		return hash_bytes(&v->absent, sizeof v->absent);
+	if (v->type == TAPE_C8 || v->type == TAPE_C16)
+		return hash_bytes(v->as.c, sizeof v->as.c);
+	if (v->type < TAPE_STR)
+		return hash_bytes(&v->as.u, sizeof v->as.u);
+	memset(&wide, 0, sizeof wide);
+	wide.content =
+		v->has_hash || !v->data ? v->hash : hash_bytes(v->data, (size_t)v->size);
+	wide.size = v->size;
+	if (v->type == TAPE_ARRAY_T) {
+		memcpy(wide.dims, v->dims, v->ndim * sizeof v->dims[0]);
+		wide.dtype = v->dtype;
+		wide.ndim = v->ndim;
+		wide.fortran = v->fortran;
+	}
+	return hash_bytes(&wide, sizeof wide);
+}
+
+/* What is the same for all that ask for it: the path, and the sticky variables in any order. */
+static struct tape_hash
+request_of(const struct context *path, const struct sticky *sticky)
+{
+	struct bytes text = { 0 };
+	struct tape_hash hash, sum;
+	struct tape_value v;
+
+	for (; path->depth != 0; path = path->parent)
+		bytes_put(&text, path->label, strlen(path->label) + 1);
+	bytes_put(&text, "", 1);
+	sum = hash_bytes(text.data, text.len);
+	for (uint32_t i = 0; i < sticky->count; i++) {
+		const struct item *item = &sticky->items[i];
+
+		item_value(item, TAPE_INLINE, &v);
+		hash = value_hash(&v);
+		text.len = 0;
+		bytes_put(&text, item->name, item->name_len);
+		bytes_put(&text, &v.type, sizeof v.type);
+		bytes_put(&text, hash.byte, sizeof hash.byte);
+		hash = hash_bytes(text.data, text.len);
+		for (size_t k = 0; k < sizeof sum.byte; k++)
+			sum.byte[k] ^= hash.byte[k];
+	}
+	if (text.failed)
+		memset(&sum, 0, sizeof sum);
+	bytes_release(&text);
+	return sum;
+}
+
 /* 1, 0, or -1: reported. */
 static int
 restore_find(struct thread_state *ts, const char *label, const struct tape_scope **scope)
@@ -402,6 +466,7 @@ restore_find(struct thread_state *ts, const char *label, const struct tape_scope
 	l = look(ts, "TAPE_RESTORE");
 	if (!l)
 		return -1;
+	l->request = request_of(path, ts->level->sticky);
 	/* With commit=manual it may not be on the tape yet. */
 	if (t->conf.commit == COMMIT_MANUAL)
 		l->staged = staged_find(ts, path, l->reader, scope, &no_memory);
@@ -431,7 +496,8 @@ find_tries(struct tape *t, struct looked *l)
 	free(l->tries);
 	l->tries = NULL;
 	l->try_count = 0;
-	if (superseded_tries(l->reader, &l->restored, &l->tries, &l->try_count, &err) < 0)
+	if (superseded_tries(l->reader, &l->restored, &l->request, &l->tries,
+			     &l->try_count, &err) < 0)
 		(void)failed(t, "TAPE_RESTORE", &err);
 }
 
@@ -478,8 +544,10 @@ tell_manifest(struct tape *t, const struct tape_pos *pos)
 	json_line_release(&line);
 }
 
+/* request: NULL, or of what it was restored. */
 static int
-go_on(struct tape *t, const char *what, const struct tape_pos *pos, size_t count)
+go_on(struct tape *t, const char *what, const struct tape_pos *pos, size_t count,
+      const struct tape_hash *request)
 {
 	char cause[128];
 	int r;
@@ -498,6 +566,8 @@ go_on(struct tape *t, const char *what, const struct tape_pos *pos, size_t count
 				       what);
 			return -1;
 		}
+	if (request)
+		facts_resume(t, request);
 	r = writer_continue(t, pos, count);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		tell_manifest(t, &pos[i]);
@@ -518,7 +588,7 @@ tape_continue(struct tape *t, struct tape_pos pos)
 		recorder_error(t, "tape_continue: there is no position to go on from");
 		return -1;
 	}
-	return go_on(t, "tape_continue", &pos, 1);
+	return go_on(t, "tape_continue", &pos, 1, NULL);
 }
 
 int
@@ -548,7 +618,7 @@ tape_resume(struct tape *t)
 		if (memcmp(l->tries[i], t->session, sizeof t->session) != 0)
 			memcpy(list[n++].session, l->tries[i], sizeof l->tries[i]);
 	list[n++] = l->restored;
-	r = go_on(t, "tape_resume", list, n);
+	r = go_on(t, "tape_resume", list, n, &l->request);
 	free(list);
 	return r;
 }

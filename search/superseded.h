@@ -26,11 +26,12 @@ size_t superseded_from(const struct snapshot *s, const uint64_t session[2],
 		       size_t *count);
 
 /*
- * Sessions that went on from just that position, were killed, and that none has gone on
- * from. *ids is the caller's to free. 0 or an error.
+ * Sessions that went on from just that position by the same request, were killed, and
+ * that none has gone on from. *ids is the caller's to free. 0 or an error.
  */
 int superseded_tries(struct tape_reader *reader, const struct tape_pos *pos,
-		     uint64_t (**ids)[2], size_t *count, struct tape_error *err);
+		     const struct tape_hash *request, uint64_t (**ids)[2], size_t *count,
+		     struct tape_error *err);
 
 /* ---- the rule alone ---- */
 
@@ -39,6 +40,8 @@ struct continuation {
 	uint64_t from[2]; /* the session that goes on */
 	struct tape_pos to;
 	uint64_t order; /* of those of one session: the last to another one counts */
+	struct tape_hash
+		request; /* what was asked for when it went on; all 0 = not said */
 };
 /* A session and the last seq of it that counts. */
 struct current {

@@ -27,6 +27,9 @@ struct found {
 	size_t count, cap;
 	uint64_t order;
 	bool no_memory;
+	/* Of the frame, or the packed session, at hand. */
+	size_t first;
+	struct tape_hash request;
 };
 
 static void
@@ -49,6 +52,34 @@ found_add(struct found *f, const uint64_t from[2], const struct tape_pos *to)
 }
 
 static void
+take_note(struct found *f, const char *key, size_t key_len, const char *value, size_t len)
+{
+	char text[TAPE_HASH_TEXT];
+
+	if (key_len != sizeof SEGMENT_RESUME - 1 ||
+	    memcmp(key, SEGMENT_RESUME, key_len) != 0 || len != sizeof text - 1)
+		return;
+	memcpy(text, value, len);
+	text[len] = '\0';
+	(void)path_parse_hash(text, &f->request);
+}
+
+/* All that comes until found_end() is of one session. */
+static void
+found_begin(struct found *f)
+{
+	f->first = f->count;
+	memset(&f->request, 0, sizeof f->request);
+}
+
+static void
+found_end(struct found *f)
+{
+	for (size_t i = f->first; i < f->count; i++)
+		f->items[i].request = f->request;
+}
+
+static void
 take_records(struct found *f, const uint64_t from[2], const uint8_t *bytes, size_t len)
 {
 	struct record rec;
@@ -60,6 +91,9 @@ take_records(struct found *f, const uint64_t from[2], const uint8_t *bytes, size
 		r = record_next(bytes, len, &at, &rec);
 		if (r == 1 && rec.kind == RECORD_CONTINUE)
 			found_add(f, from, &rec.pos);
+		else if (r == 1 && rec.kind == RECORD_NOTE)
+			take_note(f, rec.note_key, rec.note_key_len,
+				  (const char *)rec.body, rec.body_len);
 	} while (r != 0 && at != was);
 }
 
@@ -70,6 +104,7 @@ take_packed(struct found *f, const struct scopepack_session *s)
 {
 	const size_t key_len = sizeof SCOPEPACK_RECORD - 1;
 
+	found_begin(f);
 	for (size_t i = 0; i < s->note_count; i++) {
 		const struct scopepack_note *n = &s->notes[i];
 
@@ -77,7 +112,10 @@ take_packed(struct found *f, const struct scopepack_session *s)
 		    memcmp(n->key, SCOPEPACK_RECORD, key_len) == 0)
 			take_records(f, s->id, (const uint8_t *)n->value + 8,
 				     n->value_len - 8);
+		else
+			take_note(f, n->key, n->key_len, n->value, n->value_len);
 	}
+	found_end(f);
 }
 
 /* ---- segments ---- */
@@ -174,7 +212,9 @@ take_payload(struct found *f, const struct snapshot_session *one, int fd,
 	r = os_pread(fd, payload, frame->payload_bytes, FIRST_PAYLOAD);
 	if (r == (int64_t)frame->payload_bytes &&
 	    hash_check(payload, frame->payload_bytes, seed) == frame->payload_check) {
+		found_begin(f);
 		take_records(f, one->id, payload, frame->payload_bytes);
+		found_end(f);
 		r = 1;
 	} else if (r > 0) {
 		r = 0;
@@ -360,9 +400,11 @@ superseded_from(const struct snapshot *s, const uint64_t session[2], size_t *cou
 
 int
 superseded_tries(struct tape_reader *reader, const struct tape_pos *pos,
-		 uint64_t (**ids)[2], size_t *count, struct tape_error *err)
+		 const struct tape_hash *request, uint64_t (**ids)[2], size_t *count,
+		 struct tape_error *err)
 {
 	struct snapshot *s = NULL;
+	const struct tape_hash none = { { 0 } };
 	uint64_t(*list)[2] = NULL;
 	size_t n = 0;
 	int r = snapshot_take(reader, &s, err);
@@ -378,7 +420,8 @@ superseded_tries(struct tape_reader *reader, const struct tape_pos *pos,
 		const struct snapshot_session *one = session_of(s, c->from);
 
 		if (one == NULL || one->current != CURRENT_ALL ||
-		    tape_pos_compare(&c->to, pos) != 0)
+		    tape_pos_compare(&c->to, pos) != 0 ||
+		    !hash_equal(&c->request, request) || hash_equal(request, &none))
 			continue;
 		r = was_killed(s, one, err);
 		if (r == 1) {

@@ -2,9 +2,12 @@
 /* Reading one's own tape back, and going on from there. */
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "format/os.h"
 #include "tests/support/recording.h"
@@ -340,6 +343,140 @@ START_TEST(resume_goes_on_from_what_was_restored)
 }
 END_TEST
 
+/* ---- runs that were killed ---- */
+
+/* A process that restores with that dt, goes on, records and is killed. */
+static void
+killed_run(double dt, bool by_hand, int first, int checkpoints)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct tape *t = recording_open("sync=none");
+		TAPE_WITH(t, dt);
+		int step = 0;
+
+		if (TAPE_RESTORE(t, "checkpoint", &step) != 1 ||
+		    (by_hand ? tape_continue(t, tape_restored(t)) : tape_resume(t)) != 0)
+			_exit(1);
+		for (int i = 0; i < 2; i++)
+			recording_put(t, first + i);
+		for (int i = 0; i < checkpoints; i++)
+			checkpoint(t, step + 1);
+		if (tape_commit(t) == 0)
+			(void)kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* A checkpoint of each dt, the last thing that is recorded. */
+static void
+begin_runs(void)
+{
+	struct tape *t = recording_open("sync=none");
+
+	recording_put(t, 1);
+	{
+		/* Both fit this one. */
+		TAPE_WITH(t, TAPE_AS("dt", 0.1), TAPE_AS("dt2", 0.2));
+		checkpoint(t, 1);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+/* It goes on with that dt, and says whether there was a checkpoint. */
+static void
+final_run(double dt, int number, int expected_step)
+{
+	struct tape *t = recording_open("sync=none");
+	TAPE_WITH(t, dt);
+	int step = 0;
+
+	ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+	ck_assert_int_eq(step, expected_step);
+	ck_assert_int_eq(tape_resume(t), 0);
+	recording_put(t, number);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+START_TEST(what_came_to_nothing_is_superseded_by_the_next_try)
+{
+	for (int packed = 0; packed < 2; packed++) {
+		begin_runs();
+		killed_run(0.1, false, 10, 0);
+		ck_assert_str_eq(resuming_shown("row"), "1 10 11");
+		killed_run(0.1, false, 20, 0);
+		ck_assert_str_eq(resuming_shown("row"), "1 20 21");
+		if (packed)
+			resuming_compact();
+		killed_run(0.1, false, 30, 1);
+		ck_assert_str_eq(resuming_shown("row"), "1 30 31");
+		final_run(0.1, 40, 2);
+		ck_assert_str_eq(resuming_shown("row"), "1 30 31 40");
+		resuming_compact();
+		ck_assert_str_eq(resuming_shown("row"), "1 30 31 40");
+		ck_assert_str_eq(resuming_all("row"), "1 10 11 20 21 30 31 40");
+		ck_assert_int_eq(system("rm -rf run.tape"), 0);
+	}
+}
+END_TEST
+
+/* Two continuations of one position are both shown, killed or not. */
+START_TEST(a_branch_that_was_killed_is_shown_beside_the_next_one)
+{
+	for (int packed = 0; packed < 2; packed++) {
+		begin_runs();
+		/* Went on by hand from just there: nobody's vain try. */
+		killed_run(0.1, true, 10, 0);
+		if (packed)
+			resuming_compact();
+		final_run(0.1, 20, 1);
+		ck_assert_str_eq(resuming_shown("row"), "1 10 11 20");
+		ck_assert_int_eq(system("rm -rf run.tape"), 0);
+	}
+}
+END_TEST
+
+/* Under other sticky variables, with checkpoints of its own or without. */
+START_TEST(another_request_is_another_branch)
+{
+	struct tape *t;
+	int step = 0;
+
+	begin_runs();
+	killed_run(0.1, false, 10, 0);
+	for (int packed = 0; packed < 2; packed++) {
+		t = recording_open("sync=none");
+		{
+			TAPE_WITH(t, TAPE_AS("dt2", 0.2));
+			ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+			ck_assert_int_eq(tape_resume(t), 0);
+			recording_put(t, 20 + packed);
+		}
+		ck_assert_int_eq(tape_close(t), 0);
+		ck_assert_str_eq(resuming_shown("row"),
+				 packed ? "1 10 11 20 21" : "1 10 11 20");
+		resuming_compact();
+	}
+	/* In another order they are the same. */
+	t = recording_open("sync=none");
+	{
+		TAPE_WITH(t, TAPE_AS("dt2", 0.2), TAPE_AS("dt", 0.1));
+		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+		ck_assert_int_eq(tape_resume(t), 0);
+		recording_put(t, 30);
+	}
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_str_eq(resuming_shown("row"), "1 10 11 20 21 30");
+	final_run(0.1, 40, 1);
+	ck_assert_str_eq(resuming_shown("row"), "1 20 21 30 40");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -355,6 +492,12 @@ main(void)
 	tcase_add_test(tc, without_a_recorder_there_is_nothing);
 	tcase_add_test(tc, latest_and_at_give_scopes_to_bind);
 	tcase_add_test(tc, resume_goes_on_from_what_was_restored);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("killed");
+	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
+	tcase_add_test(tc, what_came_to_nothing_is_superseded_by_the_next_try);
+	tcase_add_test(tc, a_branch_that_was_killed_is_shown_beside_the_next_one);
+	tcase_add_test(tc, another_request_is_another_branch);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

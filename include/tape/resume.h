@@ -56,10 +56,11 @@ TAPE_API struct tape_pos tape_restored(struct tape *t);
 TAPE_API int tape_continue(struct tape *t, struct tape_pos pos);
 /*
  * This session goes on from what this thread's last TAPE_RESTORE filled: tape_continue
- * from there, and, where earlier sessions went on from just there and were killed before
- * anything newer could be restored, from the beginning of these, so that what they had
- * recorded is superseded, too. Only sessions that are known to be dead (of this host)
- * count as killed. 0, or -1: nothing was restored, or as tape_continue. Of what this
+ * from there, and, where earlier sessions went on from just there by tape_resume, after
+ * a TAPE_RESTORE under the same label path with the same sticky variables, and were
+ * killed before anything newer could be restored, from the beginning of these, so that
+ * what they had recorded is superseded, too. Only sessions that are known to be dead (of
+ * this host) count as killed. 0, or -1: nothing was restored, or as tape_continue. Of what this
  * session itself recorded nothing is superseded.
  */
 TAPE_API int tape_resume(struct tape *t);
