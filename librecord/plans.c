@@ -140,8 +140,7 @@ plan_var_init(struct plan *plan, struct plan_var *var, const struct told *told,
 	n = clean(plan, told->unit, unit);
 	var->unit = copy_text(unit, n);
 	var->unit_len = (uint32_t)n;
-	if (told->enums && !told->member &&
-	    enums_of(plan->tape, told->enums, &var->enums) < 0)
+	if (told->enums && enums_of(plan->tape, told->enums, &var->enums) < 0)
 		return -1;
 	return var->name && var->unit ? 0 : -1;
 }
@@ -170,6 +169,20 @@ rounds(const struct plan *plan, unsigned kind)
 			      plan->file, plan->line);
 }
 
+/* Of a variable that is a member. */
+static int
+plan_member_names(struct plan *plan, struct plan_var *var,
+		  const struct tape_member *member)
+{
+	const struct tape_member_names *names = partial_member_names(var->of, member);
+	struct tape_enum e;
+
+	if (!names)
+		return 0;
+	e = (struct tape_enum){ names->names, names->numbers, names->count, 0 };
+	return enums_of(plan->tape, &e, &var->enums);
+}
+
 /* The variables of one argument, from vars[*at] on. */
 static int
 plan_argument(struct plan *plan, uint32_t *at, unsigned kind, struct tape_word word,
@@ -182,17 +195,21 @@ plan_argument(struct plan *plan, uint32_t *at, unsigned kind, struct tape_word w
 
 	if (!of)
 		return plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len);
+	told.enums = NULL; /* it is the members that have them */
 	plan->spread = true;
 	plan->found = true;
 	(void)contract_describe(plan->tape, of->partial, NULL);
 	rest = of->partial->members;
 	for (uint32_t i = 0; i < of->partial->count; i++) {
-		rounds(plan, of->partial->list()[i].kind[0]);
+		const struct tape_member *member = &of->partial->list()[i];
+
+		rounds(plan, member->kind[0]);
 		(void)partial_member_name(&rest, name);
 		told.member = name;
 		plan->vars[*at].of = of->partial;
 		plan->vars[*at].found = true;
-		if (plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len) < 0)
+		if (plan_member_names(plan, &plan->vars[*at], member) < 0 ||
+		    plan_var_init(plan, &plan->vars[(*at)++], &told, piece, len) < 0)
 			return -1;
 	}
 	return 0;

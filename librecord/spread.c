@@ -142,9 +142,10 @@ load_array(struct thread_state *ts, const struct partial_shape *shape, const voi
 }
 
 static bool
-load_member(struct thread_state *ts, const struct tape_member *member, const void *base,
-	    unsigned char *kind, struct tape_word *word)
+load_member(struct thread_state *ts, const struct tape_of *of,
+	    const struct tape_member *member, unsigned char *kind, struct tape_word *word)
 {
+	const void *base = of->at;
 	struct partial_shape shape;
 	const uint8_t *at;
 
@@ -154,8 +155,12 @@ load_member(struct thread_state *ts, const struct tape_member *member, const voi
 	at = (const uint8_t *)base + member->offset;
 	if (shape.ndim != 0)
 		return load_array(ts, &shape, at, kind, word);
-	*kind = shape.kind == TAPE_MEMBER_ENUM ? (unsigned char)tape_kind_i64
-					       : shape.kind;
+	/* With names it is an i64, as that of TAPE_ENUM. */
+	*kind = shape.kind == TAPE_MEMBER_ENUM ||
+				(shape.kind == tape_kind_u64 &&
+				 partial_member_names(of->partial, member) != NULL)
+			? (unsigned char)tape_kind_i64
+			: shape.kind;
 	*word = word_load(shape.kind, shape.size, at);
 	return true;
 }
@@ -198,7 +203,7 @@ spread_members(struct thread_state *ts, const struct tape_of *of,
 
 	for (uint32_t i = 0; i < of->partial->count; i++) {
 		words[i] = (struct tape_word){ 0, 0 };
-		if (!load_member(ts, &members[i], of->at, &kinds[i], &words[i]))
+		if (!load_member(ts, of, &members[i], &kinds[i], &words[i]))
 			return false;
 		if (!named)
 			continue;

@@ -100,6 +100,9 @@ struct partial_shape {
 bool partial_known(const struct tape_partial *partial);
 /* False: it is none that makes sense. */
 bool partial_member_shape(const struct tape_member *member, struct partial_shape *out);
+/* Names of the values of a member, or NULL. */
+const struct tape_member_names *partial_member_names(const struct tape_partial *partial,
+						     const struct tape_member *member);
 /* The name of the next member, from *rest that begins as partial->members. */
 size_t partial_member_name(const char **rest, char name[LIMIT_NAME + 1]);
 /* The partial that a described structure is, as text to free(). NULL: no memory. */

@@ -10,8 +10,24 @@
 bool
 partial_known(const struct tape_partial *partial)
 {
-	return partial != NULL && partial->version == TAPE_PARTIAL_VERSION &&
-	       partial->count >= 1 && partial->count <= 32;
+	return partial != NULL && partial->version >= 1 &&
+	       partial->version <= TAPE_PARTIAL_VERSION && partial->count >= 1 &&
+	       partial->count <= 32;
+}
+
+const struct tape_member_names *
+partial_member_names(const struct tape_partial *partial, const struct tape_member *member)
+{
+	const struct tape_member_names *names;
+	unsigned kind = member->kind[0];
+
+	if (partial->version < 2 || partial->enums == NULL || *partial->enums == NULL ||
+	    (kind != tape_kind_i64 && kind != tape_kind_u64 && kind != TAPE_MEMBER_ENUM))
+		return NULL;
+	for (names = (*partial->enums)(); names->count != 0; names++)
+		if (names->offset == member->offset)
+			return names;
+	return NULL;
 }
 
 bool

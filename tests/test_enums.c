@@ -62,6 +62,76 @@ START_TEST(a_name_made_at_run_time_has_them_too)
 }
 END_TEST
 
+struct inner {
+	enum sign sign;
+	unsigned char small;
+};
+struct described {
+	double x;
+	enum mode mode;
+	struct inner in, other;
+	int64_t wide;
+	uint64_t none;
+};
+TAPE_DESCRIBE(described, struct described, x, mode, in.sign, in.small, other.small, wide,
+	      none);
+TAPE_ENUMS(described, TAPE_NAMES(mode, SLOW, FAST, LATE), TAPE_NAMES(in.sign, DOWN, UP),
+	   TAPE_NAMES(other.small, SLOW, FAST, LATE), TAPE_NAMES(wide, FAST));
+
+START_TEST(members_of_a_described_structure_have_them)
+{
+	struct described d = { 0.5, FAST, { DOWN, 1 }, { UP, 10 }, 7, 8 };
+	char prefix[2] = "a";
+
+	t = recorded_open("");
+	TAPE(t, "x", TAPE_OF(described, &d));
+	TAPE(t, "x", TAPE_AS("p", TAPE_OF(described, &d)), TAPE_AS("mode", d.mode));
+	for (; *prefix < 'c'; ++*prefix, d.mode = SLOW)
+		TAPE(t, "y", TAPE_AS(prefix, TAPE_OF(described, &d)));
+	{
+		TAPE_WITH(t, TAPE_OF(described, &d));
+		TAPE(t, "z");
+	}
+	ck_assert_str_eq(
+		recorded(),
+		"x in.sign=-1{DOWN:-1,UP:1} in.small=1u mode=1" MODES
+		" none=8u other.small=10" MODES " wide=7{FAST:1} x=0.5\n"
+		"x mode=1 p.in.sign=-1{DOWN:-1,UP:1} p.in.small=1u p.mode=1" MODES
+		" p.none=8u p.other.small=10" MODES " p.wide=7{FAST:1} p.x=0.5\n"
+		"y a.in.sign=-1{DOWN:-1,UP:1} a.in.small=1u a.mode=1" MODES
+		" a.none=8u a.other.small=10" MODES " a.wide=7{FAST:1} a.x=0.5\n"
+		"y b.in.sign=-1{DOWN:-1,UP:1} b.in.small=1u b.mode=0" MODES
+		" b.none=8u b.other.small=10" MODES " b.wide=7{FAST:1} b.x=0.5\n"
+		"z in.sign=-1{DOWN:-1,UP:1} in.small=1u mode=0" MODES
+		" none=8u other.small=10" MODES " wide=7{FAST:1} x=0.5\n");
+	ck_assert_uint_eq(recorded_errors(), 0);
+}
+END_TEST
+
+/* Of a program that was compiled before there were names for members. */
+START_TEST(a_description_without_room_for_names_has_none)
+{
+	struct described d = { 0.5, FAST, { DOWN, 1 }, { UP, 10 }, 7, 8 };
+	struct tape_partial old = described;
+	const struct tape_of of = { &old, &d, "&d", 0 };
+	static struct tape_site site = { .version = TAPE_SITE_VERSION,
+					 .line = 1,
+					 .file = "old.c",
+					 .func = "old",
+					 .names = "old",
+					 .count = 1 };
+	static const unsigned char kind[] = { tape_kind_of };
+	const struct tape_word word[] = { { (uint64_t)(uintptr_t)&of, 0 } };
+
+	old.version = 1;
+	memset(&old.enums, 0xff, sizeof old.enums); /* not to be looked at */
+	t = recorded_open("");
+	tape_record(t, &site, "x", kind, word);
+	ck_assert_str_eq(recorded(), "x in.sign=-1 in.small=1u mode=1 none=8u "
+				     "other.small=10u wide=7 x=0.5\n");
+}
+END_TEST
+
 START_TEST(what_is_no_integer_has_none)
 {
 	double x = 1;
@@ -146,6 +216,8 @@ main(void)
 		tc, names_stand_in_the_form_whatever_the_integer_and_the_order_of_macros);
 	tcase_add_test(tc, sticky_and_added_variables_keep_them);
 	tcase_add_test(tc, a_name_made_at_run_time_has_them_too);
+	tcase_add_test(tc, members_of_a_described_structure_have_them);
+	tcase_add_test(tc, a_description_without_room_for_names_has_none);
 	tcase_add_test(tc, what_is_no_integer_has_none);
 	tcase_add_test(tc, the_functions_take_any_number_of_any_names);
 	tcase_add_test(tc, a_rule_and_a_hook_know_them);

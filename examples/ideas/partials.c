@@ -4,6 +4,7 @@
 #include <tape/record.h>
 #include <tape/search.h>
 
+enum solver { EULER, RK4 };
 struct params {
 	double alpha;
 	struct {
@@ -11,16 +12,18 @@ struct params {
 	} grid;
 	char model[16];
 	double tol;
+	enum solver solver;
 };
-TAPE_DESCRIBE(params, struct params, alpha, grid.nx, grid.ny, model, tol);
+TAPE_DESCRIBE(params, struct params, alpha, grid.nx, grid.ny, model, tol, solver);
 TAPE_OPTIONAL(params, tol);
+TAPE_ENUMS(params, TAPE_NAMES(solver, EULER, RK4));
 
 int
 main(int argc, char **argv)
 {
 	const char *dir = argc > 1 ? argv[1] : "partials.tape";
 	struct tape *t = tape_open(dir, NULL);
-	struct params p = { 0.5, { 4, 3 }, "ising", 1e-6 }, again = { .alpha = 0 };
+	struct params p = { 0.5, { 4, 3 }, "ising", 1e-6, RK4 }, again = { .alpha = 0 };
 	struct tape_reader *reader = NULL;
 	struct tape_query *query = NULL;
 	struct tape_cursor *cursor = NULL;
@@ -38,7 +41,7 @@ main(int argc, char **argv)
 	(void)tape_commit(t);
 
 	if (tape_reader_open(dir, NULL, &reader, &err) == 0 &&
-	    tape_query_compile("step p.alpha=2", &query, &err) == 0 &&
+	    tape_query_compile("step p.alpha=2 p.solver=RK4", &query, &err) == 0 &&
 	    tape_find(reader, query, NULL, &cursor, &err) == 0 &&
 	    tape_cursor_next(cursor, &scope, &err) == 1 &&
 	    TAPE_BIND(scope, &step, TAPE_AS("p", TAPE_OF(params, &again))))

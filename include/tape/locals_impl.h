@@ -25,6 +25,8 @@
 #define TAPE_HERE_(line) tape_here_##line
 #endif
 #define TAPE_IDENTITY_(...) __VA_ARGS__
+#define TAPE_NUMBER_(number) (int64_t)(number)
+#define TAPE_NONE_TAPE_NUMBER_ 0
 
 #ifndef __cplusplus
 
@@ -108,9 +110,6 @@
 								      __VA_ARGS__, 0) }, \
 					(n) <= 32 ? (n) : tape_bad_enum(0), 0 },         \
 		   TAPE_NAMED_(text, x))
-#define TAPE_NUMBER_(number) (int64_t)(number)
-#define TAPE_NONE_TAPE_NUMBER_ 0
-
 unsigned tape_bad_enum(int tape_dummy_)
 	TAPE_BAD_("TAPE_ENUM takes 1 to 32 names", "give those that occur");
 

@@ -12,7 +12,7 @@ extern "C" {
 
 /* ---- the binary interface ---- */
 
-#define TAPE_PARTIAL_VERSION 1u
+#define TAPE_PARTIAL_VERSION 2u
 
 /*
  * A member as the compiler sees it, then its elements, then those of its elements:
@@ -27,6 +27,14 @@ struct tape_member {
 #define TAPE_MEMBER_TEXT 32 /* an array of char */
 #define TAPE_MEMBER_ENUM 10 /* recorded as an i64, in memory without a sign */
 
+/* Names of the values of a member: what TAPE_NAMES makes. A count of 0 ends a list. */
+struct tape_member_names {
+	size_t offset;
+	const char *names; /* as written, with commas */
+	uint32_t count, reserved;
+	int64_t numbers[32];
+};
+
 /* Which members of a structure are recorded together: what TAPE_DESCRIBE makes. */
 struct tape_partial {
 	uint32_t version, count;
@@ -34,6 +42,8 @@ struct tape_partial {
 	const char *name, *members; /* as written, with commas */
 	const struct tape_member *(*list)(void);
 	const char *const *optional; /* likewise, or NULL */
+	const struct tape_member_names *(*const *enums)(
+		void); /* or NULL; from version 2 */
 };
 
 /* One structure in memory. */
@@ -79,6 +89,24 @@ TAPE_API const char *tape_bind_error(void);
 /* At file scope, after it: members, or structures above members, that may be missing in a scope. */
 #define TAPE_OPTIONAL(desc, ...) TAPE_OPTIONAL_(desc, #__VA_ARGS__)
 
+/*
+ * At file scope, after it: names for the values of its members, any integers.
+ *	TAPE_ENUMS(params, TAPE_NAMES(mode, SLOW, FAST), TAPE_NAMES(grid.kind, FLAT, ROUND));
+ */
+#define TAPE_ENUMS(desc, ...)                                                            \
+	static __attribute__((__unused__))                                               \
+	const struct tape_member_names *tape_names_of_##desc(void)                       \
+	{                                                                                \
+		typedef tape_described_##desc tape_type_;                                \
+		static const struct tape_member_names tape_list_[] = {                   \
+			__VA_ARGS__, { 0, 0, 0, 0, { 0 } }                               \
+		};                                                                       \
+		return tape_list_;                                                       \
+	}                                                                                \
+	TAPE_ENUMS_(desc)
+#define TAPE_NAMES(member, ...)                                                          \
+	TAPE_NAMES_(TAPE_COUNT_(0, __VA_ARGS__), member, #__VA_ARGS__, __VA_ARGS__)
+
 /* The members of a described structure as variables, each under its name; TAPE_AS puts a prefix and a dot before them. */
 #define TAPE_OF(desc, p) TAPE_OF_(desc, p, #p)
 
@@ -97,6 +125,15 @@ TAPE_API const char *tape_bind_error(void);
 /* An output of any size: T **pp gets malloc'd memory, the caller's to free(), and size_t *pn the number of elements. */
 #define TAPE_NEW(pp, pn) TAPE_NEW_(pp, pn, #pp)
 
+#define TAPE_NAMES_(n, ...) TAPE_NAMES2_(n, __VA_ARGS__)
+#define TAPE_NAMES2_(n, member, text, ...)                                               \
+	{                                                                                \
+		__builtin_offsetof(tape_type_, member), text,                            \
+			TAPE_NAMES_COUNT_(n, ((tape_type_ *)0)->member), 0,              \
+		{                                                                        \
+			TAPE_EACH_(n, TAPE_NUMBER_, __VA_ARGS__, 0)                      \
+		}                                                                        \
+	}
 #define TAPE_DESCRIBE_(n, ...) TAPE_DESCRIBE2_(n, __VA_ARGS__)
 #define TAPE_DESCRIBE3_(n, desc, type, text, names, ...)                                 \
 	typedef type tape_described_##desc __attribute__((__unused__));                  \
@@ -109,10 +146,15 @@ TAPE_API const char *tape_bind_error(void);
 			n, TAPE_MEMBER_, __VA_ARGS__) };                                 \
 		return tape_list_;                                                       \
 	}                                                                                \
-	static const struct tape_partial desc __attribute__((__unused__)) = {            \
-		TAPE_PARTIAL_VERSION, n, sizeof(type), text, names, tape_members_##desc, \
-		&tape_optional_##desc                                                    \
-	}
+	static const struct tape_partial desc                                            \
+		__attribute__((__unused__)) = { TAPE_PARTIAL_VERSION,                    \
+						n,                                       \
+						sizeof(type),                            \
+						text,                                    \
+						names,                                   \
+						tape_members_##desc,                     \
+						&tape_optional_##desc,                   \
+						&tape_enums_##desc }
 #define TAPE_BIND_(n, ...) TAPE_BIND2_(n, __VA_ARGS__)
 
 #ifndef __cplusplus
@@ -158,9 +200,24 @@ TAPE_API const char *tape_bind_error(void);
 																																		* : pre##out
 #define TAPE_AS_FN_(x)                                                                   \
 	_Generic((__typeof__(x) *)0, TAPE_OUT_ARMS_(tape_as_fn_), default : tape_as_)
-/* Tentative: TAPE_OPTIONAL defines it. */
+/* Tentative: TAPE_OPTIONAL and TAPE_ENUMS define them. */
 #define TAPE_OPTIONALS_(desc)                                                            \
-	static const char *const tape_optional_##desc __attribute__((__unused__));
+	static const char *const tape_optional_##desc __attribute__((__unused__));       \
+	static const struct tape_member_names *(*const tape_enums_##desc)(               \
+		void)__attribute__((__unused__));
+#define TAPE_ENUMS_(desc)                                                                \
+	static const struct tape_member_names *(*const tape_enums_##desc)(               \
+		void)__attribute__((__unused__)) = tape_names_of_##desc
+#define TAPE_NAMES_COUNT_(n, x)                                                          \
+	((n) + 0 * sizeof(struct {                                                       \
+		       int tape_x_;                                                      \
+		       _Static_assert((n) >= 1 && (n) <= 32,                             \
+				      "TAPE_NAMES takes a member and 1 to 32 names");    \
+		       _Static_assert(TAPE_MEMBER_KIND_(x) == tape_member_i64 ||         \
+					      TAPE_MEMBER_KIND_(x) == tape_member_u64 || \
+					      TAPE_MEMBER_KIND_(x) == tape_member_enum,  \
+				      "TAPE_NAMES takes a member that is an integer");   \
+	       }))
 #define TAPE_OPTIONAL_(desc, names)                                                      \
 	static const char *const tape_optional_##desc __attribute__((__unused__)) = names
 
@@ -435,7 +492,13 @@ struct tape_named tape_to_bad(size_t tape_size_, ...) TAPE_BAD_(
 
 #define TAPE_BIND_END_ tape_cpp_::tape_end_()
 #define TAPE_OPTIONALS_(desc)                                                            \
-	static const char *tape_optional_##desc __attribute__((__unused__)) = 0;
+	static const char *tape_optional_##desc __attribute__((__unused__)) = 0;         \
+	static const struct tape_member_names *(*tape_enums_##desc)(                     \
+		void)__attribute__((__unused__)) = 0;
+#define TAPE_ENUMS_(desc)                                                                \
+	static const bool tape_enumed_##desc __attribute__((__unused__)) =               \
+		((tape_enums_##desc = tape_names_of_##desc), true)
+#define TAPE_NAMES_COUNT_(n, x) tape_cpp_::tape_member_names_<decltype(x), (n)>::tape_n_
 #define TAPE_OPTIONAL_(desc, names)                                                      \
 	static const bool tape_opted_##desc __attribute__((__unused__)) =                \
 		((tape_optional_##desc = names), true)
@@ -522,6 +585,16 @@ template <> struct scalar_<text_, void> {
 };
 template <> struct scalar_<const_text_, void> {
 	static const unsigned char kind = tape_kind_text;
+};
+
+template <class T, size_t N> struct tape_member_names_ {
+	static const unsigned char kind =
+		scalar_<typename plain_<typename unref_<T>::type>::type>::kind;
+	static_assert(N >= 1 && N <= 32, "TAPE_NAMES takes a member and 1 to 32 names");
+	static_assert(kind == tape_kind_i64 || kind == tape_kind_u64 ||
+			      kind == TAPE_MEMBER_ENUM,
+		      "TAPE_NAMES takes a member that is an integer");
+	static const uint32_t tape_n_ = N;
 };
 
 template <class T> struct member_ {

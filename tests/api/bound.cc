@@ -37,6 +37,7 @@ struct state {
 TAPE_DESCRIBE(all, state, b, sc, us, ll, ul, f, d, ld, z, zf, m, ph, text, in.n, in.w,
 	      grid, cube, tol);
 TAPE_OPTIONAL(all, tol);
+TAPE_ENUMS(all, TAPE_NAMES(m, mode::SLOW, mode::FAST), TAPE_NAMES(ph, GROWTH, DECAY));
 
 static bool
 same(const state &a, const state &b)
@@ -84,7 +85,8 @@ main(int argc, char **argv)
 
 	TAPE(t, "x", TAPE_OF(all, &s), TAPE_AS(prefix.c_str(), TAPE_OF(all, &s)));
 	if (tape_close(t) != 0 || tape_reader_open(dir, nullptr, &reader, &err) != 0 ||
-	    tape_query_compile("{m: int, p { grid: f8[2,3] }}", &query, &err) != 0 ||
+	    tape_query_compile("{m: int, p { grid: f8[2,3] }} m=FAST p.ph=DECAY", &query,
+			       &err) != 0 ||
 	    tape_find(reader, query, nullptr, &cursor, &err) != 0 ||
 	    tape_cursor_next(cursor, &scope, &err) != 1)
 		return 1;

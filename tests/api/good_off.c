@@ -9,6 +9,7 @@ struct described {
 };
 TAPE_DESCRIBE(described, struct described, n, x);
 TAPE_OPTIONAL(described, x);
+TAPE_ENUMS(described, TAPE_NAMES(n, 1, 2));
 
 static int
 never(void)

@@ -30,7 +30,10 @@ struct params {
 TAPE_DESCRIBE(params, struct params, alpha, grid.n, grid.w, name, note, on, phase, m, ld,
 	      z, b8, cube, four, names, i64, sz, f, ci, vs, m[1], m[2][3]);
 TAPE_OPTIONAL(params, note, grid);
+TAPE_ENUMS(params, TAPE_NAMES(phase, GROWTH, DECAY), TAPE_NAMES(grid.n, GROWTH),
+	   TAPE_NAMES(b8, 1, 2 + 1), TAPE_NAMES(ci, -1));
 TAPE_DESCRIBE(unused, struct inner, n);
+TAPE_ENUMS(unused, TAPE_NAMES(n, 0, 1));
 
 /* A common block of Fortran: common /flow/ u(4,3), nu, nsteps */
 extern struct {

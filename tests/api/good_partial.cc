@@ -33,6 +33,7 @@ struct parameters {
 };
 TAPE_DESCRIBE(params, parameters, alpha, grid.n, grid.w, name, note, on, phase, m, ld, z,
 	      b8, cube, four, names, i64, sz, f, ci, sm, m[1], m[2][3]);
+TAPE_ENUMS(params, TAPE_NAMES(phase, GROWTH, DECAY), TAPE_NAMES(grid.n, GROWTH, 3));
 TAPE_OPTIONAL(params, note, grid);
 namespace elsewhere
 {

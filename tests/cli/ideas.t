@@ -158,6 +158,7 @@ step {
 	p.grid.nx?: int,
 	p.grid.ny?: int,
 	p.model?: str,
+	p.solver?: int,
 	p.tol?: float,
 	step: any,
 }
