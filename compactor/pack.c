@@ -11,6 +11,7 @@
 #include "format/limits.h"
 #include "format/path.h"
 #include "format/segment.h"
+#include "search/superseded.h"
 
 #define PROGRESS_ROWS 65536u
 
@@ -41,15 +42,20 @@ key_is(const struct scopepack_note *n, const char *key, size_t len)
 	return n->key_len == len && memcmp(n->key, key, len) == 0;
 }
 
+static bool
+is_record(const char *key, size_t len)
+{
+	return len == sizeof SCOPEPACK_RECORD - 1 &&
+	       memcmp(key, SCOPEPACK_RECORD, len) == 0;
+}
+
 /* Facts stand in every segment: the first of each is kept. */
 static bool
 note_wanted(const struct scopepack_session *s, const char *key, size_t len)
 {
 	if ((len >= 5 && memcmp(key, "user.", 5) == 0) ||
 	    (len == 7 && memcmp(key, "warning", 7) == 0) ||
-	    (len == 7 && memcmp(key, "thinned", 7) == 0) ||
-	    (len == sizeof SCOPEPACK_RECORD - 1 &&
-	     memcmp(key, SCOPEPACK_RECORD, len) == 0))
+	    (len == 7 && memcmp(key, "thinned", 7) == 0) || is_record(key, len))
 		return true;
 	for (size_t i = 0; i < s->note_count; i++)
 		if (key_is(&s->notes[i], key, len))
@@ -71,15 +77,12 @@ copy(const char *text, size_t len)
 }
 
 static void
-take_note(void *user, const char *key, size_t key_len, const char *value,
-	  size_t value_len)
+add_note(struct packing *p, const char *key, size_t key_len, const char *value,
+	 size_t value_len)
 {
-	struct packing *p = user;
 	struct scopepack_session *s = p->session;
 	struct scopepack_note *notes, *n;
 
-	if (!note_wanted(s, key, key_len))
-		return;
 	notes = realloc(s->notes, (s->note_count + 1) * sizeof *notes);
 	if (notes == NULL) {
 		p->no_memory = true;
@@ -100,34 +103,69 @@ take_note(void *user, const char *key, size_t key_len, const char *value,
 	s->note_count++;
 }
 
-/* CACHE and CACHE_DROP follow from their scopes, as the index has them. */
+/*
+ * CACHE and CACHE_DROP follow from their scopes, as the index has them; which CONTINUE
+ * count is known: keep_continuations().
+ */
 static bool
-follows_from_scopes(const uint8_t *record)
+known_otherwise(const uint8_t *record)
 {
 	uint32_t kind = get_le32(record + 4) & 0xff;
 
-	return kind == RECORD_CACHE || kind == RECORD_CACHE_DROP;
+	return kind == RECORD_CACHE || kind == RECORD_CACHE_DROP ||
+	       kind == RECORD_CONTINUE;
 }
 
-/* Records that nobody here reads are kept as they stand. */
+/* Of a session as it was recorded, or of a part of it in a generation that is merged. */
 static void
-take_other(void *user, uint64_t seq, const uint8_t *record, size_t len)
+take_note(void *user, const char *key, size_t key_len, const char *value,
+	  size_t value_len)
 {
 	struct packing *p = user;
-	uint8_t *value;
 
-	if (follows_from_scopes(record))
+	if (!note_wanted(p->session, key, key_len) ||
+	    (is_record(key, key_len) && value_len >= 8 + RECORD_HEADER &&
+	     known_otherwise((const uint8_t *)value + 8)))
 		return;
-	value = malloc(len + 8);
+	add_note(p, key, key_len, value, value_len);
+}
+
+static void
+keep_record(struct packing *p, uint64_t seq, const uint8_t *record, size_t len)
+{
+	uint8_t *value = malloc(len + 8);
+
 	if (value == NULL) {
 		p->no_memory = true;
 		return;
 	}
 	put_le64(value, seq);
 	memcpy(value + 8, record, len);
-	take_note(p, SCOPEPACK_RECORD, sizeof SCOPEPACK_RECORD - 1, (const char *)value,
-		  len + 8);
+	add_note(p, SCOPEPACK_RECORD, sizeof SCOPEPACK_RECORD - 1, (const char *)value,
+		 len + 8);
 	free(value);
+}
+
+/* Records that nobody here reads are kept as they stand. */
+static void
+take_other(void *user, uint64_t seq, const uint8_t *record, size_t len)
+{
+	if (!known_otherwise(record))
+		keep_record(user, seq, record, len);
+}
+
+/* Where the session goes on from, as readers of the tape have it now. */
+static void
+keep_continuations(struct packing *p)
+{
+	const struct snapshot *s = p->c->snapshot;
+	uint8_t record[CONTINUE_RECORD];
+	size_t count, first = superseded_from(s, p->session->id, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		(void)record_continue_write(record, &s->continuations[first + i].to);
+		keep_record(p, 1, record, sizeof record);
+	}
 }
 
 /* ---- rows ---- */
@@ -215,6 +253,7 @@ walk(struct packing *p)
 		if (r != 0)
 			return r;
 	}
+	keep_continuations(p);
 	return r < 0 ? r : p->no_memory ? compaction_no_memory(p->c) : 0;
 }
 

@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """An independent reader of raw tapes, written from docs/format alone.
-
-    decoder.py [--all] TAPE     the JSON lines of `tape-find TAPE -o jsonl`
-
+    decoder.py [--all] [--superseded] TAPE     the JSON lines of `tape-find TAPE -o jsonl`
 Exit: 0 scopes were shown, 1 none, 2 too new, 3 damage was met, 5 no tape there."""
 import base64, contextlib, ctypes, datetime, functools, json, math, operator, pathlib, re, socket
 import struct, sys
@@ -23,9 +21,7 @@ Record = namedtuple('Record', 'seq kind form time segment pos end target')
 
 class Bad(Exception):
     """Bytes that break the format: the text says how."""
-class F32(float): pass
-class C8(complex): pass
-class Absent(str): pass
+F32, C8, Absent = [type(of.__name__, (of,), {}) for of in (float, complex, str)]
 BROKEN = (Bad, UnicodeDecodeError, IndexError)  # the last one: a bool that is neither 0 nor 1
 def need(good, what):
     if not good:
@@ -35,7 +31,6 @@ class Hash128(ctypes.Structure):
     _fields_ = [('low', ctypes.c_uint64), ('high', ctypes.c_uint64)]
 XXH = ctypes.CDLL('libxxhash.so.0')
 XXH.XXH3_128bits.restype, XXH.XXH3_64bits_withSeed.restype = Hash128, ctypes.c_uint64
-
 def hash128(data):
     h = XXH.XXH3_128bits(data, ctypes.c_size_t(len(data)))
     return '%016x%016x' % (h.high, h.low)
@@ -43,7 +38,6 @@ def hash64(data, seed=0):
     return XXH.XXH3_64bits_withSeed(data, ctypes.c_size_t(len(data)), ctypes.c_uint64(seed))
 def prefixed(s):
     return struct.pack('<H', len(s.encode())) + s.encode()
-
 REASON = ['', 'lost', 'optimized-out', 'unreadable', 'wild-pointer', 'not-selected', 'too-large']
 DTYPES = [(n, int(n[1:]), c) for n, c in zip(
     'x0 b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16'.split(), 'x?bhiqBHIQefdfd')]
@@ -108,7 +102,6 @@ class Form:
             values[v.name] = e if v.store else VARIABLE[v.tag](e)
         b.done()
         return values, entries
-
 def entry(b, v):
     """A variable-width entry of the canonical part; without data where only the hash is there."""
     dims, dtype, order = (size := b('Q'),), 'str' if v.tag == 16 else 'bytes', 0
@@ -123,11 +116,9 @@ def entry(b, v):
     content = b.take(size if size <= 64 else 16)
     digest, content = (content.hex(), None) if size > 64 else (hash128(content), content)
     return Blob(dtype, dims, order, content, digest, size, v.store, None)
-
 encode = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 def double(v):
     return v if math.isfinite(v) else 'NaN' if v != v else '-Infinity' if v < 0 else 'Infinity'
-
 def narrow(v, code='<f'):
     """The shortest that reads back: above a power of two that may be the next decimal up."""
     for digits, up in product(range(9 if math.isfinite(v) else 0), (0, 1)):
@@ -137,7 +128,6 @@ def narrow(v, code='<f'):
             if struct.unpack(code, struct.pack(code, w))[0] == abs(v):
                 return math.copysign(w, v)
     return double(float(v))
-
 def array(a):
     code = {name: code for name, _, code in DTYPES}[a.dtype]
     each = {'?': bool, 'e': lambda v: narrow(v, '<e'), 'f': narrow, 'd': double}.get(code, int)
@@ -148,16 +138,13 @@ def array(a):
         return [nest(at + i * steps[0], dims[1:], steps[1:])
                 for i in range(dims[0])] if dims else flat[at]
     return nest(0, a.dims, steps if a.order else steps[::-1])
-
 def blob(v):
     order, stored = {'order': 'F'} if v.order else {}, {'stored': False} if v.store == 2 else {}
     return {'blob': v.hash, 'size': v.size, 'dtype': v.dtype, 'shape': v.dims, **order, **stored}
-
 PLAIN = {float: double, F32: narrow, complex: lambda v: [double(v.real), double(v.imag)],
          C8: lambda v: [narrow(v.real), narrow(v.imag)], Absent: lambda v: {'absent': v},
          bytes: lambda v: {'bytes': base64.b64encode(v).decode()}, Array: array, Blob: blob,
          dict: lambda d: {k: PLAIN[type(v)](v) if type(v) in PLAIN else v for k, v in d.items()}}
-
 def text(v):
     return encode(PLAIN[type(v)](v) if type(v) in PLAIN else v).replace('\x7f', '\\u007f')
 def line(s):
@@ -171,7 +158,7 @@ class Segment:
     def __init__(self, session, number, file):
         self.session, self.number, self.file, self.data = session, number, file, read(file)
         self.frames, self.forms, self.damaged = [], {}, False
-        self.begin = self.closed = None
+        self.begin = self.closed = self.says = None  # says: where the session goes on from
         if len(self.data) < 64 or not self.data.strip(b'\0'):
             return  # its writer has just begun, or died there
         magic, version, flags, _, kind, where, check = struct.unpack_from('<8s4I32sQ', self.data)
@@ -234,6 +221,9 @@ class Segment:
             records = self.records(f) if whole and f.kind in (1, 2) else None
             self.check(records is not None or not whole, f.at, 'too new: a frame or record')
             self.frames.append((f, records or [], hole or records is None))
+            if f.at == 64 and f.kind == 1 and f.flags & 3 == 3 and whole:
+                to = [r.target for r in records or [] if r.kind == CONTINUE and f.contents & 32]
+                self.says = {p[:2]: p[2] for p in to if p[:2] != self.session.id}
     def end(self, f, payload):
         self.closed = payload[24:28] == b'\1\0\0\0'
         read = struct.pack('<QQ', sum(x.scopes for x, _, _ in self.frames), len(self.frames))
@@ -280,13 +270,13 @@ class Session:
         self.notes, self.mark, self.by_seq, self.read = {}, (0, 0), {}, functools.lru_cache(2)(read)
         logs = {int(p.stem): p for p in inside(path) if re.fullmatch('[0-9]{6,}[.]log', p.name)}
         self.segments = [Segment(self, n, p) for n, p in sorted(logs.items()) if p.is_file()]
+        self.says = ([s.says for s in self.segments if s.says is not None] or [{}])[-1]
         self.killed = self.is_killed()
         self.gather()
     def is_killed(self):
         note, proc = self.notes.get, pathlib.Path('/proc')
-        boot = read(proc / 'sys/kernel/random/boot_id').decode().strip()
         stat = read(proc / str(note('pid')) / 'stat').rpartition(b')')[2].decode().split()
-        same = note('boot_id') == boot
+        same = note('boot_id') == read(proc / 'sys/kernel/random/boot_id').decode().strip()
         alive = [note('pid_start')] == stat[19:20] if same else note('host') != socket.gethostname()
         return not alive and not (self.segments and self.segments[-1].closed)
     def gather(self):
@@ -331,8 +321,9 @@ class Session:
         values, entries = t.form.decode(t.segment.data, t.pos, t.end)
         canon = b''.join([entries[v.name] for v in r.form.canonical])
         return {v.name: values[v.name] for v in r.form.vars}, hash128(r.form.head16 + canon)
-    def scopes(self, all):
-        for r in [r for r in self.by_seq.values() if all or LIBRARY.isdisjoint(r.form.path)]:
+    def scopes(self, all, upto):
+        for r in [r for r in self.by_seq.values() if r.seq <= upto and (
+                all or LIBRARY.isdisjoint(r.form.path))]:
             try:
                 values, digest = self.resolve(r)
             except BROKEN as e:
@@ -343,18 +334,16 @@ class Session:
                     self.report('note', r.segment, r.pos - 16, 'blob %s is missing' % v.hash)
                     values[name] = Absent('lost')
             link = {'link': '%s:%d' % (self.name, r.target)} if r.kind == LINK else {}
+            more = {**link, 'form': r.form, 'session': self, 'seq': r.seq}
             yield {'pos': '%s:%d' % (self.name, r.seq), 'time': r.time, **r.form.site,
-                   'hash': digest, 'vars': values, **link, 'form': r.form, 'session': self,
-                   'seq': r.seq}
-    def has(self, v):
-        """Is a blob where its hint says, or in a file of its own?"""
+                   'hash': digest, 'vars': values, **more}
+    def has(self, v):  # where its hint says, or in a file of its own
         number, at = v.hint
         name = ('%06d.blob' if number >> 31 else '%06d.log') % (number & 0x7fffffff)
         data = self.read(self.path / name)
         head = struct.pack('<I16sQ', BLOB, bytes.fromhex(v.hash), v.size)
-        loose = self.tape.path / 'blobs' / v.hash[:2] / v.hash[2:]
         return data[at + 4:at + 32] == head and hash128(data[at + 32:][:v.size]) == v.hash \
-            or hash128(read(loose)) == v.hash
+            or hash128(read(self.tape.path / 'blobs' / v.hash[:2] / v.hash[2:])) == v.hash
 
 class Tape:
     def __init__(self, path):
@@ -365,14 +354,26 @@ class Tape:
         found = [p for d in inside(self.path) if d.name == 'sessions' for p in inside(d)]
         found += [p for up in found if not session_id(up) for p in inside(up)]
         self.found = sorted((p.name, p) for p in found if session_id(p) and p.is_dir())
-    def scopes(self, all=False):
-        return chain.from_iterable(Session(self, path).scopes(all) for _, path in self.found)
-
-def inside(path):
-    """What is in a directory, without symbolic links."""
+    def scopes(self, all=False, superseded=False):
+        sessions = [Session(self, path) for _, path in self.found]
+        upto = {} if superseded else current({s.id: s.says for s in sessions if s.says})
+        return chain.from_iterable(s.scopes(all, upto.get(s.id, 1 << 64)) for s in sessions)
+def current(goes_on):
+    """The last seq that counts, of sessions that others go on from: segment.md, section 8."""
+    upto, gone = {}, set()
+    for who in sorted(goes_on, reverse=True):
+        named, ancestors = [], [who]
+        for x in ancestors:  # which grow
+            named += goes_on.get(x, {}).items()
+            ancestors += {y for y, _ in named} - {*ancestors}
+        if any(x in gone or seq > upto.get(x, seq) for x, seq in named):
+            gone.add(who)
+        else:
+            upto = {**dict(sorted(named)), **upto}
+    return {**upto, **dict.fromkeys(gone, 0)}
+def inside(path):  # without symbolic links
     return [p for p in path.iterdir() if not p.is_symlink()] if path.is_dir() else []
-def read(path):
-    """The bytes of a regular file; nothing if it is none."""
+def read(path):  # nothing of what is no regular file
     return path.read_bytes() if path.is_file() and not path.is_symlink() else b''
 def session_id(path):
     """The start in microseconds and the random bits, None if that is no session id."""
@@ -382,7 +383,7 @@ def session_id(path):
         return (start - EPOCH) // datetime.timedelta(microseconds=1), int(path.name[24:], 16)
 
 def main(args):
-    paths = [a for a in args if a != '--all']
+    paths = [a for a in args if a not in ('--all', '--superseded')]
     if len(paths) != 1:
         sys.exit(__doc__)
     try:
@@ -390,10 +391,9 @@ def main(args):
     except Bad as e:
         print('decoder: %s: %s' % (paths[0], e), file=sys.stderr)
         return 2 if 'too new' in str(e) else 5
-    for shown, scope in enumerate(tape.scopes('--all' in args), 1):
+    for shown, scope in enumerate(tape.scopes('--all' in args, '--superseded' in args), 1):
         sys.stdout.buffer.write((line(scope) + '\n').encode())
-    for report in tape.reports:
-        print('decoder: %s: %s: offset %d: %s' % report, file=sys.stderr)
+    sys.stderr.writelines('decoder: %s: %s: offset %d: %s\n' % report for report in tape.reports)
     return 3 if any(r[0] == 'damage' for r in tape.reports) else 0 if shown else 1
 
 if __name__ == '__main__':

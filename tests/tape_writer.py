@@ -43,13 +43,14 @@ def note(key, value):
 class Writer:
     """One segment of one session, in memory until save()."""
 
-    def __init__(self, number=0, seq=1, notes=(), session=SESSION, session_id=SESSION_ID):
+    def __init__(self, number=0, seq=1, notes=(), session=SESSION, session_id=SESSION_ID, goes_on=()):
         self.number, self.seq, self.frames, self.scopes, self.session = number, seq, 0, 0, session
         where = TAPE_ID + struct.pack('<QII', *session_id, number)
         head = b'\x8aTSEG\r\n\x1a' + struct.pack('<4I', 1, 0, 0, 0) + where
         self.data = head + struct.pack('<Q', hash64(head, 0))
         self.seed, self.sync = hash64(where, 0), struct.pack('<Q', hash64(where, 1))
-        self.group(*[note(k, v) for k, v in (('session', session), *notes)])
+        self.group(*[note(k, v) for k, v in (('session', session), *notes)],
+                   *[record(decoder.CONTINUE, struct.pack('<3Q', *pos)) for pos in goes_on])
 
     def group(self, *records, flags=3, kind=1, payload=None, torn=None):
         kinds = [r[4] for r in records]

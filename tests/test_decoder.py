@@ -27,11 +27,24 @@ class DecoderTest(unittest.TestCase):
         self.dir = tempfile.mkdtemp(prefix='tape-decoder-')
         self.addCleanup(shutil.rmtree, self.dir)
 
-    def read(self, *writers, all=False):
+    def session(self, n, *goes_on, number=0, seq=1):
+        """The n-th of a row of sessions, which goes on from (k, seq) of others; scopes n0, n1, n2."""
+        def place(k):
+            return w.SESSION_ID[0] + k * 10**6, w.SESSION_ID[1]
+        name = '20261122T1011%02d.123456Z-0a1b2c3d' % (12 + n)
+        t = w.Writer(number, seq, (), name, place(n), [(*place(k), upto) for k, upto in goes_on])
+        t.group(FORM_N, *[scope(10 * n + i) for i in range(seq - 1, seq + 2)])
+        t.end(0 if number else 1)
+        return t
+
+    def numbers(self, *writers, superseded=False):
+        return [v['n'] for v in self.read(*writers, superseded=superseded)]
+
+    def read(self, *writers, all=False, superseded=False):
         for writer in writers:
             writer.save(self.dir)
         tape = decoder.Tape(self.dir)
-        self.scopes = list(tape.scopes(all))
+        self.scopes = list(tape.scopes(all, superseded))
         self.lines = [decoder.line(s) for s in self.scopes]
         self.damage = [r for r in tape.reports if r[0] == 'damage']
         self.notes = [r for r in tape.reports if r[0] == 'note']
@@ -226,6 +239,25 @@ class DecoderTest(unittest.TestCase):
         self.assertIn('{"f":{"blob":"%s","size":100,"dtype":"u1","shape":[100]}}' % name.hex(), self.lines[0])
         self.assertEqual(shown[1], {'f': 'lost'})
         self.assertEqual(self.scopes[0]['hash'], self.scopes[1]['hash'])
+
+    def test_what_lies_behind_a_continued_position_is_superseded(self):
+        self.assertEqual(self.numbers(self.session(0), self.session(1, (0, 2))), [0, 1, 10, 11, 12])
+        self.assertEqual(self.numbers(superseded=True), [0, 1, 2, 10, 11, 12])
+        # Another one that goes on from there is shown, too; one that goes on from before it supersedes both.
+        self.assertEqual(self.numbers(self.session(2, (0, 2))), [0, 1, 10, 11, 12, 20, 21, 22])
+        self.assertEqual(self.numbers(self.session(3, (0, 1))), [0, 30, 31, 32])
+        # Whoever goes on from what is superseded makes it count again.
+        self.assertEqual(self.numbers(self.session(4, (1, 1))), [0, 1, 10, 20, 21, 22, 30, 31, 32, 40, 41, 42])
+        self.assertEqual(self.damage, [])
+
+    def test_sessions_in_a_circle_are_each_looked_at_once(self):
+        self.assertEqual(self.numbers(self.session(0, (1, 1)), self.session(1, (0, 2), (9, 0), (1, 0))), [0, 1, 10])
+
+    def test_the_last_first_frame_that_verifies_says_where_a_session_goes_on_from(self):
+        first, second = self.session(1, (0, 1)), self.session(1, (0, 2), number=1, seq=4)
+        self.assertEqual(self.numbers(self.session(0), first, second)[:3], [0, 1, 10])
+        second.data = second.data[:140] + b'?' + second.data[141:]
+        self.assertEqual(self.numbers(second)[:2], [0, 10])
 
     def test_another_tapes_segment_is_misplaced(self):
         t = w.Writer()

@@ -252,7 +252,8 @@ class Run:
         directory = tempfile.mkdtemp(prefix='tape-differential-')
         self.tape(rng, directory)
         tape = decoder.Tape(directory)
-        everything = list(tape.scopes(all=True))
+        every = {more: list(tape.scopes(all=True, superseded=more)) for more in (False, True)}
+        everything = every[True]
         kept = self.wrong
         if any(r[0] == 'damage' for r in tape.reports):
             self.differ(seed, directory, '', 'the decoder met damage: %s' % list(tape.reports)[:2])
@@ -262,28 +263,28 @@ class Run:
             forms += self.compacted(random.Random(seed), directory)
         for n in range(count):
             text = maker.query() if n and everything else ''
-            all = rng.random() < 0.2
-            self.pair(seed, forms, tape, everything, text, all)
+            flags = [f for f in ('--all', '--superseded') if rng.random() < 0.2]
+            self.pair(seed, forms, tape, every['--superseded' in flags], text, flags)
         if self.wrong == kept:
             for form in forms:
                 shutil.rmtree(form)
 
-    def pair(self, seed, forms, tape, everything, text, all):
+    def pair(self, seed, forms, tape, everything, text, flags):
         try:
-            want = ''.join(x + '\n' for x in reference.find(tape, text, all, everything)).encode()
+            want = ''.join(x + '\n' for x in reference.find(tape, text, '--all' in flags, everything)).encode()
         except decoder.Bad as e:
             return self.differ(seed, forms[0], text, 'the reference cannot read it: %s' % e)
         self.answers += bool(want)
         for form in forms:
-            self.form(seed, form, text, all, want)
+            self.form(seed, form, text, flags, want)
 
-    def form(self, seed, directory, text, all, want):
-        done = subprocess.run([self.o.tape_find, directory, '-o', 'jsonl', *(['--all'] if all else []), '--', text],
+    def form(self, seed, directory, text, flags, want):
+        done = subprocess.run([self.o.tape_find, directory, '-o', 'jsonl', *flags, '--', text],
                               capture_output=True, check=False)
         if done.stdout != want or done.returncode != (0 if want else 1):
             got, want = done.stdout.splitlines(), want.splitlines()
             at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
-            self.differ(seed, directory, text + (' (--all)' if all else ''), 'exit %d, %d lines, expected %d\n  got  %s\n  want %s%s' % (
+            self.differ(seed, directory, ' '.join([text, *flags]), 'exit %d, %d lines, expected %d\n  got  %s\n  want %s%s' % (
                 done.returncode, len(got), len(want), b''.join(got[at:at + 1]).decode(),
                 b''.join(want[at:at + 1]).decode(), '\n  ' + done.stderr.decode() if done.stderr else ''))
 

@@ -152,22 +152,38 @@ class Shape:
         return fixed + entries + tails
 
 
+def session_ids(rng, count):
+    """The n-th of them one minute behind the one before."""
+    start = datetime.datetime(2026, 11, 22, 10, 0, 12, 123456, datetime.timezone.utc)
+    return [(int(start.timestamp() + 60 * n) * 10**6 + 123456, rng.getrandbits(32)) for n in range(count)]
+
+
+def session_name(session):
+    start = datetime.datetime.fromtimestamp(session[0] // 10**6, datetime.timezone.utc)
+    return start.strftime('%Y%m%dT%H%M%S.') + '%06dZ-%08x' % (session[0] % 10**6, session[1])
+
+
+def continues(rng, ids, seqs=(0, 1, 2, 5, 10, 20, 40, 2**63, 2**64 - 1)):
+    """Positions to go on from: of sessions before it, behind it, itself, and such as are not there."""
+    return [(*rng.choice(ids), rng.choice(seqs)) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+
+
 class Session:
     """One session of random groups, in one or two segments."""
 
-    def __init__(self, rng, directory, number):
+    def __init__(self, rng, directory, ids, number):
         self.rng, self.dir, self.known = rng, directory, {}
-        start = datetime.datetime(2026, 11, 22, 10, number, 12, 123456, datetime.timezone.utc)
-        self.id = (int(start.timestamp()) * 10**6 + 123456, rng.getrandbits(32))
-        self.name = start.strftime('%Y%m%dT%H%M%S.%fZ') + '-%08x' % self.id[1]
+        self.id, self.name = ids[number], session_name(ids[number])
+        may = rng.random() < 0.3
         self.notes = [('host', rng.choice(['node1', 'node2'])), ('boot_id', 'elsewhere'),
                       ('rank', str(rng.randrange(4))), ('name', rng.choice(['base', 'sweep']))]
         self.notes = [n for n in self.notes if rng.random() < 0.8]
         self.targets = {}  # seq -> its shape and kind
         segments = rng.randrange(1, 3)
-        seq = 1
+        seq, goes_on = 1, []
         for n in range(segments):
-            w = tape_writer.Writer(n, seq, self.notes, self.name, self.id)
+            goes_on = goes_on + continues(rng, ids) if may and rng.random() < 0.7 else goes_on
+            w = tape_writer.Writer(n, seq, self.notes, self.name, self.id, goes_on)
             shapes = self.shapes()
             for _ in range(rng.randrange(1, 12)):
                 self.group(w, shapes)
@@ -252,5 +268,7 @@ class Session:
 
 
 def write_raw(rng, directory):
-    for number in range(rng.randrange(1, 4)):
-        Session(rng, directory, number)
+    count = rng.randrange(1, 4)
+    ids = session_ids(rng, count + 1)
+    for number in range(count):
+        Session(rng, directory, ids, number)
