@@ -13,22 +13,22 @@ struct node {
 	uint64_t upto;	     /* the last seq that counts */
 	size_t decided;	     /* which session decided that, NOBODY = none did */
 	size_t first, count; /* its edges */
-	size_t met;	     /* the last session that it was an ancestor of */
-	size_t next;	     /* edge to look at; while it is on the path */
-	uint8_t state;	     /* of what grows from it */
+	size_t back, backs;  /* those to it: f->back */
+	uint8_t state;
+	bool doomed; /* what it comes from is superseded */
 };
 struct edge {
-	size_t to; /* node */
+	size_t from, to; /* node */
 	uint64_t seq;
 };
 struct family {
 	struct current *sessions; /* by id, one per node */
 	struct node *nodes;
-	struct edge *edges;
-	size_t count;
-	size_t *met; /* nodes of the ancestry at hand, itself included */
-	size_t met_count;
-	size_t *path;
+	struct edge *edges; /* by `from` */
+	size_t *back;	    /* edges by `to` */
+	size_t count, edge_count;
+	size_t *list, *decided; /* of nodes */
+	size_t decided_count;
 };
 
 static int
@@ -87,6 +87,24 @@ node_of(const struct family *f, const uint64_t id[2])
 	return (size_t)(at - f->sessions);
 }
 
+/* Edges by the session that they lead to. */
+static void
+turn_round(struct family *f)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		f->nodes[i].back = at;
+		at += f->nodes[i].backs;
+		f->nodes[i].backs = 0;
+	}
+	for (size_t i = 0; i < f->edge_count; i++) {
+		struct node *to = &f->nodes[f->edges[i].to];
+
+		f->back[to->back + to->backs++] = i;
+	}
+}
+
 static int
 build(struct family *f, const struct continuation *all, size_t count)
 {
@@ -95,10 +113,11 @@ build(struct family *f, const struct continuation *all, size_t count)
 	f->sessions = calloc(2 * count + 1, sizeof *f->sessions);
 	f->nodes = calloc(2 * count + 1, sizeof *f->nodes);
 	f->edges = calloc(count + 1, sizeof *f->edges);
-	f->met = calloc(2 * count + 1, sizeof *f->met);
-	f->path = calloc(2 * count + 1, sizeof *f->path);
+	f->back = calloc(count + 1, sizeof *f->back);
+	f->list = calloc(2 * count + 1, sizeof *f->list);
+	f->decided = calloc(2 * count + 1, sizeof *f->decided);
 	if (f->sessions == NULL || f->nodes == NULL || f->edges == NULL ||
-	    f->met == NULL || f->path == NULL)
+	    f->back == NULL || f->list == NULL || f->decided == NULL)
 		return TAPE_ERR_NOMEM;
 	for (size_t i = 0; i < count; i++) {
 		memcpy(f->sessions[n++].id, all[i].from, sizeof all[i].from);
@@ -111,81 +130,116 @@ build(struct family *f, const struct continuation *all, size_t count)
 		    id_order(f->sessions[f->count - 1].id, f->sessions[i].id) != 0)
 			f->sessions[f->count++] = f->sessions[i];
 	for (size_t i = 0; i < f->count; i++)
-		f->nodes[i] = (struct node){ .upto = CURRENT_ALL,
-					     .decided = NOBODY,
-					     .met = NOBODY };
+		f->nodes[i] = (struct node){ .upto = CURRENT_ALL, .decided = NOBODY };
 	for (size_t i = 0; i < count; i++) {
-		struct node *from = &f->nodes[node_of(f, all[i].from)];
+		size_t from = node_of(f, all[i].from), to = node_of(f, all[i].to.session);
 
-		if (from->count++ == 0)
-			from->first = i;
-		f->edges[i] =
-			(struct edge){ node_of(f, all[i].to.session), all[i].to.seq };
+		if (f->nodes[from].count++ == 0)
+			f->nodes[from].first = i;
+		f->nodes[to].backs++;
+		f->edges[i] = (struct edge){ from, to, all[i].to.seq };
 	}
+	f->edge_count = count;
+	turn_round(f);
 	return 0;
 }
 
-static void
-meet(struct family *f, size_t who, size_t node, size_t *depth)
+/* Makes it and its ancestors count, those that do not yet: *list of them. */
+static size_t
+take_ancestry(struct family *f, size_t who)
 {
-	f->nodes[node].met = who;
-	f->nodes[node].next = 0;
-	f->met[f->met_count++] = node;
-	f->path[(*depth)++] = node;
-}
+	size_t n = 0;
 
-/*
- * Collects who and its ancestors. False: one of the positions that it comes from is
- * superseded, and so is all that lies between.
- */
-static bool
-ancestry(struct family *f, size_t who)
-{
-	size_t depth = 0;
+	f->nodes[who].state = COUNTS;
+	f->list[n++] = who;
+	for (size_t i = 0; i < n; i++) {
+		const struct node *node = &f->nodes[f->list[i]];
 
-	f->met_count = 0;
-	meet(f, who, who, &depth);
-	while (depth > 0) {
-		struct node *n = &f->nodes[f->path[depth - 1]];
-		const struct edge *e = &f->edges[n->first + n->next];
-		const struct node *to;
+		for (size_t k = node->first; k < node->first + node->count; k++) {
+			size_t to = f->edges[k].to;
 
-		if (n->next == n->count) {
-			depth--;
-			continue;
+			/* What counts already comes from positions that do. */
+			if (f->nodes[to].state == COUNTS)
+				continue;
+			f->nodes[to].state = COUNTS;
+			f->list[n++] = to;
 		}
-		n->next++;
-		to = &f->nodes[e->to];
-		if (to->state == SUPERSEDED || e->seq > to->upto) {
-			while (depth > 0)
-				f->nodes[f->path[--depth]].state = SUPERSEDED;
-			return false;
-		}
-		/* What counts already comes from positions that do. */
-		if (to->state != COUNTS && to->met != who)
-			meet(f, who, e->to, &depth);
 	}
-	return true;
+	return n;
 }
 
-/* It counts, its ancestors with it, and they decide where nobody has. */
+/* The first `n` of the list decide where nobody has. */
 static void
-decide(struct family *f, size_t who)
+decide(struct family *f, size_t who, size_t n)
 {
-	for (size_t i = 0; i < f->met_count; i++) {
-		struct node *n = &f->nodes[f->met[i]];
+	f->decided_count = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct node *node = &f->nodes[f->list[i]];
 
-		n->state = COUNTS;
-		for (size_t k = n->first; k < n->first + n->count; k++) {
+		for (size_t k = node->first; k < node->first + node->count; k++) {
 			struct node *to = &f->nodes[f->edges[k].to];
 
-			if (to->decided == NOBODY ||
-			    (to->decided == who && f->edges[k].seq > to->upto)) {
+			if (to->decided == NOBODY) {
 				to->decided = who;
+				to->upto = f->edges[k].seq;
+				f->decided[f->decided_count++] = f->edges[k].to;
+			} else if (to->decided == who && f->edges[k].seq > to->upto) {
 				to->upto = f->edges[k].seq;
 			}
 		}
 	}
+}
+
+static size_t
+doom(struct family *f, const struct edge *e, size_t n)
+{
+	struct node *from = &f->nodes[e->from];
+
+	if (from->state == COUNTS || from->doomed)
+		return n;
+	from->doomed = true;
+	f->list[n] = e->from;
+	return n + 1;
+}
+
+/*
+ * What comes from behind a position that was decided will be superseded when its turn
+ * comes, and with it whatever comes from there. Each is met once, so that a tape made on
+ * purpose costs no more than its size.
+ */
+static void
+doom_others(struct family *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->decided_count; i++) {
+		const struct node *node = &f->nodes[f->decided[i]];
+
+		for (size_t k = node->back; k < node->back + node->backs; k++)
+			if (f->edges[f->back[k]].seq > node->upto)
+				n = doom(f, &f->edges[f->back[k]], n);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct node *node = &f->nodes[f->list[i]];
+
+		for (size_t k = node->back; k < node->back + node->backs; k++)
+			n = doom(f, &f->edges[f->back[k]], n);
+	}
+}
+
+static void
+look_at(struct family *f, size_t who)
+{
+	struct node *n = &f->nodes[who];
+
+	if (n->count == 0 || n->state != UNKNOWN)
+		return;
+	if (n->doomed) {
+		n->state = SUPERSEDED;
+		return;
+	}
+	decide(f, who, take_ancestry(f, who));
+	doom_others(f);
 }
 
 int
@@ -199,15 +253,14 @@ superseded_resolve(struct continuation *all, size_t *count, struct current **out
 	r = build(&f, all, *count);
 	/* From the newest on. */
 	for (size_t i = f.count; r == 0 && i-- > 0;)
-		if (f.nodes[i].count != 0 && f.nodes[i].state == UNKNOWN &&
-		    ancestry(&f, i))
-			decide(&f, i);
+		look_at(&f, i);
 	for (size_t i = 0; r == 0 && i < f.count; i++)
 		f.sessions[i].upto = f.nodes[i].state == SUPERSEDED ? 0 : f.nodes[i].upto;
 	free(f.nodes);
 	free(f.edges);
-	free(f.met);
-	free(f.path);
+	free(f.back);
+	free(f.list);
+	free(f.decided);
 	if (r != 0) {
 		free(f.sessions);
 		return r;

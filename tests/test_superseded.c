@@ -404,6 +404,48 @@ START_TEST(any_continuations_end_and_are_as_the_model_has_them)
 }
 END_TEST
 
+#define HUB 100000
+#define VAIN 20000
+
+/* All of them come from a session with many positions, and from behind what was decided. */
+START_TEST(many_that_come_to_nothing_cost_no_more_than_their_size)
+{
+	size_t count = HUB + 2 * VAIN + 1, at = 0, n = 0;
+	struct continuation *all = calloc(count, sizeof *all);
+	struct current *got;
+
+	ck_assert_ptr_nonnull(all);
+	for (uint64_t i = 0; i < HUB; i++)
+		all[at++] =
+			(struct continuation){ .from = { 2, 0 }, .to = { { 10, i }, i } };
+	for (uint64_t i = 0; i < VAIN; i++) {
+		all[at++] =
+			(struct continuation){ .from = { 20, i }, .to = { { 1, 0 }, 5 } };
+		all[at++] = (struct continuation){ .from = { 20, i },
+						   .to = { { 2, 0 }, UINT64_MAX } };
+	}
+	all[at++] = (struct continuation){ .from = { 30, 0 }, .to = { { 1, 0 }, 1 } };
+	for (size_t i = 0; i < at; i++)
+		all[i].order = i;
+	ck_assert_int_eq(superseded_resolve(all, &at, &got, &n), 0);
+	ck_assert_uint_eq(at, count);
+	ck_assert_uint_eq(n, HUB + VAIN + 3);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t expected = CURRENT_ALL;
+
+		if (got[i].id[0] == 1)
+			expected = 1;
+		else if (got[i].id[0] == 10)
+			expected = got[i].id[1];
+		else if (got[i].id[0] == 20)
+			expected = 0;
+		ck_assert_uint_eq(got[i].upto, expected);
+	}
+	free(got);
+	free(all);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -421,6 +463,7 @@ main(void)
 	tcase_add_test(tc, info_counts_what_is_superseded_and_bookmarks_go_with_it);
 	tcase_add_test(tc, links_to_superseded_scopes_resolve);
 	tcase_add_test(tc, any_continuations_end_and_are_as_the_model_has_them);
+	tcase_add_test(tc, many_that_come_to_nothing_cost_no_more_than_their_size);
 	tcase_add_test(tc, random_sessions_are_shown_as_a_model_shows_them);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
