@@ -11,6 +11,7 @@
 #include "librecord/blobs.h"
 #include "librecord/bookmark.h"
 #include "librecord/cache.h"
+#include "librecord/cut.h"
 #include "librecord/hooks.h"
 #include "librecord/recorder.h"
 #include "librecord/seen.h"
@@ -172,12 +173,43 @@ find_known(struct tape *t, struct part *parts)
 	}
 }
 
+/* commit_lock is held; the parts are given away. Their large blobs are stored. */
+static int
+commit_group(struct tape *t, struct part *parts)
+{
+	struct bookmark_lines lines;
+	struct hook_event *event = hooks_count(t, parts);
+	int r;
+
+	find_known(t, parts);
+	number_caches(t, parts);
+	bookmark_lines_make(t, parts, &lines);
+	hooks_linked(event, parts);
+	r = writer_commit(t, parts);
+	hooks_counted(t, event, r == 0);
+	if (r < 0)
+		t->writer->blobs_told = blobs_lost(t); /* by this failure */
+	bookmark_lines_write(t, &lines, r == 0);
+	return r;
+}
+
+/* The parts behind the first group, which ends before them. */
+static struct part *
+next_group(struct part *parts)
+{
+	struct part *next;
+
+	while (parts->next && !parts->next->begins)
+		parts = parts->next;
+	next = parts->next;
+	parts->next = NULL;
+	return next;
+}
+
 /* commit_lock is held; the parts are given away. */
 static int
 commit_parts(struct tape *t, struct part *parts)
 {
-	struct bookmark_lines lines;
-	struct hook_event *event;
 	int r = session_alive(t);
 
 	/* A repeat of a scope whose blob is gone is recorded anew, blob and all. */
@@ -195,16 +227,18 @@ commit_parts(struct tape *t, struct part *parts)
 		t->writer->blobs_told = blobs_lost(t);
 		return -1;
 	}
-	event = hooks_count(t, parts);
-	find_known(t, parts);
-	number_caches(t, parts);
-	bookmark_lines_make(t, parts, &lines);
-	hooks_linked(event, parts);
-	r = writer_commit(t, parts);
-	hooks_counted(t, event, r == 0);
-	if (r < 0)
-		t->writer->blobs_told = blobs_lost(t); /* by this failure */
-	bookmark_lines_write(t, &lines, r == 0);
+	parts = cut_groups(t, parts);
+	while (parts && r == 0) {
+		struct part *rest = next_group(parts);
+
+		r = commit_group(t, parts);
+		parts = rest;
+	}
+	/* What follows what is lost is lost: a session has no gaps. */
+	if (parts) {
+		recorder_lost(t, part_count_scopes(parts));
+		drop(t, parts);
+	}
 	return r;
 }
 

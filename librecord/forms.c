@@ -7,6 +7,7 @@
 #include "format/error.h"
 #include "format/hash.h"
 #include "librecord/contract.h"
+#include "librecord/cut.h"
 #include "librecord/hooks.h"
 #include "librecord/plain.h"
 
@@ -367,6 +368,7 @@ form_publish(struct tape *t, struct rec_form *rec)
 		return -1;
 	(*chunk)[number % REC_FORM_CHUNK] = rec;
 	t->rec_form_count = number;
+	atomic_fetch_add(&t->forms_cost, cut_form_cost(&rec->form));
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "format/le.h"
 #include "format/os.h"
+#include "librecord/cut.h"
 
 /* Frames end near these sizes: a reader holds one payload at a time. */
 #define SCOPE_FRAME ((size_t)1 << 20)
@@ -106,13 +107,6 @@ list_add(struct group_list *list)
 	return &list->items[list->count++];
 }
 
-/* More than a reader takes for a form that it has decoded. */
-static uint64_t
-form_cost(const struct form *form, size_t record_bytes)
-{
-	return 512 + 4 * (uint64_t)record_bytes + 128 * (uint64_t)form->var_count;
-}
-
 static int
 add_form(struct group *group, struct tape *t, uint32_t form, uint32_t number)
 {
@@ -129,7 +123,7 @@ add_form(struct group *group, struct tape *t, uint32_t form, uint32_t number)
 	room = head_room(group, size);
 	if (!room)
 		return -ENOMEM;
-	group->form_cost += form_cost(&rec->form, size);
+	group->form_cost += cut_form_cost(&rec->form);
 	form_record_write(&rec->form, room);
 	rec->defined_in = number + 1;
 	group->head_records++;

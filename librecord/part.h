@@ -23,6 +23,7 @@ struct part {
 	uint8_t hashed; /* as in struct stage */
 	bool told;	/* commit hooks may be told of some record */
 	bool caches;	/* as of the stage */
+	bool begins;	/* a group of its own, with what follows (cut.h) */
 	uint8_t *blobs;
 	size_t blob_len, blob_cap;
 	struct stage_fixup *fixups;
@@ -72,6 +73,7 @@ void part_strip(struct part_pool *pool, struct part *part);
 void part_put(struct part_pool *pool, struct part *part);
 void part_put_all(struct part_pool *pool, struct part *parts);
 void part_pool_release(struct part_pool *pool);
+void part_free(struct part *part);
 /* The large blobs that waited in RAM. */
 void part_free_bigs(struct part *part);
 /* Sum of part->scopes over a list. */

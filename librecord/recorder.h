@@ -62,6 +62,7 @@ struct rec_form {
 		defined_in; /* 1 + number of the segment that holds its FORM record; under commit_lock */
 	struct subset_form
 		*subset; /* subset.c; NULL: not needed yet; under commit_lock */
+	uint32_t met_in; /* cut.c: in which group it was met last; under commit_lock */
 };
 
 #define REC_FORM_CHUNK 4096u
@@ -206,6 +207,8 @@ struct tape {
 	/* Chunks never move: who has a record of a form may read it without a lock. */
 	struct rec_form **rec_forms[REC_FORM_CHUNKS];
 	uint32_t rec_form_count; /* numbers 1..count are in use; under table_lock */
+	_Atomic(uint64_t)
+		forms_cost; /* what readers need for all of them, at most (cut.h) */
 	struct threads *threads;
 	struct forms *forms;
 	struct rules *rules; /* a lock of its own, taken before table_lock */

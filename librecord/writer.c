@@ -8,6 +8,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "librecord/background.h"
+#include "librecord/cut.h"
 #include "librecord/facts.h"
 #include "librecord/seen.h"
 #include "librecord/session.h"
@@ -22,8 +23,6 @@
 #define PIECE 65536u
 /* So much may be filled up for that: one part in 32. */
 #define FILL_MOST (PIECE / 32)
-/* Half of what readers hold for the forms of a segment: the next group has some, too. */
-#define FORMS_MOST (48u << 20)
 
 int
 writer_new(struct tape *t)
@@ -403,7 +402,7 @@ ready_log(struct tape *t, uint64_t bytes)
 	if (w->log && w->rewrite && w->log->groups > 0)
 		retire_log(t, true);
 	if (w->log && w->log->groups > 0 &&
-	    (w->log->offset + bytes > LIMIT_SEGMENT || w->log->form_cost > FORMS_MOST))
+	    (w->log->offset + bytes > LIMIT_SEGMENT || w->log->form_cost > CUT_FORMS))
 		(void)writer_end(t, END_ROLLED);
 	return w->log ? 0 : open_log(t);
 }

@@ -43,6 +43,7 @@ struct writer {
 	uint32_t next_number;
 	struct writer_rolled rolled[WRITER_ROLLED];
 	unsigned rolled_count;
+	uint32_t cut_round; /* of cut.c */
 	struct group group;
 	struct known known;
 	/* What the session goes on from: in the first group of every segment. */
