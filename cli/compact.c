@@ -222,8 +222,11 @@ trim_cache(struct compact *x)
 	if (victims != 0 && !x->dry_run) {
 		status = kept_drop(&x->cli, x->tape, "tape-compact", &list);
 		if (status == 0)
-			cli_say(&x->cli, "%zu of %zu cached results withdrawn", victims,
-				list.count);
+			cli_say(&x->cli, "%zu of %zu cached results withdrawn%s", victims,
+				list.count,
+				x->full ? ""
+					: "; of those compacted before, bytes come back "
+					  "with --full");
 	}
 	kept_release(&list);
 	return status;

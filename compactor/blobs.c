@@ -480,9 +480,9 @@ copy_file(struct compaction *c, const char *from, const char *to, uint64_t size)
 	return r;
 }
 
-static int
-carry_file(struct blobs *b, const struct generation *from,
-	   const struct generation_file *f)
+int
+blobs_carry(struct blobs *b, const struct generation *from,
+	    const struct generation_file *f)
 {
 	struct compaction *c = b->c;
 	char path[GENERATION_NAME + 64], name[48];
@@ -502,17 +502,63 @@ carry_file(struct blobs *b, const struct generation *from,
 	return publish_add_file(c, name, f->size, &f->hash);
 }
 
-int
-blobs_carry(struct blobs *b, const struct generation *from)
+void
+blobs_count_carried(struct blobs *b, const struct generation *from)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < from->manifest.file_count && r == 0; i++)
-		r = carry_file(b, from, &from->manifest.files[i]);
 	b->c->manifest.blobs += from->manifest.blobs;
 	b->c->manifest.blob_bytes += from->manifest.blob_bytes;
 	b->c->manifest.raw_blob_bytes += from->manifest.raw_blob_bytes;
-	return r;
+}
+
+void
+blobs_uncount(struct blobs *b, uint64_t blobs, uint64_t bytes)
+{
+	struct generation_manifest *m = &b->c->manifest;
+
+	m->blobs -= blobs < m->blobs ? blobs : m->blobs;
+	m->blob_bytes -= bytes < m->blob_bytes ? bytes : m->blob_bytes;
+	m->raw_blob_bytes -= bytes < m->raw_blob_bytes ? bytes : m->raw_blob_bytes;
+}
+
+struct copying {
+	struct blobpack_writer *w;
+	struct tape_error *err;
+};
+
+static int
+copy_piece(void *user, const uint8_t *data, size_t len, uint64_t offset)
+{
+	const struct copying *x = user;
+
+	(void)offset;
+	return blobpack_writer_write(x->w, data, len, x->err);
+}
+
+int
+blobs_copy(struct blobs *b, struct blobpack *from, const struct blobpack_entry *e,
+	   struct hash_stream *stream)
+{
+	struct copying x = { .err = b->c->err };
+	int r;
+
+	if (e->size <= READ_BYTES) {
+		r = blobpack_read(from, e, b->buf, 0, (size_t)e->size, b->c->err);
+		return r == 0 ? blobs_add(b, &e->hash, e->dtype, b->buf, e->size) : r;
+	}
+	r = open_pack(b, e->size, &x.w);
+	if (r == 0)
+		r = blobpack_writer_begin(x.w, &e->hash, e->dtype, e->size, b->c->err);
+	if (r == 0)
+		r = blobpack_each(from, e, stream, copy_piece, &x, b->c->err);
+	if (r == 0)
+		r = blobpack_writer_end(x.w, b->c->err);
+	if (r != 0)
+		return r;
+	b->bytes += e->size;
+	b->c->manifest.blobs++;
+	b->c->manifest.blob_bytes += e->size;
+	return remember(
+		b, &(struct known){ e->hash, e->size, 0, SEGMENT_SCOPE, PART_PACKED });
 }
 
 int

@@ -37,8 +37,15 @@ int blobs_add_loose(struct blobs *b, const struct tape_hash *hash, unsigned dtyp
 		    uint64_t size, bool excused);
 /* A blob's file cannot be read: TAPE_ERR_DAMAGED, told, or an error of the whole run. */
 int blobs_unreadable(struct blobs *b, int negative_errno, const char *path);
-/* Notes a blob of a generation that is merged: its packs come along as they are. */
-int blobs_carry(struct blobs *b, const struct generation *from);
+/* A pack of a generation that is merged comes along as it is; its blobs are counted for the whole generation. */
+int blobs_carry(struct blobs *b, const struct generation *from,
+		const struct generation_file *file);
+void blobs_count_carried(struct blobs *b, const struct generation *from);
+/* So many blobs that were counted do not come along. */
+void blobs_uncount(struct blobs *b, uint64_t blobs, uint64_t bytes);
+/* A blob of another pack, which was verified just now. */
+int blobs_copy(struct blobs *b, struct blobpack *from, const struct blobpack_entry *e,
+	       struct hash_stream *stream);
 /* Finishes the packs and lists them in the manifest. */
 int blobs_finish(struct blobs *b);
 uint64_t blobs_bytes(const struct blobs *b); /* as recorded, packed in this run */

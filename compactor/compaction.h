@@ -45,9 +45,14 @@ struct compaction {
 	struct snapshot *snapshot;
 	struct part *parts;	      /* in tape order */
 	size_t part_count, raw_count; /* of which raw segments are taken */
-	size_t keep;	 /* so many generations stay; those behind them are merged */
-	bool locked;	 /* compact.lock is ours; false: locks are refused */
-	bool merge_none; /* a generation turned out damaged: all of them stay */
+	size_t keep; /* so many generations stay; those behind them are merged */
+	struct withdrawn *withdrawn; /* NULL: nothing is */
+	/* Loose blobs of results that were left out; sorted once all are there. */
+	struct tape_hash *let_go;
+	size_t let_go_count, let_go_cap;
+	bool alive;		/* a session may still be recorded, and has nothing raw */
+	bool locked;		/* compact.lock is ours; false: locks are refused */
+	bool merge_none;	/* a generation turned out damaged: all of them stay */
 	uint64_t (*refused)[2]; /* sessions found damaged in this run */
 	size_t refused_count;
 	struct frozen_list frozen;
@@ -81,6 +86,8 @@ int plan_make(struct compaction *c);
 void plan_release(struct compaction *c);
 /* Did the caller say that the session is over? */
 bool plan_assumed_dead(const struct compaction *c, const uint64_t id[2]);
+/* Nothing will follow of a session that has nothing raw. */
+bool plan_is_over(const struct snapshot_session *s);
 /* Notes how a raw file is now. */
 int plan_freeze(struct compaction *c, const char *path);
 

@@ -485,6 +485,7 @@ release(struct packing *p)
 	if (p->source != NULL)
 		p->source->ops->close(p->source);
 	blocks_free(p->blocks);
+	carry_free(p->carry);
 	blobs_free(p->blobs);
 	pack_writer_drop(p->writer);
 	pack_codec_free(p->codec);
@@ -500,6 +501,7 @@ release(struct packing *p)
 	}
 	free(p->sessions);
 	free(p->foreign);
+	free(p->stand_ins);
 	free(p->values);
 	free(p->hints);
 }
@@ -556,14 +558,16 @@ pack_all(struct compaction *c)
 			       c->options.memory / 8, c->work_fd, &p.blocks, c->err);
 	if (r == 0)
 		r = blobs_new(c, &p.blobs);
-	for (size_t i = c->keep; r == 0 && i < c->snapshot->generations->count; i++)
-		r = blobs_carry(p.blobs, &c->snapshot->generations->items[i]);
+	if (r == 0)
+		r = carry_begin(c, p.blobs, c->withdrawn != NULL, &p.carry);
 	if (r == 0)
 		r = earlier_know(c, &p.dedup, &p.earlier);
 	if (r == 0)
 		r = all_sessions(&p);
 	if (r == 0)
 		r = finish_scopes(&p, &digests, &count);
+	if (r == 0)
+		r = carry_finish(p.carry);
 	if (r == 0)
 		r = blobs_finish(p.blobs);
 	if (r == 0) {
@@ -575,6 +579,9 @@ pack_all(struct compaction *c)
 		r = blobs_compare(p.blobs);
 	if (r == 0)
 		r = verify_all(c, p.earlier, digests, count);
+	if (r == 0 && p.left_out != 0)
+		compaction_event(c, "cache", 0, "%llu withdrawn results are left out",
+				 (unsigned long long)p.left_out);
 	release(&p);
 	return r;
 }

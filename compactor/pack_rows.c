@@ -5,9 +5,14 @@
 #include <string.h>
 
 #include "compactor/packing.h"
+#include "compactor/withdrawn.h"
+#include "format/cached.h"
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/limits.h"
+
+/* So many files are noted at once, in 16 MiB. */
+#define MOST_LET_GO (UINT64_C(1) << 20)
 
 /* ---- blobs ---- */
 
@@ -215,6 +220,7 @@ add_content(struct packing *p, struct block_row *row, uint32_t form,
 	if (r != 0)
 		return r;
 	row->content = ref;
+	carry_refer(p->carry, content->form, body, content->canonical_len);
 	/* A content of no variables has no body, and is a content still. */
 	if (fresh && body == NULL)
 		body = none;
@@ -300,9 +306,110 @@ add_link(struct packing *p, const struct source_record *rec, struct block_row *r
 	return r == 0 ? add_content(p, row, row->form, &content) : r;
 }
 
+/* ---- what was withdrawn ---- */
+
+/* A file that was its alone may go. What is not noted here goes later, as others do. */
+static void
+let_go(struct packing *p, const struct content *content)
+{
+	struct compaction *c = p->c;
+	size_t cap = c->let_go_cap == 0 ? 64 : c->let_go_cap * 2;
+
+	for (uint32_t i = 0; i < content->form->var_count; i++) {
+		struct tape_hash *more;
+		struct tape_value v;
+
+		if (content->form->vars[i].type < TAPE_STR ||
+		    cached_value(content->form, content->body, content->canonical_len, i,
+				 &v) != 0 ||
+		    v.size <= CANON_BYTES)
+			continue;
+		if (c->let_go_count == c->let_go_cap) {
+			more = cap > MOST_LET_GO
+				       ? NULL
+				       : reallocarray(c->let_go, cap, sizeof *more);
+			if (more == NULL)
+				return;
+			c->let_go = more;
+			c->let_go_cap = cap;
+			cap *= 2;
+		}
+		c->let_go[c->let_go_count++] = v.hash;
+	}
+}
+
+/* Is it a result that was withdrawn, of a session that is over? 1, 0 or negative. */
+static int
+is_withdrawn(struct packing *p, const struct source_record *rec)
+{
+	struct content content;
+	int r;
+
+	if (p->c->withdrawn == NULL || !p->part->complete || rec->kind != SOURCE_SCOPE ||
+	    !cached_form(&rec->form->form))
+		return 0;
+	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	if (r != 0)
+		return r;
+	if (!content_check(&content) || content.lost ||
+	    !withdrawn_is(p->c->withdrawn, content.form, content.body,
+			  content.canonical_len, source_time(rec)))
+		return 0;
+	let_go(p, &content);
+	p->left_out++;
+	return 1;
+}
+
+/* The form of what stands in the place of scopes of that form; 0 = no memory. */
+static uint32_t
+stand_in_form(struct packing *p, uint32_t of, const struct form *form)
+{
+	const struct form_var var = { .name = CACHE_WITHDRAWN,
+				      .name_len = sizeof CACHE_WITHDRAWN - 1,
+				      .unit = "",
+				      .type = TAPE_BOOL };
+	uint32_t cap = of < 32 ? 64 : of * 2;
+	struct form made;
+
+	if (of >= p->stand_in_cap) {
+		uint32_t *more = realloc(p->stand_ins, cap * sizeof *more);
+
+		if (more == NULL)
+			return 0;
+		memset(more + p->stand_in_cap, 0, (cap - p->stand_in_cap) * sizeof *more);
+		p->stand_ins = more;
+		p->stand_in_cap = cap;
+	}
+	if (p->stand_ins[of] == 0 &&
+	    form_build(1, form->file, form->line, form->func, form->labels,
+		       form->label_count, &var, 1, &made, p->c->err) == 0) {
+		p->stand_ins[of] = forms_number(&p->forms, &made);
+		form_release(&made);
+	}
+	return p->stand_ins[of];
+}
+
+/* Positions stay as they are: a scope that says so, one content for all of a label path. */
+static int
+add_stand_in(struct packing *p, const struct source_record *rec, struct block_row *row)
+{
+	static const uint8_t yes[1] = { 1 };
+	struct content content = { .body = yes, .len = 1, .canonical_len = 1 };
+
+	row->form = stand_in_form(p, row->form, &rec->form->form);
+	if (row->form == 0)
+		return compaction_no_memory(p->c);
+	content.form = p->forms.forms[row->form];
+	return add_content(p, row, row->form, &content);
+}
+
 int
 pack_rows_add(struct packing *p, const struct source_record *rec, struct block_row *row)
 {
+	int r = is_withdrawn(p, rec);
+
+	if (r != 0)
+		return r == 1 ? add_stand_in(p, rec, row) : r;
 	switch (rec->kind) {
 	case SOURCE_LINK:
 		return add_link(p, rec, row);

@@ -5,6 +5,7 @@
 
 #include "compactor/blobs.h"
 #include "compactor/blocks.h"
+#include "compactor/carry.h"
 #include "compactor/dedup.h"
 #include "compactor/earlier.h"
 
@@ -15,6 +16,7 @@ struct packing {
 	struct forms forms;
 	struct blocks *blocks;
 	struct blobs *blobs;
+	struct carry *carry; /* NULL: packs that come along do so as they are */
 	struct dedup dedup;
 	struct earlier *earlier;
 	struct scopepack_session *sessions;
@@ -22,6 +24,10 @@ struct packing {
 	uint8_t (*foreign)[16];
 	uint32_t foreign_count;
 	uint64_t rows;
+	uint64_t left_out; /* results that were withdrawn */
+	uint32_t *
+		stand_ins; /* by number of a form: that of what stands in its place; 0 = none yet */
+	uint32_t stand_in_cap;
 	/* the session at hand */
 	struct part *part;
 	struct source *source;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compactor/compaction.h"
+#include "compactor/withdrawn.h"
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/le.h"
@@ -186,6 +187,19 @@ session_state(struct compaction *c, size_t index, int *state)
 	return r < 0 ? r : 0;
 }
 
+bool
+plan_is_over(const struct snapshot_session *s)
+{
+	if (s->dir.path[0] == '\0')
+		return true; /* a directory goes when its session is over */
+	if (s->dir.log_count != 0 || s->dir.error != 0)
+		return false; /* it went on */
+	for (size_t i = 0; i < s->input_count; i++)
+		if (s->inputs[i]->complete)
+			return true;
+	return false;
+}
+
 /* How many of its logs may be taken, and whether it is over. */
 static int
 takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
@@ -203,11 +217,15 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 				      os_strerror(s->dir.error, cause, sizeof cause));
 		return r == TAPE_ERR_DAMAGED ? 0 : r;
 	}
-	if (s->dir.log_count == 0)
+	if (s->dir.log_count == 0 && plan_is_over(s))
 		return 0;
 	r = session_state(c, index, &state);
 	if (r != 0)
 		return r == TAPE_ERR_DAMAGED && compaction_refused(c, s->id) ? 0 : r;
+	if (s->dir.log_count == 0) {
+		c->alive |= state == TAPE_LIVE && !plan_assumed_dead(c, s->id);
+		return 0;
+	}
 	*complete = state != TAPE_LIVE || plan_assumed_dead(c, s->id);
 	/* If the last one of a session that is not over ends just now, the next run takes it. */
 	while (*logs < s->dir.log_count &&
@@ -399,6 +417,8 @@ plan_make(struct compaction *c)
 		r = check_assumed_dead(c);
 	if (r == 0)
 		r = any_takeable(c, &any);
+	if (r == 0)
+		r = withdrawn_know(c, &c->withdrawn);
 	if (r != 0)
 		return r;
 	c->keep = choose_keep(c, any);
@@ -429,6 +449,12 @@ plan_release(struct compaction *c)
 	free(c->parts);
 	c->parts = NULL;
 	c->part_count = c->raw_count = 0;
+	withdrawn_free(c->withdrawn);
+	c->withdrawn = NULL;
+	free(c->let_go);
+	c->let_go = NULL;
+	c->let_go_count = c->let_go_cap = 0;
+	c->alive = false;
 	free(c->compared);
 	c->compared = NULL;
 	c->compared_count = 0;

@@ -267,19 +267,6 @@ walk_session(struct reclaiming *x, const struct snapshot_session *s,
 	return r;
 }
 
-static bool
-is_over(const struct snapshot_session *s)
-{
-	if (s->dir.path[0] == '\0')
-		return true; /* a directory goes when its session is over */
-	if (s->dir.log_count != 0 || s->dir.error != 0)
-		return false; /* it went on */
-	for (size_t i = 0; i < s->input_count; i++)
-		if (s->inputs[i]->complete)
-			return true;
-	return false;
-}
-
 static int
 look_at_session(struct reclaiming *x, struct snapshot *snapshot, size_t index)
 {
@@ -288,7 +275,7 @@ look_at_session(struct reclaiming *x, struct snapshot *snapshot, size_t index)
 	struct source *source = NULL;
 	int state = TAPE_LIVE, r;
 
-	if (is_over(s))
+	if (plan_is_over(s))
 		return 0;
 	r = snapshot_open(snapshot, index, &source, x->c->err);
 	if (r == 1) {
@@ -372,6 +359,25 @@ remove_unreferenced(struct reclaiming *x)
 	}
 }
 
+/* Of results that were withdrawn, where nobody is recording who may have met the file. */
+static void
+remove_let_go(struct reclaiming *x)
+{
+	struct compaction *c = x->c;
+
+	if (x->oldest_ns != INT64_MAX || c->let_go_count == 0)
+		return;
+	qsort(c->let_go, c->let_go_count, sizeof *c->let_go, hash_order);
+	for (size_t i = 0; i < x->count; i++) {
+		struct loose *one = &x->items[i];
+
+		if (!one->referenced && !one->gone &&
+		    bsearch(&one->blob.hash, c->let_go, c->let_go_count,
+			    sizeof *c->let_go, hash_order) != NULL)
+			one->gone = remove_one(x, one);
+	}
+}
+
 /* The next run has to know what this one found. */
 static void
 remember(struct reclaiming *x)
@@ -439,6 +445,7 @@ reclaim(struct compaction *c)
 		look_at_sessions(&x);
 		if (!x.failed) {
 			remove_unreferenced(&x);
+			remove_let_go(&x);
 			remember(&x);
 			(void)os_list(c->reader->dir.fd, PATH_BLOBS_TMP,
 				      look_at_temporary, &x);

@@ -12,8 +12,9 @@
 #define CACHE_AGAIN "again"	/* true: it takes the place of what was there before */
 #define CACHE_DROPPED "dropped" /* true: no entry, what was there before is withdrawn */
 #define CACHE_WHEN "when"	/* its time, so that no two are equal */
-#define CACHE_IN "in."		/* before the names of what the key is made of */
-#define CACHE_OUT "out."	/* before the names of results */
+#define CACHE_WITHDRAWN "withdrawn" /* true: here stood an entry that was withdrawn */
+#define CACHE_IN "in."		    /* before the names of what the key is made of */
+#define CACHE_OUT "out."	    /* before the names of results */
 /* Of a session, since it said so last: what was found, computed, stored; seconds; keys. */
 #define CACHE_HITS "hits"
 #define CACHE_COMPUTED "misses"

@@ -261,6 +261,8 @@ void cache_tell_miss(struct cache *c, const struct cache_entry *e, const char *w
 
 /* Looks at what others have committed, if it is time. look_lock is held. */
 void cache_look(struct cache *c, bool now);
+/* It could not be read: is that because it was withdrawn, and made room, since it was met? look_lock is held. */
+bool cache_outdated(struct cache *c, const struct cache_entry *e);
 /* What is known under a key, here or on the tape; the caller's to cache_put. */
 struct cache_entry *cache_search(struct cache *c, struct tape_key key);
 /* Says once per recorder that this key is none. */

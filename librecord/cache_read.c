@@ -179,7 +179,7 @@ cache_read_entry(struct cache *c, struct cache_entry *e)
 		f.made->flags |= e->flags & ENTRY_PACKED;
 		f.made->refs++; /* ours, and the table's */
 		cache_take(c, e->key, f.made, 0);
-	} else {
+	} else if (!cache_damage(r) || !cache_outdated(c, e)) {
 		cache_tell_miss(c, e, why.message);
 		if (cache_damage(r))
 			cache_mark(c, e, ENTRY_DAMAGED);

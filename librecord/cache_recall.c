@@ -379,34 +379,6 @@ value_bytes(void *user, size_t index, uint8_t **out, struct tape_error *err)
 	return r;
 }
 
-/* 1 = filled, 0 = it does not fit or cannot be read, which was told. look_lock is held if some value is elsewhere. */
-static int
-fill_long(struct cache *c, struct cache_entry *e, const char *names, size_t count,
-	  const struct tape_named *outs)
-{
-	struct filling f = { .c = c, .e = e };
-	struct bind_from from = { .user = &f,
-				  .find = find_value,
-				  .value = value_at,
-				  .bytes = value_bytes,
-				  .only = e->shape->count == 1 ? 0 : -1 };
-	int r;
-
-	f.values = malloc((e->shape->count + 1u) * sizeof *f.values);
-	if (!f.values)
-		return 0;
-	for (uint32_t i = 0; i < e->shape->count; i++)
-		cache_entry_value(e, i, &f.values[i]);
-	r = bind_outputs(&from, names, count, outs);
-	free(f.values);
-	if (r == 0) {
-		cache_tell_miss(c, e, tape_bind_error());
-		if (f.damaged)
-			cache_mark(c, e, ENTRY_DAMAGED);
-	}
-	return r;
-}
-
 static bool
 all_at_hand(const struct cache_entry *e)
 {
@@ -499,6 +471,52 @@ cache_search(struct cache *c, struct tape_key key)
 	}
 	pthread_mutex_unlock(&c->look_lock);
 	return cache_find(c, key);
+}
+
+bool
+cache_outdated(struct cache *c, const struct cache_entry *e)
+{
+	struct cache_entry *now;
+	bool same;
+
+	if (!open_look(c))
+		return false;
+	cache_look(c, true);
+	(void)cachelook_find(c->look, e->key, take_found, c);
+	now = cache_find(c, e->key);
+	same = now && now->time == e->time;
+	cache_put(now);
+	return !same;
+}
+
+/* ---- filling what was asked for ---- */
+
+/* 1 = filled, 0 = it does not fit or cannot be read, which was told. look_lock is held if some value is elsewhere. */
+static int
+fill_long(struct cache *c, struct cache_entry *e, const char *names, size_t count,
+	  const struct tape_named *outs)
+{
+	struct filling f = { .c = c, .e = e };
+	struct bind_from from = { .user = &f,
+				  .find = find_value,
+				  .value = value_at,
+				  .bytes = value_bytes,
+				  .only = e->shape->count == 1 ? 0 : -1 };
+	int r;
+
+	f.values = malloc((e->shape->count + 1u) * sizeof *f.values);
+	if (!f.values)
+		return 0;
+	for (uint32_t i = 0; i < e->shape->count; i++)
+		cache_entry_value(e, i, &f.values[i]);
+	r = bind_outputs(&from, names, count, outs);
+	free(f.values);
+	if (r == 0 && (!f.damaged || !cache_outdated(c, e))) {
+		cache_tell_miss(c, e, tape_bind_error());
+		if (f.damaged)
+			cache_mark(c, e, ENTRY_DAMAGED);
+	}
+	return r;
 }
 
 /* ---- misses ---- */

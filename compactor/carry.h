@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packs of blobs of generations that are merged. They come along as they are, but where
+ * results were withdrawn: then a pack with blobs that nothing refers to any more is
+ * written anew without them.
+ */
+#ifndef TAPE_COMPACTOR_CARRY_H
+#define TAPE_COMPACTOR_CARRY_H
+
+#include "compactor/blobs.h"
+
+struct carry;
+/* Takes over all packs, or (`choosy`) looks which blobs they have. *out NULL: it is done already. */
+int carry_begin(struct compaction *c, struct blobs *blobs, bool choosy,
+		struct carry **out);
+void carry_free(struct carry *k); /* NULL is fine */
+/* A content goes into the new generation: what it refers to stays. NULL is fine. */
+void carry_refer(struct carry *k, const struct form *form, const uint8_t *canonical,
+		 size_t len);
+/* All contents are there: takes over what is referred to. NULL is fine. */
+int carry_finish(struct carry *k);
+
+#endif

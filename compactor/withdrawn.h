@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Results of the cache that were withdrawn (docs/format/segment.md section 5): nobody
+ * finds them any more, so what is compacted anew is made without them.
+ */
+#ifndef TAPE_COMPACTOR_WITHDRAWN_H
+#define TAPE_COMPACTOR_WITHDRAWN_H
+
+#include "compactor/compaction.h"
+#include "format/form.h"
+
+struct withdrawn;
+/*
+ * What the tape says was withdrawn, by key. *out NULL: nothing was. What cannot be read
+ * withdraws nothing. TAPE_ERR_NOMEM.
+ */
+int withdrawn_know(struct compaction *c, struct withdrawn **out);
+void withdrawn_free(struct withdrawn *w); /* NULL is fine */
+/* Is a scope of that form and time, with that canonical part, a result that was withdrawn? */
+bool withdrawn_is(const struct withdrawn *w, const struct form *form,
+		  const uint8_t *canonical, size_t len, int64_t time);
+
+#endif
