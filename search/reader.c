@@ -131,6 +131,7 @@ reader_unreadable(struct tape_reader *reader, const char *file, uint64_t offset,
 	default:
 		break;
 	}
+	reader->unreadable++;
 	reader_report(reader, TAPE_DAMAGE_MET, file, offset, 0, "%s: %s; %s", what,
 		      os_strerror(negative_errno, cause, sizeof cause),
 		      refused ? "make it readable (chmod), or ask its owner to"

@@ -11,7 +11,8 @@ struct tape_reader {
 	void (*on_report)(void *user, const struct tape_report *report);
 	void *user;
 	uint64_t damage;
-	uint64_t met; /* how often damage was met, told before or not */
+	uint64_t met;	     /* how often damage was met, told before or not */
+	uint64_t unreadable; /* how often the system refused to read */
 	/* Places that were told, as hashes: open addressing, 0 = free. */
 	uint64_t *told;
 	size_t told_count, told_cap;

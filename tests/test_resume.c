@@ -178,12 +178,13 @@ START_TEST(what_does_not_fit_touches_nothing_and_says_why)
 END_TEST
 
 static int
-refuse_to_list(void *user, enum os_call call, const char *path, size_t *limit)
+refuse(void *user, enum os_call call, const char *path, size_t *limit)
 {
-	(void)user;
+	const enum os_call *refused = user;
+
 	(void)path;
 	(void)limit;
-	return call == OS_READDIR ? EIO : 0;
+	return call == *refused ? EIO : 0;
 }
 
 /* Not "there is none": whoever began anew would record everything again. */
@@ -192,18 +193,19 @@ START_TEST(a_tape_that_cannot_be_read_is_not_one_without_a_checkpoint)
 	const char *const settings[] = { "sync=none commit_ms=86400000",
 					 "sync=none commit=manual" };
 
-	for (int i = 0; i < 2; i++) {
-		struct tape *t = recording_open(settings[i]);
+	for (int i = 0; i < 4; i++) {
+		struct tape *t = recording_open(settings[i % 2]);
+		enum os_call refused = i < 2 ? OS_READDIR : OS_READ;
 		int step = 7;
 
 		checkpoint(t, 1);
 		ck_assert_int_eq(tape_commit(t), 0);
 		ck_assert_int_eq(tape_close(t), 0);
-		t = recording_open(settings[i]);
+		t = recording_open(settings[i % 2]);
 		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
 		ck_assert_int_eq(step, 1);
 		step = 7;
-		os_fault_set(refuse_to_list, NULL);
+		os_fault_set(refuse, &refused);
 		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), -1);
 		os_fault_set(NULL, NULL);
 		ck_assert_int_eq(step, 7);
