@@ -30,6 +30,7 @@ static char *
 pattern_of(const char *path, const char *other)
 {
 	struct out out;
+	char *name;
 
 	out_hold(&out);
 	while (*path) {
@@ -48,7 +49,10 @@ pattern_of(const char *path, const char *other)
 			out_char(&out, *path++);
 	}
 	out_char(&out, 0);
-	return out.buf; /* the caller frees it */
+	/* The buffer is some pages; there may be a name for each of a million paths. */
+	name = mem_text(out.buf, strlen(out.buf));
+	free(out.buf);
+	return name;
 }
 
 static int
