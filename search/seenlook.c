@@ -12,8 +12,10 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "search/reader.h"
+#include "search/seenhidden.h"
 #include "search/seenmake.h"
 #include "search/snapshot.h"
+#include "search/superseded.h"
 
 /* What is read because it has no hint, of segments that have none yet. */
 #define SCAN_BYTES ((uint64_t)64 << 20)
@@ -71,6 +73,7 @@ struct seenlook {
 	size_t known_count, known_cap, known_at;
 	struct hint *hints;
 	size_t hint_count, hint_cap, open_hints;
+	struct seenhidden hidden;
 	uint64_t scan_bytes; /* that may still be read */
 	uint64_t session[2]; /* our own */
 	uint64_t own;	     /* what it had committed when it was looked at last */
@@ -130,6 +133,7 @@ seenlook_close(struct seenlook *look)
 	for (size_t i = 0; i < look->known_count; i++)
 		free(look->known[i].pieces);
 	free(look->known);
+	seenhidden_release(&look->hidden);
 	tape_reader_close(look->reader);
 	free(look);
 }
@@ -187,16 +191,18 @@ source_of(struct seenlook *look, const uint64_t id[2])
 	return look->sources[place];
 }
 
-/* Has the scope of that seq this content? */
+/* Is there a scope of that seq that counts, and has it this content? */
 static bool
 is_there(struct seenlook *look, const uint64_t id[2], uint64_t seq,
 	 const struct tape_hash *hash)
 {
+	const struct tape_pos pos = { { id[0], id[1] }, seq };
 	struct source *source = source_of(look, id);
 	struct source_record rec;
 	struct tape_hash have;
 
-	return source != NULL && source->ops->lookup(source, seq, &rec, NULL) == 1 &&
+	return source != NULL && !superseded_hides(look->snapshot, &pos) &&
+	       source->ops->lookup(source, seq, &rec, NULL) == 1 &&
 	       seenmake_hash(source, &rec, &have) &&
 	       memcmp(&have, hash, sizeof have) == 0;
 }
@@ -629,6 +635,7 @@ look_again(struct seenlook *look)
 	if (snapshot_take(look->reader, &look->snapshot, NULL) != 0)
 		look->snapshot = NULL;
 	look->known_at = 0;
+	look->hidden.fresh = false;
 	for (size_t i = look->snapshot != NULL ? look->snapshot->count : 0; i-- > 0;)
 		if (!learn(look, &look->snapshot->sessions[i]))
 			break;
@@ -652,6 +659,7 @@ look_at_own(struct seenlook *look)
 			look->sources[i]->ops->close(look->sources[i]);
 			look->sources[i] = NULL;
 		}
+	look->hidden.fresh = false;
 	if (snapshot_refresh(look->snapshot, at, NULL) == 0)
 		return learn(look, &look->snapshot->sessions[at]);
 	drop_snapshot(look);
@@ -663,7 +671,11 @@ ask(struct seenlook *look, const struct tape_hash *hash)
 {
 	if (look->snapshot == NULL)
 		return false;
-	return ask_generations(look, hash) || ask_hints(look, hash);
+	if (!ask_generations(look, hash))
+		return ask_hints(look, hash);
+	/* What a generation has may be had by scopes alone that are superseded. */
+	return !seenhidden_has(&look->hidden, look->snapshot, hash) ||
+	       ask_hints(look, hash) || seenhidden_search(look->reader, hash);
 }
 
 bool

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,6 +346,47 @@ START_TEST(resume_goes_on_from_what_was_restored)
 }
 END_TEST
 
+/* ---- TAPE_SEEN ---- */
+
+static bool
+done(struct tape *t, int a)
+{
+	return TAPE_SEEN(t, "done", a);
+}
+
+/* Else it would be skipped, and nobody would find it. */
+START_TEST(what_is_superseded_has_not_been_seen)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_pos one = resuming_at(t, 1);
+
+	for (int a = 1; a < 4; a++)
+		TAPE(t, "done", a);
+	ck_assert_int_eq(tape_close(t), 0);
+	for (int packed = 0; packed < 3; packed++) {
+		t = recording_open("sync=none");
+		ck_assert_int_eq(tape_continue(t, one), 0);
+		ck_assert(done(t, 1));
+		/* 2 is done once more when the tape is compacted. */
+		ck_assert(done(t, 2) == (packed == 2));
+		ck_assert(!done(t, 3));
+		if (packed == 1) {
+			int a = 2;
+
+			TAPE(t, "done", a);
+			ck_assert_int_eq(tape_commit(t), 0);
+			ck_assert(done(t, 2));
+		}
+		ck_assert_int_eq(tape_close(t), 0);
+		resuming_compact();
+	}
+	t = recording_open("sync=none");
+	ck_assert(done(t, 2));
+	ck_assert(!done(t, 3));
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 /* ---- runs that were killed ---- */
 
 /* A process that restores with that dt, goes on, records and is killed. */
@@ -494,6 +536,7 @@ main(void)
 	tcase_add_test(tc, without_a_recorder_there_is_nothing);
 	tcase_add_test(tc, latest_and_at_give_scopes_to_bind);
 	tcase_add_test(tc, resume_goes_on_from_what_was_restored);
+	tcase_add_test(tc, what_is_superseded_has_not_been_seen);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("killed");
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);

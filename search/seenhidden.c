@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/seenhidden.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/hash.h"
+#include "search/seenmake.h"
+#include "search/source.h"
+
+/* 4 MiB. */
+#define HASHES_MOST ((size_t)1 << 18)
+
+void
+seenhidden_release(struct seenhidden *h)
+{
+	free(h->hashes);
+	*h = (struct seenhidden){ .count = 0 };
+}
+
+static int
+by_hash(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct tape_hash));
+}
+
+static bool
+any_hidden(const struct snapshot_session *s)
+{
+	return s->shown < s->packed_seq;
+}
+
+/* 0 = none is. */
+static uint64_t
+print(const struct snapshot *snapshot)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < snapshot->count; i++) {
+		const struct snapshot_session *s = &snapshot->sessions[i];
+		const uint64_t facts[] = { s->id[0], s->id[1], s->shown, s->packed_seq };
+
+		if (any_hidden(s))
+			sum = hash_check(facts, sizeof facts, sum) | 1u;
+	}
+	return sum;
+}
+
+/* False: not all of them were taken. */
+static bool
+take(struct seenhidden *h, struct snapshot *snapshot, size_t index)
+{
+	const struct snapshot_session *s = &snapshot->sessions[index];
+	const struct source_iter iter = { .lo = s->shown + 1, .hi = s->packed_seq };
+	struct source *source = NULL;
+	struct source_record rec;
+	struct tape_error why;
+	int r = snapshot_open(snapshot, index, &source, &why);
+
+	if (r != 1)
+		return r == 0;
+	r = source->ops->begin(source, &iter, &why);
+	while (r == 0 && (r = source->ops->next(source, &rec, &why)) == 1) {
+		if (h->count == HASHES_MOST ||
+		    !seenmake_grow((void **)&h->hashes, &h->cap, h->count,
+				   sizeof *h->hashes))
+			break;
+		h->count += seenmake_hash(source, &rec, &h->hashes[h->count]);
+		r = 0;
+	}
+	source->ops->close(source);
+	return r == 0;
+}
+
+static void
+refresh(struct seenhidden *h, struct snapshot *snapshot)
+{
+	uint64_t of = print(snapshot);
+
+	h->fresh = true;
+	if (of == h->of)
+		return;
+	h->of = of;
+	h->count = 0;
+	h->lacks = false;
+	for (size_t i = 0; i < snapshot->count && !h->lacks; i++)
+		if (any_hidden(&snapshot->sessions[i]))
+			h->lacks = !take(h, snapshot, i);
+	if (h->count != 0)
+		qsort(h->hashes, h->count, sizeof *h->hashes, by_hash);
+}
+
+bool
+seenhidden_has(struct seenhidden *h, struct snapshot *snapshot,
+	       const struct tape_hash *hash)
+{
+	if (!h->fresh)
+		refresh(h, snapshot);
+	return h->lacks || (h->count != 0 && bsearch(hash, h->hashes, h->count,
+						     sizeof *hash, by_hash) != NULL);
+}
+
+bool
+seenhidden_search(struct tape_reader *reader, const struct tape_hash *hash)
+{
+	const struct tape_find_options options = { .size = sizeof options,
+						   .flags = TAPE_FIND_ALL };
+	char text[8 + TAPE_HASH_TEXT] = "_hash=";
+	struct tape_query *query = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *scope;
+	struct tape_error why;
+	bool found;
+
+	tape_hash_text(hash, text + strlen(text));
+	found = tape_query_compile(text, &query, &why) == 0 &&
+		tape_find(reader, query, &options, &cursor, &why) == 0 &&
+		tape_cursor_next(cursor, &scope, &why) == 1;
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	return found;
+}
