@@ -266,7 +266,7 @@ class Driver:
             shutil.rmtree(tape)
         wanted = sum(map(len, moments))
         print("%s: sweeps of %d scopes and %d linear programs in %.3f s; %d moments, %d of %d kills in time\n"
-              "  moments by tenths of the runs that were on the tape: %s; %d kills before there was a checkpoint\n"
+              "  moments by tenths of the runs that were on the tape: %s; %d kills before a run was over\n"
               "  %d tapes with superseded steps, at most %d on one; %d of %d programs were solved twice\n"
               "  %d compactions; %d answers, all as of a sweep that nobody killed" %
               (what, self.whole.scopes, self.whole.solves, self.took, len(moments), self.killed, wanted,
