@@ -114,6 +114,8 @@ int os_random(void *buf, size_t len);
 uint32_t os_getpid(void);
 /* Memory of this process that may not be there: how many bytes were copied, or negative errno. */
 int64_t os_read_memory(uintptr_t at, void *buf, size_t len);
+/* Memory that is read in no order, whole pages of it: large ones would be welcome. */
+void os_huge_pages(void *at, size_t size);
 unsigned os_processors(void); /* that this process may use, at least 1 */
 /* A thread that takes no signals: they are for those of the program. 0 or negative errno. */
 int os_thread_start(pthread_t *thread, void *(*run)(void *), void *user);

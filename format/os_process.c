@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -383,6 +384,12 @@ os_thread_start(pthread_t *thread, void *(*run)(void *), void *user)
 	r = pthread_create(thread, NULL, run, user);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return -r;
+}
+
+void
+os_huge_pages(void *at, size_t size)
+{
+	(void)madvise(at, size, MADV_HUGEPAGE);
 }
 
 unsigned

@@ -4,7 +4,7 @@
  * committed since (search/cachelook.h), and generations.
  *
  * Locks: look_lock comes before commit_lock, since what is read may have to be committed
- * first; a shard's is the last of all.
+ * first; a shard's is the last of all, but for that of memory.
  */
 #ifndef TAPE_LIBRECORD_CACHE_H
 #define TAPE_LIBRECORD_CACHE_H
@@ -63,7 +63,8 @@ struct cache_entry {
 	_Atomic uint32_t flags;		 /* changes under the lock of the shard */
 	const struct cache_shape *shape; /* NULL: not known, it stands at pos */
 	double seconds;			 /* that it took; below 0: not known */
-	uint32_t lines; /* of 64 bytes, from `key` on: what a hit reads */
+	uint16_t lines; /* of 64 bytes, from `key` on: what a hit reads */
+	bool chunked;	/* as cache_memory_get said */
 	/*
 	 * A word for each value: fixed-width ones as they are, of wide ones a
 	 * struct cache_wide. Then the bytes of wide ones, last what describes them.
@@ -111,15 +112,29 @@ struct cache_shard {
 	_Alignas(64) atomic_uint lock;
 	unsigned misses_open;
 	struct cache_spot *spots;
-	size_t spot_cap, spot_count;   /* count: of those that are not free */
+	size_t spot_cap, spot_count; /* count: of those that are not free */
+	bool spots_chunked;
 	uint64_t hits, misses, stored; /* since they were noted last */
 	double saved;
 	struct cache_slot *slots;
 	size_t count, cap;
 };
 
+/* cache_memory.c */
+#define CACHE_PIECES 40u
+struct cache_memory {
+	pthread_mutex_t lock; /* the very last */
+	struct cache_chunk *chunks;
+	void *spare[CACHE_PIECES];
+	uint8_t *at; /* what is left of the newest chunk */
+	size_t left;
+	size_t plain; /* bytes that malloc gave */
+	bool closed;
+};
+
 struct cache {
 	struct tape *tape;
+	struct cache_memory memory;
 	struct cache_shard shards[CACHE_SHARDS];
 	struct stage *stage;
 	pthread_mutex_t look_lock;
@@ -134,6 +149,14 @@ struct cache {
 	struct intern shapes;
 };
 enum cache_said { CACHE_SAID_KEY = 1, CACHE_SAID_LOOK = 2 };
+
+/* ---- cache_memory.c ---- */
+
+/* Aligned to a line, not cleared. NULL: no memory. */
+void *cache_memory_get(struct cache_memory *m, size_t size, bool *chunked);
+void cache_memory_put(void *piece, size_t size,
+		      bool chunked); /* NULL is fine if it is not chunked */
+void cache_memory_close(struct cache_memory *m);
 
 /* ---- cache_table.c ---- */
 
@@ -234,7 +257,7 @@ struct cache_entry *cache_entry_found(struct cache *c, const struct cachelook_en
 struct cache_entry *cache_entry_scope(struct cache *c, struct tape_key key,
 				      const struct tape_scope *scope);
 /* With so many bytes of data; all else is 0. NULL: no memory. */
-struct cache_entry *cache_entry_new(size_t size);
+struct cache_entry *cache_entry_new(struct cache *c, size_t size);
 /* A value of an entry that is held; its bytes may be elsewhere. */
 void cache_entry_value(const struct cache_entry *e, uint32_t index,
 		       struct tape_value *out);

@@ -107,8 +107,16 @@ free_spot(const struct cache_shard *s, uint64_t lo)
 	return &s->spots[at];
 }
 
+static void
+free_spots(struct cache_shard *s)
+{
+	cache_memory_put(s->spots, s->spot_cap * sizeof *s->spots, s->spots_chunked);
+	s->spots = NULL;
+	s->spots_chunked = false;
+}
+
 static bool
-more_spots(struct cache_shard *s)
+more_spots(struct cache *c, struct cache_shard *s)
 {
 	struct cache_shard fresh = { .spot_cap = s->spot_cap ? s->spot_cap : 64 };
 
@@ -116,15 +124,17 @@ more_spots(struct cache_shard *s)
 		fresh.spot_count += cache_spot_entry(&s->spots[i]) != NULL;
 	if (fresh.spot_count >= fresh.spot_cap / 2)
 		fresh.spot_cap *= 2;
-	fresh.spots = aligned_alloc(64, fresh.spot_cap * sizeof *fresh.spots);
+	fresh.spots = cache_memory_get(&c->memory, fresh.spot_cap * sizeof *fresh.spots,
+				       &fresh.spots_chunked);
 	if (!fresh.spots)
 		return false;
 	memset(fresh.spots, 0, fresh.spot_cap * sizeof *fresh.spots);
 	for (size_t i = 0; i < s->spot_cap; i++)
 		if (cache_spot_entry(&s->spots[i]))
 			*free_spot(&fresh, s->spots[i].lo) = s->spots[i];
-	free(s->spots);
+	free_spots(s);
 	s->spots = fresh.spots;
+	s->spots_chunked = fresh.spots_chunked;
 	s->spot_cap = fresh.spot_cap;
 	s->spot_count = fresh.spot_count;
 	return true;
@@ -132,11 +142,11 @@ more_spots(struct cache_shard *s)
 
 /* NULL: no memory. */
 static struct cache_spot *
-spot_add(struct cache_shard *s, struct tape_key key)
+spot_add(struct cache *c, struct cache_shard *s, struct tape_key key)
 {
 	struct cache_spot *spot = cache_spot_find(s, key);
 
-	if (spot || (s->spot_count >= s->spot_cap - s->spot_cap / 4 && !more_spots(s)))
+	if (spot || (s->spot_count >= s->spot_cap / 16 * 13 && !more_spots(c, s)))
 		return spot;
 	spot = free_spot(s, key.lo);
 	*spot = (struct cache_spot){ key.lo, SPOT_LEFT };
@@ -147,12 +157,16 @@ spot_add(struct cache_shard *s, struct tape_key key)
 static void
 spot_set(struct cache_spot *spot, const struct cache_entry *e)
 {
-	uintptr_t lines = e && e->lines < SPOT_LINES ? e->lines : SPOT_LINES;
-
-	spot->at = e ? (uintptr_t)e | lines : SPOT_LEFT;
+	spot->at = e ? (uintptr_t)e | e->lines : SPOT_LEFT;
 }
 
 /* ---- entries ---- */
+
+static size_t
+entry_bytes(const struct cache_entry *e)
+{
+	return sizeof *e + e->size;
+}
 
 void
 cache_put(struct cache_entry *e)
@@ -160,7 +174,7 @@ cache_put(struct cache_entry *e)
 	while (e && __atomic_sub_fetch(&e->refs, 1, __ATOMIC_ACQ_REL) == 0) {
 		struct cache_entry *later = e->later;
 
-		free(e);
+		cache_memory_put(e, entry_bytes(e), e->chunked);
 		e = later;
 	}
 }
@@ -262,6 +276,7 @@ drop_values(struct cache *c, struct cache_shard *s)
 {
 	for (size_t i = 0; i < s->spot_cap; i++) {
 		struct cache_entry *e = cache_spot_entry(&s->spots[i]), *bare;
+		bool chunked;
 
 		if (!e || !(e->flags & ENTRY_HELD) || e->pos.seq == 0)
 			continue;
@@ -269,10 +284,12 @@ drop_values(struct cache *c, struct cache_shard *s)
 			e->flags &= ~(uint32_t)ENTRY_RECENT;
 			continue;
 		}
-		bare = cache_entry_new(0);
+		bare = cache_entry_new(c, 0);
 		if (!bare)
 			return;
+		chunked = bare->chunked;
 		memcpy(bare, e, sizeof *bare);
+		bare->chunked = chunked;
 		bare->refs = 1;
 		bare->size = 0;
 		bare->lines = 1;
@@ -369,7 +386,7 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 	cache_lock(s);
 	slot = cache_slot_find(s, key, dropped != 0);
 	/* No memory to remember it by: what is there goes all the same. */
-	spot = e && e->time >= (slot ? slot->dropped : 0) ? spot_add(s, key)
+	spot = e && e->time >= (slot ? slot->dropped : 0) ? spot_add(c, s, key)
 							  : cache_spot_find(s, key);
 	first = spot ? cache_spot_entry(spot) : NULL;
 	if (spot && e && e->time >= (slot ? slot->dropped : 0) &&
@@ -442,6 +459,7 @@ cache_get(struct tape *t)
 	c->most = CACHE_HELD;
 	pthread_mutex_init(&c->look_lock, NULL);
 	pthread_mutex_init(&c->shape_lock, NULL);
+	pthread_mutex_init(&c->memory.lock, NULL);
 	pthread_mutex_lock(&t->table_lock);
 	if (atomic_load(&t->cache)) {
 		free(c);
@@ -475,14 +493,15 @@ cache_shed(struct tape *t)
 			cache_put(cache_spot_entry(&s->spots[k]));
 		for (size_t k = 0; k < s->cap; k++)
 			free(s->slots[k].miss);
-		free(s->spots);
+		free_spots(s);
 		free(s->slots);
-		s->spots = NULL;
 		s->slots = NULL;
 		s->spot_count = s->spot_cap = 0;
 		s->count = s->cap = 0;
 		cache_unlock(s);
 	}
+	if (c)
+		cache_memory_close(&c->memory);
 }
 
 /* ---- fork ---- */
@@ -519,6 +538,8 @@ cache_lock_all(struct tape *t)
 		pthread_mutex_lock(&c->shape_lock);
 	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
 		cache_lock(&c->shards[i]);
+	if (c)
+		pthread_mutex_lock(&c->memory.lock);
 }
 
 void
@@ -526,6 +547,8 @@ cache_unlock_all(struct tape *t)
 {
 	struct cache *c = atomic_load(&t->cache);
 
+	if (c)
+		pthread_mutex_unlock(&c->memory.lock);
 	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
 		cache_unlock(&c->shards[i]);
 	if (c)

@@ -145,10 +145,11 @@ shape_of(struct cache *c, const struct cache_values *v)
 }
 
 struct cache_entry *
-cache_entry_new(size_t size)
+cache_entry_new(struct cache *c, size_t size)
 {
-	size_t whole = (sizeof(struct cache_entry) + size + 63) / 64 * 64;
-	struct cache_entry *e = aligned_alloc(64, whole);
+	bool chunked;
+	struct cache_entry *e =
+		cache_memory_get(&c->memory, sizeof(struct cache_entry) + size, &chunked);
 
 	if (!e)
 		return NULL;
@@ -157,6 +158,7 @@ cache_entry_new(size_t size)
 	e->seconds = -1;
 	e->size = size;
 	e->lines = 1;
+	e->chunked = chunked;
 	return e;
 }
 
@@ -164,14 +166,14 @@ struct cache_entry *
 cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_key key,
 		   bool hold)
 {
-	size_t words = v->words.len, read = words + v->data.len;
+	size_t words = v->words.len, read = words + v->data.len, read_lines;
 	size_t size = hold ? read + v->heads.len : 0;
 	struct cache_entry *e;
 
 	if (v->shape.failed || v->words.failed || v->data.failed || v->heads.failed ||
 	    v->hashed.failed || size > UINT32_MAX)
 		return NULL;
-	e = cache_entry_new(size);
+	e = cache_entry_new(c, size);
 	if (!e)
 		return NULL;
 	e->key = key;
@@ -180,15 +182,16 @@ cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_ke
 	e->results = hash_bytes(v->hashed.data, v->hashed.len);
 	e->size = size;
 	if (!e->shape) {
-		free(e);
+		cache_put(e);
 		return NULL;
 	}
 	if (!hold)
 		return e;
 	e->flags = ENTRY_HELD;
-	e->lines = (uint32_t)((offsetof(struct cache_entry, data) -
-			       offsetof(struct cache_entry, key) + read + 63) /
-			      64);
+	read_lines = (offsetof(struct cache_entry, data) -
+		      offsetof(struct cache_entry, key) + read + 63) /
+		     64;
+	e->lines = (uint16_t)(read_lines < SPOT_LINES ? read_lines : SPOT_LINES);
 	if (words)
 		memcpy(e->data, v->words.data, words);
 	if (v->data.len)
@@ -325,7 +328,7 @@ cache_entry_found(struct cache *c, const struct cachelook_entry *at)
 	if (good && at->body) {
 		e = cache_values_entry(c, &values, at->key, true);
 	} else if (good) {
-		e = cache_entry_new(0);
+		e = cache_entry_new(c, 0);
 		if (e)
 			e->key = at->key;
 	}
