@@ -42,6 +42,9 @@ enum os_call {
 typedef int os_fault_fn(void *user, enum os_call call, const char *path, size_t *limit);
 void os_fault_set(os_fault_fn *fn, void *user);
 
+/* The i-th entry of the environment, NAME=value; NULL behind the last, which is not gone beyond. */
+const char *os_environment(size_t i);
+
 /* ---- directories and files, relative to a directory descriptor ---- */
 /* AT_FDCWD by a name that needs no fcntl.h. */
 #define OS_CWD (-100)

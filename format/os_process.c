@@ -235,6 +235,12 @@ os_strerror(int negative_errno, char *buf, size_t cap)
 
 extern char **environ;
 
+const char *
+os_environment(size_t i)
+{
+	return environ ? environ[i] : NULL;
+}
+
 /* argv[0] with stdout on `out_fd`. posix_spawn: no fork handler of the host runs, and its memory is not copied. */
 static int
 spawn(const char *const *argv, const char *cwd, int out_fd, pid_t *pid)

@@ -391,20 +391,18 @@ conf_environment(struct conf *conf, struct rules *rules, struct tape_error *err)
 		first = first < 0 ? first : r;
 	}
 	for (unsigned key = 0; key < RULE_KEYS; key++) {
-		char variable[MAX_KEY + 8] = "TAPE_";
+		char variable[CONF_VARIABLE];
 		const char *name = rules_key_name(key);
-		size_t n = strlen(variable);
 
 		if (!of_labels(name) || find_setting(name))
 			continue;
-		for (; *name; name++)
-			variable[n++] = (char)(*name >= 'a' ? *name - 'a' + 'A' : *name);
-		variable[n] = '\0';
+		conf_variable(name, variable);
 		r = environment_one(conf, rules, rules_key_name(key), variable,
 				    first < 0 ? NULL : err);
 		first = first < 0 ? first : r;
 	}
-	return first;
+	r = conf_mistyped(first < 0 ? NULL : err);
+	return first < 0 ? first : r;
 }
 
 /* ---- the file ---- */
@@ -551,6 +549,14 @@ rule_setting(struct reader *reader, const struct waiting *w)
 		      (in_label ? label->column : w->column) + at, "%s", why.message);
 }
 
+static bool
+in_quotes(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 1 && text[0] == '"' && text[len - 1] == '"';
+}
+
 static void
 rule_end(struct reader *reader)
 {
@@ -559,6 +565,11 @@ rule_end(struct reader *reader)
 	if (reader->section == SECTION_RULE && !reader->label)
 		complain_line(reader, reader->begun, reader->begun_column,
 			      "[rule %s] has no \"label = REGEX\"", reader->name);
+	if (reader->label && in_quotes(reader->label->text))
+		complain_line(reader, reader->label->line, reader->label->column,
+			      "label = %s: values stand without quotes, which would "
+			      "have to be in the label",
+			      reader->label->text);
 	if (reader->label && !reader->waiting &&
 	    rules_check_label(reader->label->text, &why) < 0)
 		complain_line(reader, reader->label->line,
@@ -644,8 +655,12 @@ read_section(struct reader *reader, const struct piece *all)
 	rule_end(reader);
 	reader->section = SECTION_OTHER;
 	if (all->text[all->len - 1] != ']') {
+		/* What follows would be of a rule. */
+		if (all->len > 5 && memcmp(all->text + 1, "rule", 4) == 0)
+			reader->section = SECTION_RULE;
 		complain(reader, all->column + all->len - 1,
 			 "a section is [tape] or [rule NAME]: the \"]\" is missing");
+		reader->section = SECTION_OTHER;
 		return;
 	}
 	name = trim(all->text, 1, all->len - 1);

@@ -29,6 +29,11 @@ void conf_sync_text(const struct conf *conf, char text[24]);
 /* off, exact (or on), subset. */
 bool conf_dedup(const char *text, enum dedup_mode *out);
 const char *conf_dedup_text(unsigned mode);
+/* TAPE_EVERY for "every". */
+#define CONF_VARIABLE 40
+void conf_variable(const char *key, char variable[CONF_VARIABLE]);
+/* A variable of the environment is a setting's but for one letter: TAPE_ERR_SYNTAX. Else 0. */
+int conf_mistyped(struct tape_error *err);
 /* Decimal digits up to `max`, nothing else. */
 bool conf_digits(const char *text, uint64_t max, uint64_t *out);
 /* "65536", "64K", "1M", "2G", with or without B or iB. */

@@ -153,6 +153,8 @@ START_TEST(a_mistake_in_a_rule_leaves_the_whole_file_out)
 	} bad[] = {
 		{ "every = 10", "line 3, column 7:", "has no \"label = REGEX\"" },
 		{ "label = (", "line 4, column", "regular expression" },
+		{ "label = \"a\"\nevery = 2", "line 4, column 9:", "without quotes" },
+		{ "label = a\n[rule z\nlabel = z", "line 5, column 7:", "]" },
 		{ "label = a\nevery = 0", "line 5, column 9:", "number of scopes" },
 		{ "label = a\nrequire = {T: x}",
 		  "line 5, column 15:", "expected a type" },
@@ -255,6 +257,34 @@ START_TEST(the_environment_has_the_same_settings)
 }
 END_TEST
 
+START_TEST(a_variable_that_is_misspelt_by_a_letter_is_said)
+{
+	static const char *const bad[][2] = {
+		{ "TAPE_SNYC", "TAPE_SYNC?" },	    { "TAPE_SYN", "TAPE_SYNC?" },
+		{ "TAPE_SYNCS", "TAPE_SYNC?" },	    { "TAPE_DEDUB", "TAPE_DEDUP?" },
+		{ "TAPE_EVRY", "TAPE_EVERY?" },	    { "TAPE_YSNC", "TAPE_SYNC?" },
+		{ "TAPE_INLINE_MA", "INLINE_MAX" }, { "TAPE_REQIURE", "TAPE_REQUIRE?" },
+	};
+	static const char *const fine[] = { "TAPE_DIR",	   "TAPE_",   "TAPE",
+					    "TAPE_SYNCED", "MY_SYNC", "TAPE_MESH" };
+
+	conf_defaults(&conf);
+	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+		setenv(fine[i], "x", 1);
+	ck_assert_int_eq(conf_environment(&conf, &rules, &err), 0);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		setenv(bad[i][0], "none", 1);
+		ck_assert_int_eq(conf_environment(&conf, &rules, &err), TAPE_ERR_SYNTAX);
+		ck_assert_msg(strstr(err.message, bad[i][0]) != NULL &&
+				      strstr(err.message, bad[i][1]) != NULL,
+			      "%s", err.message);
+		unsetenv(bad[i][0]);
+	}
+	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+		unsetenv(fine[i]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -272,6 +302,7 @@ main(void)
 	tcase_add_test(tc, sizes_have_bounds);
 	tcase_add_test(tc, bytes_of_any_kind_are_no_crash);
 	tcase_add_test(tc, the_environment_has_the_same_settings);
+	tcase_add_test(tc, a_variable_that_is_misspelt_by_a_letter_is_said);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
