@@ -16,6 +16,7 @@ struct carried {
 	struct tape_hash *hashes; /* ascending */
 	uint8_t *used;
 	size_t count;
+	unsigned bucket;
 	bool anew; /* it was written anew */
 };
 
@@ -85,6 +86,8 @@ list_blobs(struct carry *k, struct carried *p)
 	for (size_t i = 0; r == 0 && i < count; i++)
 		p->hashes[i] = blobpack_entry_at(pack, i)->hash;
 	p->count = r == 0 ? count : 0;
+	if (count != 0)
+		p->bucket = blobpack_bucket(blobpack_entry_at(pack, 0)->size);
 	blobpack_close(pack);
 	os_close(&fd);
 	return r == TAPE_ERR_NOMEM ? compaction_no_memory(k->c) : 0;
@@ -196,7 +199,9 @@ carry_refer(struct carry *k, const struct form *form, const uint8_t *canonical,
 			continue;
 		memcpy(&hash, e.content, sizeof hash);
 		for (size_t p = 0; p < k->count; p++) {
-			uint8_t *mark = mark_of(&k->packs[p], &hash);
+			uint8_t *mark = k->packs[p].bucket == blobpack_bucket(e.size)
+						? mark_of(&k->packs[p], &hash)
+						: NULL;
 
 			if (mark != NULL)
 				*mark = 1;

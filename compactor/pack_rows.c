@@ -220,7 +220,8 @@ add_content(struct packing *p, struct block_row *row, uint32_t form,
 	if (r != 0)
 		return r;
 	row->content = ref;
-	carry_refer(p->carry, content->form, body, content->canonical_len);
+	if (fresh)
+		carry_refer(p->carry, content->form, body, content->canonical_len);
 	/* A content of no variables has no body, and is a content still. */
 	if (fresh && body == NULL)
 		body = none;

@@ -14,9 +14,9 @@
 
 #define RESULTS 40
 #define WITHDRAWN 30 /* the first of them */
-/* Bytes of a result: in the scope, in the segment, or in a file, by turns; random. */
-static const size_t sizes[] = { 40, 3000, 30000, 300000 };
-#define LARGEST 300000u
+/* Bytes of a result: in the scope, in the segment, or in a file, by turns; random. A pack has the last in pieces. */
+static const size_t sizes[] = { 40, 3000, 30000, 1200000 };
+#define LARGEST 1200000u
 
 static size_t
 size_of(int n)
