@@ -239,6 +239,33 @@ count_before(struct packed_cache *c, uint64_t place, uint32_t row, struct tape_e
 	return 0;
 }
 
+/* The same for one column, where there are fewer rows than forms. */
+static int
+count_rows(struct packed_cache *c, uint64_t place, uint32_t column, uint32_t row,
+	   uint32_t *before, uint32_t *in_group, struct tape_error *err)
+{
+	const struct column *forms = NULL;
+	uint32_t last = 0;
+	bool has = false;
+	int r = packed_cache_forms(c, (uint32_t)(place >> 8), place & 0xff, &forms, err);
+
+	if (r == 0 && row >= forms->count)
+		r = beyond(c, (uint32_t)(place >> 8), err);
+	if (r != 0)
+		return r;
+	*before = *in_group = 0;
+	for (uint32_t i = 0; i < forms->count; i++) {
+		uint32_t form = get_le32(forms->values + 4 * (size_t)i);
+
+		if (form != last)
+			has = form_has(&c->of->scopes, form, column);
+		last = form;
+		*in_group += has;
+		*before += has && i < row;
+	}
+	return 0;
+}
+
 /* Which of a column's values is that of a row: those before it whose form has the column. */
 static int
 value_index(struct packed_cache *c, uint32_t block, uint32_t group, uint32_t column,
@@ -257,6 +284,13 @@ value_index(struct packed_cache *c, uint32_t block, uint32_t group, uint32_t col
 	if (r != 0 || chunk == NULL || chunk->count == b->groups[group].count)
 		return r;
 	values = chunk->count; /* reading the forms may drop the header */
+	if (p->form_count > b->groups[group].count) {
+		r = count_rows(c, packed_cached_place(block, group), column, row, at,
+			       &rows, err);
+		if (r != 0)
+			return r;
+		return rows == values ? 0 : packed_cached_uneven(c, values, rows, err);
+	}
 	r = count_before(c, packed_cached_place(block, group), row, err);
 	if (r != 0)
 		return r;

@@ -650,7 +650,9 @@ tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *t
  *
  * A variable is any scalar (bool, integers, enums, float, double, long double,
  * complex), a char *, a real one-dimensional array (char[] as text), or one of
- * the forms below.
+ * the forms below. A char * is read up to its NUL where it points, as by printf: one to
+ * memory that is not there ends the program, unless no program can have that address
+ * (then it is absent, as NULL is null). TAPE_LOCALS, which takes what it finds, asks first.
  */
 #define TAPE_RECORD(t, ...)                                                              \
 	TAPE_SCOPE_(TAPE_COUNT_(__VA_ARGS__), TAPE_SITE_HAS_LABEL, t, #__VA_ARGS__,      \
