@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results that were withdrawn: when their bytes go, and that nothing else does. */
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "format/os.h"
 #include "librecord/cache.h"
 #include "tape/compact.h"
 #include "tests/support/caching.h"
@@ -400,6 +403,85 @@ START_TEST(what_replaces_a_result_stays_and_what_it_replaced_goes)
 }
 END_TEST
 
+/* ---- calls that fail ---- */
+
+static struct {
+	long n, seen;
+	bool ever;
+} fault;
+
+static int
+strike(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)call;
+	(void)path;
+	(void)limit;
+	fault.seen++;
+	return (fault.ever ? fault.seen < fault.n : fault.seen != fault.n) ? 0 : EIO;
+}
+
+static int
+copy_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	char to[600];
+
+	(void)st;
+	(void)ftw;
+	if (strcmp(path, "run.tape/compact.lock") == 0)
+		return 0;
+	(void)snprintf(to, sizeof to, "copy%s", path + strlen("run.tape"));
+	return kind == FTW_D ? mkdir(to, 0755) : link(path, to);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	return kind == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+/* Every 48th call, which ones the seed says: with it the run fails, or leaves more than it might. */
+START_TEST(whatever_call_fails_nothing_goes_but_what_was_withdrawn)
+{
+	const char *tape = recording_dir;
+	struct tape_compact_options options = { .size = sizeof options,
+						.flags = TAPE_COMPACT_FULL,
+						.jobs = 1 };
+	struct tape_compact_result result;
+	struct tape_error err = { 0 };
+	struct scopes others;
+	int r;
+
+	record();
+	compact(false);
+	withdraw_up_to(WITHDRAWN);
+	others = all_others();
+	fault.ever = _i == 1;
+	fault.n = 1 + suite_seed() % 48;
+	for (;; fault.n += 48) {
+		ck_assert_int_eq(nftw(tape, copy_one, 8, FTW_PHYS), 0);
+		recording_dir = "copy";
+		fault.seen = 0;
+		os_fault_set(strike, NULL);
+		r = tape_compact(recording_dir, &options, &result, &err);
+		os_fault_set(NULL, NULL);
+		ck_assert(r == 0 || err.message[0] != '\0');
+		check_tape(&others);
+		compact(true);
+		check_tape(&others);
+		ck_assert_uint_eq(results(), RESULTS - WITHDRAWN);
+		ck_assert_uint_eq(unreferenced(), 0);
+		ck_assert_int_eq(nftw("copy", remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+		recording_dir = tape;
+		if (fault.seen < fault.n)
+			break;
+	}
+	ck_assert_int_gt(fault.n, 100);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -415,6 +497,8 @@ main(void)
 	tcase_add_test(tc, the_file_of_a_withdrawn_result_goes_with_it);
 	tcase_add_test(tc, who_knows_a_result_that_made_room_misses_it_without_a_word);
 	tcase_add_test(tc, what_replaces_a_result_stays_and_what_it_replaced_goes);
+	tcase_add_loop_test(tc, whatever_call_fails_nothing_goes_but_what_was_withdrawn,
+			    0, 2);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
