@@ -17,6 +17,7 @@ struct step {
 	bool is_signed;	   /* STEP_INTEGER: of the output */
 	bool value_signed; /* and of the value */
 	uint16_t value;
+	uint16_t name; /* offset of what TAPE_AS said, from the steps on; 0: nothing */
 };
 struct recall_plan {
 	struct recall_plan *next;
@@ -122,7 +123,7 @@ fill_short(const struct recall_plan *plan, const struct cache_entry *e,
 		uint64_t v;
 
 		/* As they are this time: the long way says what is wrong. */
-		if (!outs[i].value.lo || outs[i].name)
+		if (!outs[i].value.lo)
 			return false;
 		if (step->op < STEP_INTEGER)
 			continue;
@@ -229,6 +230,10 @@ out_name(const struct tape_named *out, const char *piece, size_t len,
 {
 	const char *text = out->text;
 
+	if (out->name && *out->name) {
+		(void)name_clean(out->name, strlen(out->name), name, NULL, NULL);
+		return;
+	}
 	if (out->kind == tape_kind_dense && !text)
 		text = ((const struct tape_dense *)(uintptr_t)out->value.lo)->text;
 	if (text)
@@ -249,39 +254,66 @@ site_names(const struct tape_site *site)
 	return rest;
 }
 
+/* The names that TAPE_AS gave stand behind the steps: another time they may be others. */
+static struct recall_plan *
+plan_new(const struct tape_site *site, const struct cache_shape *shape,
+	 const struct tape_named *outs)
+{
+	size_t steps = site->count * sizeof(struct step), size = steps;
+	struct recall_plan *plan;
+
+	for (uint32_t i = 0; i < site->count; i++)
+		size += outs[i].name ? strlen(outs[i].name) + 1 : 0;
+	plan = size <= UINT16_MAX ? calloc(1, sizeof *plan + size) : NULL;
+	if (!plan)
+		return NULL;
+	plan->shape = shape;
+	plan->count = site->count;
+	return plan;
+}
+
+static bool
+plan_fill(struct recall_plan *plan, const struct tape_site *site,
+	  const struct tape_named *outs)
+{
+	const char *rest = site_names(site), *piece = "?";
+	size_t len = 1, at = site->count * sizeof(struct step);
+
+	for (uint32_t i = 0; i < site->count; i++) {
+		size_t size = outs[i].name ? strlen(outs[i].name) + 1 : 0;
+		struct step *step = &plan->steps[i];
+		char name[LIMIT_NAME + 1];
+
+		if (!name_next_piece(&rest, &piece, &len))
+			return false;
+		out_name(&outs[i], piece, len, name);
+		if (!step_make(step, plan->shape, site->count == 1, &outs[i], name))
+			return false;
+		if (size) {
+			memcpy((char *)plan->steps + at, outs[i].name, size);
+			step->name = (uint16_t)at;
+		}
+		at += size;
+	}
+	return true;
+}
+
 static void
 plan_add(struct tape_site *site, const struct cache_shape *shape,
 	 const struct tape_named *outs)
 {
-	struct recall_plan *plan;
-	const char *rest = site_names(site), *piece = "?";
 	void *head = __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE);
+	struct recall_plan *plan;
 	unsigned plans = 0;
-	size_t len = 1;
 
 	for (const struct recall_plan *p = head; p; p = p->next)
 		plans++;
-	plan = plans < MOST_PLANS
-		       ? malloc(sizeof *plan + site->count * sizeof plan->steps[0])
-		       : NULL;
+	plan = plans < MOST_PLANS ? plan_new(site, shape, outs) : NULL;
 	if (!plan)
 		return;
-	plan->shape = shape;
-	plan->count = site->count;
-	for (uint32_t i = 0; i < site->count; i++) {
-		char name[LIMIT_NAME + 1];
-
-		/* A name of its own may be another one the next time. */
-		if (!name_next_piece(&rest, &piece, &len) || outs[i].name) {
-			free(plan);
-			return;
-		}
-		out_name(&outs[i], piece, len, name);
-		if (!step_make(&plan->steps[i], shape, site->count == 1, &outs[i],
-			       name)) {
-			free(plan);
-			return;
-		}
+	if (!plan_fill(plan, site, outs)) {
+		free(plan);
+		return;
 	}
 	do
 		plan->next = head;
@@ -289,13 +321,28 @@ plan_add(struct tape_site *site, const struct cache_shape *shape,
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 }
 
+static inline bool
+same_names(const struct recall_plan *plan, const struct tape_named *outs)
+{
+	for (uint32_t i = 0; i < plan->count; i++) {
+		uint16_t name = plan->steps[i].name;
+
+		if (name == 0 ? outs[i].name != NULL
+			      : !outs[i].name || strcmp((const char *)plan->steps + name,
+							outs[i].name) != 0)
+			return false;
+	}
+	return true;
+}
+
 static inline const struct recall_plan *
-plan_of(const struct tape_site *site, const struct cache_shape *shape)
+plan_of(const struct tape_site *site, const struct cache_shape *shape,
+	const struct tape_named *outs)
 {
 	const struct recall_plan *plan =
 		__atomic_load_n((void **)(uintptr_t)&site->plans, __ATOMIC_ACQUIRE);
 
-	while (plan && plan->shape != shape)
+	while (plan && (plan->shape != shape || !same_names(plan, outs)))
 		plan = plan->next;
 	return plan;
 }
@@ -329,7 +376,7 @@ recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
 	e = cache_first(s, key);
 	if (e &&
 	    (e->flags & (ENTRY_HELD | ENTRY_DAMAGED | ENTRY_UNASKED)) == ENTRY_HELD) {
-		plan = plan_of(site, e->shape);
+		plan = plan_of(site, e->shape, outs);
 		if (plan && fill_short(plan, e, outs)) {
 			count_hit(s, e);
 			hit = 1;
@@ -612,7 +659,7 @@ recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
 			r = fill_long(c, e, names, count, outs);
 		if (locked)
 			pthread_mutex_unlock(&c->look_lock);
-		if (r == 1 && site && !plan_of(site, e->shape))
+		if (r == 1 && site && !plan_of(site, e->shape, outs))
 			plan_add(site, e->shape, outs);
 	}
 	cache_put(e);

@@ -317,6 +317,31 @@ START_TEST(what_cannot_be_read_just_now_is_a_miss_and_stays)
 }
 END_TEST
 
+/* One place that asks for ever other results by names made at run time. */
+START_TEST(a_name_counts_each_time)
+{
+	static const char *const names[] = { "a", "b", "c", "none", "", "a.b", "b" };
+	struct tape *t = recording_open(ASLEEP);
+	double a = 1, b = 2, c = 3;
+	char name[8];
+
+	ck_assert_int_eq(TAPE_STORE(t, key_of(1), a, b, c, TAPE_AS("a.b", 4.0)), 1);
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 7; i++) {
+			double x = -1, same = -1;
+			int r;
+
+			strcpy(name, names[i]);
+			r = TAPE_RECALL(t, key_of(1), TAPE_AS(name, &x),
+					TAPE_AS("c", &same));
+			ck_assert_int_eq(r, i != 3 && i != 4);
+			ck_assert(same == (r ? 3 : -1));
+			ck_assert(x == (i == 5 ? 4 : i == 6 ? 2 : r ? i + 1 : -1));
+		}
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -338,6 +363,7 @@ main(void)
 	tcase_add_test(
 		tc, a_damaged_blob_is_a_miss_that_is_told_and_the_new_result_replaces_it);
 	tcase_add_test(tc, what_cannot_be_read_just_now_is_a_miss_and_stays);
+	tcase_add_test(tc, a_name_counts_each_time);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
