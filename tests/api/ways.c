@@ -29,6 +29,7 @@ static struct params now = { 0.5, { 4 }, "ising", FAST };
 
 #define LENGTH 6
 static double series[LENGTH] = { 1, 2, 3, 4, 5, 6 };
+static double large[20]; /* over 64 bytes: a value that may be kept elsewhere */
 static int evaluated;
 
 /* ---- in the plain way ---- */
@@ -128,6 +129,36 @@ rules(void)
 #else
 	TAPE(t, "store.x", TAPE_AS("keep", 1), TAPE_AS("drop", 2));
 #endif
+}
+
+/* ---- settings of labels ---- */
+
+static void
+settings(void)
+{
+	uint64_t before = tape_position(t).seq, after;
+
+	(void)tape_set(t, "^big$", "inline_max", "16");
+	(void)tape_set(t, "^now$", "commit", "2");
+#ifdef PLAIN
+	struct tape_nd nd;
+	struct tape_build *b = tape_build_begin(t, "big");
+
+	memset(&nd, 0, sizeof nd);
+	nd.data = large;
+	nd.dtype = "f8";
+	nd.ndim = 1;
+	nd.dims[0] = 20;
+	(void)tape_build_nd(b, "large", TAPE_NUL, &nd, 0);
+	(void)tape_build_end(b);
+#else
+	TAPE(t, "big", large);
+#endif
+	I64("now", "i", 1);
+	after = tape_position(t).seq;
+	I64("now", "i", 2);
+	(void)printf("committed %d, then %d\n", after > before,
+		     tape_position(t).seq > before);
 }
 
 /* ---- contexts ---- */
@@ -452,6 +483,7 @@ main(int argc, char **argv)
 		return tape_close(t) != 0;
 	}
 	rules();
+	settings();
 	contexts();
 	hooks();
 	tares();
