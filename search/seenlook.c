@@ -23,10 +23,11 @@
 #define ROW_BYTES 64u
 /*
  * A look for what others have recorded is taken at most so often, and for this part of
- * the time. Our own session is followed as it goes.
+ * the time. Our own session is followed as it goes, while that is soon done.
  */
 #define LOOK_NS INT64_C(1000000000)
 #define LOOK_SHARE 20
+#define OWN_NS INT64_C(5000000)
 #define OPEN_HINTS 64u
 #define OPEN_SOURCES 8u
 /* Memory of each, in a program that has other things to do. */
@@ -65,6 +66,7 @@ struct seenlook {
 	struct tape_reader *reader;
 	struct snapshot *snapshot; /* NULL: take one */
 	int64_t taken_ns, took_ns;
+	int64_t own_ns, own_took_ns; /* the same of our own session */
 	/* Of the sessions that were asked last, each with its place in the snapshot. */
 	struct source *sources[OPEN_SOURCES];
 	size_t source_of[OPEN_SOURCES];
@@ -678,6 +680,23 @@ ask(struct seenlook *look, const struct tape_hash *hash)
 	       ask_hints(look, hash) || seenhidden_search(look->reader, hash);
 }
 
+/* Is the content there, now that we have committed more? */
+static bool
+ask_own(struct seenlook *look, const struct tape_hash *hash, uint64_t own)
+{
+	int64_t now = os_monotonic_ns();
+	bool found;
+
+	if (look->own == own || (look->own_took_ns > OWN_NS &&
+				 now - look->own_ns < look->own_took_ns * LOOK_SHARE))
+		return false;
+	found = look_at_own(look) && ask(look, hash);
+	look->own = own;
+	look->own_ns = os_monotonic_ns();
+	look->own_took_ns = look->own_ns - now;
+	return found;
+}
+
 bool
 seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own)
 {
@@ -685,16 +704,12 @@ seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own)
 
 	if (look->snapshot != NULL && ask(look, hash))
 		return true;
-	if (look->own != own && look_at_own(look) && ask(look, hash)) {
-		look->own = own;
+	if (ask_own(look, hash, own))
 		return true;
-	}
 	wait = wait > LOOK_NS ? wait : LOOK_NS;
-	if (look->snapshot == NULL || os_monotonic_ns() - look->taken_ns >= wait) {
-		look_again(look);
-		look->own = own;
-		return ask(look, hash);
-	}
+	if (look->snapshot != NULL && os_monotonic_ns() - look->taken_ns < wait)
+		return false;
+	look_again(look);
 	look->own = own;
-	return false;
+	return ask(look, hash);
 }
