@@ -280,6 +280,17 @@ struct cache_entry *cache_read_entry(struct cache *c, struct cache_entry *e);
 /* Says once that this entry is not used. */
 void cache_tell_miss(struct cache *c, const struct cache_entry *e, const char *why);
 
+/* ---- cache_plan.c ---- */
+
+/* Fills the outputs of a site from an entry that is held. False: nothing was done, it goes the long way. */
+bool cache_plan_fill(const struct tape_site *site, const struct cache_entry *e,
+		     const struct tape_named *outs);
+/* The long way was right for these: the next time the short one may be. */
+void cache_plan_add(struct tape_site *site, const struct cache_shape *shape,
+		    const struct tape_named *outs);
+/* The names of a site, in front of which stands the text of the key. */
+const char *cache_site_names(const struct tape_site *site);
+
 /* ---- cache_recall.c ---- */
 
 /* Looks at what others have committed, if it is time. look_lock is held. */

@@ -10,343 +10,6 @@
 
 /* ---- the short way: a known entry, a known site ---- */
 
-enum step_op { STEP_1, STEP_4, STEP_8, STEP_16, STEP_INTEGER, STEP_ARRAY };
-/* How an output of a site is filled from a value of a shape. */
-struct step {
-	uint8_t op, size;
-	bool is_signed;	   /* STEP_INTEGER: of the output */
-	bool value_signed; /* and of the value */
-	uint16_t value;
-	uint16_t name; /* offset of what TAPE_AS said, from the steps on; 0: nothing */
-};
-struct recall_plan {
-	struct recall_plan *next;
-	const struct cache_shape *shape;
-	uint32_t count;
-	struct step steps[];
-};
-/* A site that is called with ever other shapes goes the long way. */
-#define MOST_PLANS 8u
-
-/* A dense array in C order, as one output. */
-struct array_out {
-	void *to;
-	uint64_t size;
-	uint8_t dtype, ndim;
-	const uint64_t *dims; /* NULL: one, all of it */
-};
-
-static bool
-array_out(const struct tape_named *out, struct array_out *a)
-{
-	const struct tape_dense *d;
-
-	*a = (struct array_out){ .to = (void *)(uintptr_t)out->value.lo,
-				 .size = out->value.hi };
-	if (out->kind > tape_kind_array && out->kind < TAPE_TO) {
-		a->dtype = (uint8_t)(out->kind - tape_kind_array);
-		a->ndim = 1;
-		return a->to != NULL;
-	}
-	if (out->kind != tape_kind_dense)
-		return false;
-	d = (const struct tape_dense *)(uintptr_t)out->value.lo;
-	if (d->flags != 0 || d->stride != 0 || !d->data)
-		return false;
-	a->to = (void *)(uintptr_t)d->data;
-	a->dtype = d->dtype;
-	a->ndim = d->ndim;
-	a->dims = d->dims;
-	return true;
-}
-
-static inline struct cache_wide
-wide_at(const struct cache_entry *e, const struct step *step)
-{
-	struct cache_wide wide;
-
-	memcpy(&wide, e->data + 16 * (size_t)step->value, sizeof wide);
-	return wide;
-}
-
-/* What describes it lies behind all bytes: it is looked at for several dimensions only. */
-static bool
-same_dims(const struct cache_entry *e, const struct cache_wide *wide,
-	  const struct array_out *out)
-{
-	if (!out->dims)
-		return wide->size == out->size;
-	if (wide->ndim == 1)
-		return out->dims[0] <= wide->size &&
-		       wide->size == out->dims[0] * wide->width;
-	return memcmp(e->data + wide->value + offsetof(struct tape_value, dims),
-		      out->dims, wide->ndim * sizeof *out->dims) == 0;
-}
-
-static bool
-array_fits(const struct cache_entry *e, const struct step *step,
-	   const struct tape_named *out)
-{
-	const struct cache_wide wide = wide_at(e, step);
-	struct array_out a;
-
-	return array_out(out, &a) && wide.dtype == a.dtype && wide.ndim == a.ndim &&
-	       (wide.ndim == 1 || !wide.fortran) && (wide.size == 0 || wide.bytes) &&
-	       same_dims(e, &wide, &a);
-}
-
-static bool
-integer_fits(const struct step *step, uint64_t v)
-{
-	unsigned bits = 8u * step->size;
-	bool negative = step->value_signed && (int64_t)v < 0;
-
-	if (step->is_signed)
-		return negative ? (int64_t)v >= -(INT64_MAX >> (64 - bits)) - 1
-				: v <= (uint64_t)(INT64_MAX >> (64 - bits));
-	return !negative && v <= UINT64_MAX >> (64 - bits);
-}
-
-static inline void *
-out_at(const struct tape_named *out)
-{
-	return (void *)(uintptr_t)out->value.lo;
-}
-
-/* Nothing is written unless all of it fits. */
-static inline bool
-fill_short(const struct recall_plan *plan, const struct cache_entry *e,
-	   const struct tape_named *outs)
-{
-	for (uint32_t i = 0; i < plan->count; i++) {
-		const struct step *step = &plan->steps[i];
-		uint64_t v;
-
-		/* As they are this time: the long way says what is wrong. */
-		if (!outs[i].value.lo)
-			return false;
-		if (step->op < STEP_INTEGER)
-			continue;
-		if (step->op == STEP_ARRAY) {
-			if (!array_fits(e, step, &outs[i]))
-				return false;
-			continue;
-		}
-		memcpy(&v, e->data + 16 * (size_t)step->value, sizeof v);
-		if (!integer_fits(step, v))
-			return false;
-	}
-	for (uint32_t i = 0; i < plan->count; i++) {
-		const struct step *step = &plan->steps[i];
-		const uint8_t *from = e->data + 16 * (size_t)step->value;
-		struct array_out a;
-
-		switch (step->op) {
-		case STEP_1:
-			memcpy(out_at(&outs[i]), from, 1);
-			break;
-		case STEP_4:
-			memcpy(out_at(&outs[i]), from, 4);
-			break;
-		case STEP_8:
-			memcpy(out_at(&outs[i]), from, 8);
-			break;
-		case STEP_16:
-			memcpy(out_at(&outs[i]), from, 16);
-			break;
-		case STEP_INTEGER:
-			memcpy(out_at(&outs[i]), from, step->size);
-			break;
-		default: {
-			const struct cache_wide wide = wide_at(e, step);
-
-			(void)array_out(&outs[i], &a);
-			if (wide.size)
-				memcpy(a.to, e->data + wide.bytes, wide.size);
-			break;
-		}
-		}
-	}
-	return true;
-}
-
-/* ---- making a plan ---- */
-
-static bool
-step_scalar(struct step *step, unsigned kind, unsigned type, uint64_t size)
-{
-	static const struct {
-		uint8_t kind, type, op;
-	} exact[] = {
-		{ tape_kind_bool, TAPE_BOOL, STEP_1 },
-		{ tape_kind_f64, TAPE_F64, STEP_8 },
-		{ tape_kind_f32, TAPE_F32, STEP_4 },
-		{ tape_kind_c16, TAPE_C16, STEP_16 },
-		{ tape_kind_c8, TAPE_C8, STEP_8 },
-	};
-
-	for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
-		if (exact[i].kind == kind && exact[i].type == type) {
-			step->op = exact[i].op;
-			return true;
-		}
-	if ((kind != tape_kind_i64 && kind != tape_kind_u64) ||
-	    (type != TAPE_I64 && type != TAPE_U64))
-		return false;
-	step->is_signed = kind == tape_kind_i64;
-	step->value_signed = type == TAPE_I64;
-	step->size = (uint8_t)size;
-	step->op = size == 8 && step->is_signed == step->value_signed ? STEP_8
-								      : STEP_INTEGER;
-	return true;
-}
-
-static bool
-step_make(struct step *step, const struct cache_shape *shape, bool only,
-	  const struct tape_named *out, const char *name)
-{
-	struct array_out a;
-	uint32_t at = 0;
-	size_t len = strlen(name);
-
-	while (at < shape->count && (shape->vars[at].len != len ||
-				     memcmp(shape->vars[at].name, name, len) != 0))
-		at++;
-	if (at == shape->count && only && shape->count == 1)
-		at = 0;
-	if (at >= shape->count || at > UINT16_MAX)
-		return false;
-	*step = (struct step){ .value = (uint16_t)at };
-	if (out->kind > TAPE_TO)
-		return out->value.lo && step_scalar(step, out->kind - (unsigned)TAPE_TO,
-						    shape->vars[at].type, out->value.hi);
-	step->op = STEP_ARRAY;
-	return shape->vars[at].type == TAPE_ARRAY_T && array_out(out, &a);
-}
-
-static void
-out_name(const struct tape_named *out, const char *piece, size_t len,
-	 char name[LIMIT_NAME + 1])
-{
-	const char *text = out->text;
-
-	if (out->name && *out->name) {
-		(void)name_clean(out->name, strlen(out->name), name, NULL, NULL);
-		return;
-	}
-	if (out->kind == tape_kind_dense && !text)
-		text = ((const struct tape_dense *)(uintptr_t)out->value.lo)->text;
-	if (text)
-		(void)name_from_text(text, strlen(text), name);
-	else
-		(void)name_from_text(piece, len, name);
-}
-
-/* The names of a site, in front of which stands the text of the key. */
-static const char *
-site_names(const struct tape_site *site)
-{
-	const char *rest = site->names, *piece;
-	size_t len;
-
-	if (site->flags & TAPE_SITE_HAS_LABEL)
-		(void)name_next_piece(&rest, &piece, &len);
-	return rest;
-}
-
-/* The names that TAPE_AS gave stand behind the steps: another time they may be others. */
-static struct recall_plan *
-plan_new(const struct tape_site *site, const struct cache_shape *shape,
-	 const struct tape_named *outs)
-{
-	size_t steps = site->count * sizeof(struct step), size = steps;
-	struct recall_plan *plan;
-
-	for (uint32_t i = 0; i < site->count; i++)
-		size += outs[i].name ? strlen(outs[i].name) + 1 : 0;
-	plan = size <= UINT16_MAX ? calloc(1, sizeof *plan + size) : NULL;
-	if (!plan)
-		return NULL;
-	plan->shape = shape;
-	plan->count = site->count;
-	return plan;
-}
-
-static bool
-plan_fill(struct recall_plan *plan, const struct tape_site *site,
-	  const struct tape_named *outs)
-{
-	const char *rest = site_names(site), *piece = "?";
-	size_t len = 1, at = site->count * sizeof(struct step);
-
-	for (uint32_t i = 0; i < site->count; i++) {
-		size_t size = outs[i].name ? strlen(outs[i].name) + 1 : 0;
-		struct step *step = &plan->steps[i];
-		char name[LIMIT_NAME + 1];
-
-		if (!name_next_piece(&rest, &piece, &len))
-			return false;
-		out_name(&outs[i], piece, len, name);
-		if (!step_make(step, plan->shape, site->count == 1, &outs[i], name))
-			return false;
-		if (size) {
-			memcpy((char *)plan->steps + at, outs[i].name, size);
-			step->name = (uint16_t)at;
-		}
-		at += size;
-	}
-	return true;
-}
-
-static void
-plan_add(struct tape_site *site, const struct cache_shape *shape,
-	 const struct tape_named *outs)
-{
-	void *head = __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE);
-	struct recall_plan *plan;
-	unsigned plans = 0;
-
-	for (const struct recall_plan *p = head; p; p = p->next)
-		plans++;
-	plan = plans < MOST_PLANS ? plan_new(site, shape, outs) : NULL;
-	if (!plan)
-		return;
-	if (!plan_fill(plan, site, outs)) {
-		free(plan);
-		return;
-	}
-	do
-		plan->next = head;
-	while (!__atomic_compare_exchange_n(&site->plans, &head, plan, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-}
-
-static inline bool
-same_names(const struct recall_plan *plan, const struct tape_named *outs)
-{
-	for (uint32_t i = 0; i < plan->count; i++) {
-		uint16_t name = plan->steps[i].name;
-
-		if (name == 0 ? outs[i].name != NULL
-			      : !outs[i].name || strcmp((const char *)plan->steps + name,
-							outs[i].name) != 0)
-			return false;
-	}
-	return true;
-}
-
-static inline const struct recall_plan *
-plan_of(const struct tape_site *site, const struct cache_shape *shape,
-	const struct tape_named *outs)
-{
-	const struct recall_plan *plan =
-		__atomic_load_n((void **)(uintptr_t)&site->plans, __ATOMIC_ACQUIRE);
-
-	while (plan && (plan->shape != shape || !same_names(plan, outs)))
-		plan = plan->next;
-	return plan;
-}
-
 static inline void
 count_hit(struct cache_shard *s, struct cache_entry *e)
 {
@@ -368,7 +31,6 @@ recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
 	     const struct tape_named *outs)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
-	const struct recall_plan *plan;
 	struct cache_entry *e;
 	int hit = 0;
 
@@ -376,8 +38,7 @@ recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
 	e = cache_first(s, key);
 	if (e &&
 	    (e->flags & (ENTRY_HELD | ENTRY_DAMAGED | ENTRY_UNASKED)) == ENTRY_HELD) {
-		plan = plan_of(site, e->shape, outs);
-		if (plan && fill_short(plan, e, outs)) {
+		if (cache_plan_fill(site, e, outs)) {
 			count_hit(s, e);
 			hit = 1;
 		}
@@ -659,8 +320,8 @@ recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
 			r = fill_long(c, e, names, count, outs);
 		if (locked)
 			pthread_mutex_unlock(&c->look_lock);
-		if (r == 1 && site && !plan_of(site, e->shape, outs))
-			plan_add(site, e->shape, outs);
+		if (r == 1 && site)
+			cache_plan_add(site, e->shape, outs);
 	}
 	cache_put(e);
 	if (r == 1)
@@ -695,7 +356,7 @@ tape_recall(struct tape *t, struct tape_site *site, struct tape_key key,
 		return 1;
 	report_hold();
 	r = recall_long(c, site->version == TAPE_SITE_VERSION ? site : NULL, key,
-			site_names(site), site->count, outs);
+			cache_site_names(site), site->count, outs);
 	cache_note(c, false);
 	report_tell(t);
 	return r;

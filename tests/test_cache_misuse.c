@@ -342,6 +342,89 @@ START_TEST(a_name_counts_each_time)
 }
 END_TEST
 
+/* ---- one place, again and again ---- */
+
+struct point {
+	double x;
+	short n;
+	_Bool on;
+	char name[8];
+	float v[3];
+};
+TAPE_DESCRIBE(point, struct point, x, n, on, name, v);
+
+/* Nothing is touched where one of them does not fit, whichever way a hit goes. */
+START_TEST(outputs_of_all_kinds_are_filled_each_time_or_none_is)
+{
+	struct tape *t = recording_open(ASLEEP);
+	const char *texts[] = { "", "a", "fourteen bytes", "sixteen bytes...",
+				"seventeen bytes.." };
+	unsigned char raw[4] = { 1, 2, 3, 4 };
+
+	for (int i = 0; i < 8; i++) {
+		struct point p = {
+			i * 0.5, (short)i, i % 2 != 0, "abcdefg", { 1, 2, 3 }
+		};
+		int64_t n = i == 5 ? 40000 : i;
+		double v[] = { 1, 2, 3, 4 };
+
+		p.name[i % 7] = 0;
+		p.v[1] = (float)i;
+		if (i == 6)
+			ck_assert_int_eq(
+				TAPE_STORE(t, key_of(i), TAPE_AS("p.x", p.x),
+					   TAPE_AS("p.n", n), TAPE_AS("p.on", p.on),
+					   TAPE_AS("p.name", p.name), TAPE_AS("p.v", v),
+					   TAPE_AS("text", "a"),
+					   TAPE_AS("raw", TAPE_BYTES(raw, 4))),
+				1);
+		else
+			ck_assert_int_eq(
+				TAPE_STORE(
+					t, key_of(i), TAPE_AS("p.x", p.x),
+					TAPE_AS("p.n", n), TAPE_AS("p.on", p.on),
+					TAPE_AS("p.name", p.name), TAPE_AS("p.v", p.v),
+					TAPE_AS("text", texts[i % 5]),
+					TAPE_AS("raw", TAPE_BYTES(raw, i == 7 ? 3 : 4))),
+				1);
+	}
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 8; i++) {
+			/* 4: a text too long; 5: an integer; 6: other elements; 7: bytes. */
+			bool fits = i < 4;
+			struct point p, untouched;
+			char text[16];
+			unsigned char got[4];
+			int r;
+
+			memset(&untouched, 0x55, sizeof untouched);
+			memset(&p, 0x55, sizeof p);
+			memset(text, 0x55, sizeof text);
+			memset(got, 0x55, sizeof got);
+			r = TAPE_RECALL(t, key_of(i), TAPE_AS("p", TAPE_OF(point, &p)),
+					TAPE_AS("text", TAPE_TEXT(text, 16)),
+					TAPE_AS("raw", TAPE_BYTES(got, 4)));
+			ck_assert_int_eq(r, fits);
+			if (!fits) {
+				ck_assert_mem_eq(&p, &untouched, sizeof p);
+				ck_assert_mem_eq(text, &untouched, sizeof text);
+				ck_assert_mem_eq(got, &untouched, sizeof got);
+				continue;
+			}
+			ck_assert(p.x == i * 0.5 && p.n == i && p.on == (i % 2 != 0));
+			ck_assert(p.v[0] == 1 && p.v[1] == (float)i && p.v[2] == 3);
+			ck_assert_uint_eq(strlen(p.name), (size_t)i % 7);
+			for (size_t k = strlen(p.name); k < sizeof p.name; k++)
+				ck_assert_int_eq(p.name[k], 0);
+			ck_assert_int_eq(strncmp(text, texts[i % 5], 16), 0);
+			for (size_t k = strlen(texts[i % 5]); k < 16; k++)
+				ck_assert_int_eq(text[k], 0);
+			ck_assert_mem_eq(got, raw, 4);
+		}
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -364,6 +447,7 @@ main(void)
 		tc, a_damaged_blob_is_a_miss_that_is_told_and_the_new_result_replaces_it);
 	tcase_add_test(tc, what_cannot_be_read_just_now_is_a_miss_and_stays);
 	tcase_add_test(tc, a_name_counts_each_time);
+	tcase_add_test(tc, outputs_of_all_kinds_are_filled_each_time_or_none_is);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
