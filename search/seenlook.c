@@ -23,11 +23,12 @@
 #define ROW_BYTES 64u
 /*
  * A look for what others have recorded is taken at most so often, and for this part of
- * the time. Our own session is followed as it goes, while that is soon done.
+ * the time. Our own session is followed as it goes, while it has no more than so many
+ * segments.
  */
 #define LOOK_NS INT64_C(1000000000)
 #define LOOK_SHARE 20
-#define OWN_NS INT64_C(5000000)
+#define OWN_SEGMENTS 64u
 #define OPEN_HINTS 64u
 #define OPEN_SOURCES 8u
 /* Memory of each, in a program that has other things to do. */
@@ -684,11 +685,12 @@ ask(struct seenlook *look, const struct tape_hash *hash)
 static bool
 ask_own(struct seenlook *look, const struct tape_hash *hash, uint64_t own)
 {
+	const struct known *k = find_known(look, look->session);
+	bool many = k != NULL && k->count > OWN_SEGMENTS, found;
 	int64_t now = os_monotonic_ns();
-	bool found;
 
-	if (look->own == own || (look->own_took_ns > OWN_NS &&
-				 now - look->own_ns < look->own_took_ns * LOOK_SHARE))
+	if (look->own == own ||
+	    (many && now - look->own_ns < look->own_took_ns * LOOK_SHARE))
 		return false;
 	found = look_at_own(look) && ask(look, hash);
 	look->own = own;
