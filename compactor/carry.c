@@ -25,6 +25,8 @@ struct carry {
 	struct blobs *blobs;
 	struct carried *packs;
 	size_t count, cap;
+	bool some_unread; /* the table of a pack could not be read */
+	bool must;
 };
 
 void
@@ -86,6 +88,7 @@ list_blobs(struct carry *k, struct carried *p)
 	for (size_t i = 0; r == 0 && i < count; i++)
 		p->hashes[i] = blobpack_entry_at(pack, i)->hash;
 	p->count = r == 0 ? count : 0;
+	k->some_unread |= r != 0;
 	if (count != 0)
 		p->bucket = blobpack_bucket(blobpack_entry_at(pack, 0)->size);
 	blobpack_close(pack);
@@ -155,6 +158,19 @@ carry_begin(struct compaction *c, struct blobs *blobs, bool choosy, struct carry
 	}
 	*out = k;
 	return r;
+}
+
+bool
+carry_must(struct compaction *c, struct carry *k)
+{
+	const struct generations *g = c->snapshot->generations;
+
+	if (c->keep != 0 || !may_choose(c) || (k == NULL && g->count != 0) ||
+	    (k != NULL && k->some_unread))
+		return false;
+	if (k != NULL)
+		k->must = true;
+	return true;
 }
 
 /* ---- what is referred to ---- */
@@ -304,7 +320,15 @@ write_anew(struct carry *k, struct carried *p)
 	free(order);
 	blobpack_close(pack);
 	os_close(&fd);
-	return good ? r == 0 ? 1 : r : r == TAPE_ERR_NOMEM ? r : 0;
+	if (!good && r != TAPE_ERR_NOMEM && k->must) {
+		*k->c->err = why;
+		r = why.status != 0 ? why.status : TAPE_ERR_DAMAGED;
+	} else if (!good && r != TAPE_ERR_NOMEM) {
+		r = 0;
+	} else if (r == 0) {
+		r = 1;
+	}
+	return r;
 }
 
 int

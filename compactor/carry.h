@@ -14,6 +14,11 @@ struct carry;
 int carry_begin(struct compaction *c, struct blobs *blobs, bool choosy,
 		struct carry **out);
 void carry_free(struct carry *k); /* NULL is fine */
+/*
+ * What was withdrawn is forgotten with this run: what nothing refers to has to go in it,
+ * or it fails. False: it may have to stay, so nothing can be forgotten.
+ */
+bool carry_must(struct compaction *c, struct carry *k);
 /* A content goes into the new generation: what it refers to stays. NULL is fine. */
 void carry_refer(struct carry *k, const struct form *form, const uint8_t *canonical,
 		 size_t len);

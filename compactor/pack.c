@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compactor/packing.h"
+#include "compactor/withdrawn.h"
 #include "format/error.h"
 #include "format/le.h"
 #include "format/limits.h"
@@ -560,6 +561,8 @@ pack_all(struct compaction *c)
 		r = blobs_new(c, &p.blobs);
 	if (r == 0)
 		r = carry_begin(c, p.blobs, c->withdrawn != NULL, &p.carry);
+	if (r == 0 && c->withdrawn != NULL && carry_must(c, p.carry))
+		withdrawn_all_here(c->withdrawn);
 	if (r == 0)
 		r = earlier_know(c, &p.dedup, &p.earlier);
 	if (r == 0)

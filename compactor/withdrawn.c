@@ -20,7 +20,8 @@ struct withdrawal {
 struct withdrawn {
 	struct withdrawal *items; /* by key, once all are there */
 	size_t count, cap, most;
-	bool no_memory;
+	bool no_memory, full; /* full: some had no room */
+	bool all_here;
 };
 
 void
@@ -64,8 +65,10 @@ add(struct withdrawn *w, const struct tape_hash *key, int64_t time)
 
 	if (w->count == w->most)
 		settle(w);
-	if (w->count == w->most)
+	if (w->count == w->most) {
+		w->full = true;
 		return 0;
+	}
 	if (w->count == w->cap) {
 		more = reallocarray(w->items, cap, sizeof *more);
 		if (more == NULL) {
@@ -167,8 +170,8 @@ withdrawn_know(struct compaction *c, struct withdrawn **out)
 
 /* ---- what they say ---- */
 
-static bool
-before(const struct withdrawn *w, const struct tape_hash *key, int64_t time)
+static const struct withdrawal *
+find(const struct withdrawn *w, const struct tape_hash *key)
 {
 	size_t lo = 0, hi = w->count;
 
@@ -177,22 +180,33 @@ before(const struct withdrawn *w, const struct tape_hash *key, int64_t time)
 		int order = memcmp(&w->items[mid].key, key, sizeof *key);
 
 		if (order == 0)
-			return time < w->items[mid].time;
+			return &w->items[mid];
 		if (order < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return false;
+	return NULL;
+}
+
+void
+withdrawn_all_here(struct withdrawn *w)
+{
+	w->all_here = !w->full;
 }
 
 bool
 withdrawn_is(const struct withdrawn *w, const struct form *form, const uint8_t *canonical,
 	     size_t len, int64_t time)
 {
+	const struct withdrawal *by;
 	struct tape_hash key;
 	unsigned flags;
 
-	return cached_form(form) && cached_read(form, canonical, len, &key, &flags) &&
-	       before(w, &key, time);
+	if (!cached_form(form) || !cached_read(form, canonical, len, &key, &flags))
+		return false;
+	by = find(w, &key);
+	if (by == NULL || time > by->time)
+		return false;
+	return time < by->time || (w->all_here && (flags & CACHED_DROPPED) != 0);
 }

@@ -16,6 +16,11 @@ struct withdrawn;
  */
 int withdrawn_know(struct compaction *c, struct withdrawn **out);
 void withdrawn_free(struct withdrawn *w); /* NULL is fine */
+/*
+ * All results of the tape are in what is compacted now, without those that were
+ * withdrawn: what says so has nothing more to say, and counts as withdrawn itself.
+ */
+void withdrawn_all_here(struct withdrawn *w);
 /* Is a scope of that form and time, with that canonical part, a result that was withdrawn? */
 bool withdrawn_is(const struct withdrawn *w, const struct form *form,
 		  const uint8_t *canonical, size_t len, int64_t time);
