@@ -124,7 +124,7 @@ tape_restored(struct tape *tape_t_)
 			tape_restore_done_ = tape_restore_find(tape_restore_to_,         \
 							       TAPE_LABEL_TEXT_(label),  \
 							       &tape_restored_);         \
-		if (tape_restore_done_ == 1)                                             \
+		if (TAPE_ON_(tape_restore_done_ == 1))                                   \
 			tape_restore_done_ = tape_restore_end(                           \
 				tape_restore_to_, tape_restored_,                        \
 				TAPE_BIND_(n, tape_restored_, names, __VA_ARGS__));      \
