@@ -6,7 +6,7 @@
  * its timing when all of its rows are in the kernel. See README.md for the lines
  * that it prints.
  *
- *     record_bench DIR [ROWS]      DIR must be empty
+ *     record_bench DIR [ROWS [VARIANT]]      DIR must be empty
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -320,11 +320,9 @@ add_hooks(struct tape *t, int count)
 }
 
 static int64_t
-time_hooked(struct run *run, const char *name, const char *settings, int hooks)
+time_tape(struct run *run, const char *name, const char *settings)
 {
 	struct tape *t = tape_with(run, name, settings);
-
-	add_hooks(t, hooks);
 	int64_t start = os_monotonic_ns();
 
 	for (size_t i = 0; i < run->count; i++)
@@ -335,12 +333,6 @@ time_hooked(struct run *run, const char *name, const char *settings, int hooks)
 	if (tape_close(t) < 0)
 		die("scopes were lost");
 	return took;
-}
-
-static int64_t
-time_tape(struct run *run, const char *name, const char *settings)
-{
-	return time_hooked(run, name, settings, 0);
 }
 
 /* Like the floor and SQLite's WAL in NORMAL mode, nothing waits for the disk. */
@@ -363,20 +355,23 @@ time_default(struct run *run)
 }
 
 /* 50 rules and 20 hooks of all kinds, for labels that do not come. */
-static int64_t
-time_rules(struct run *run)
+static struct tape *
+tape_with_rules(struct run *run)
 {
 	static const char *const kinds[] = { "every = 10",  "record = off",
 					     "when = E>1",  "exclude = ^E$",
 					     "dedup = off", "commit = 3" };
 	char text[8192] = "dedup = off\nsync = none\n";
 	size_t n = strlen(text);
+	struct tape *t;
 
 	for (size_t i = 0; i < 50; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 				      "[rule r%zu]\nlabel = ^absent.*%zu$\n%s\n", i, i,
 				      kinds[i % (sizeof(kinds) / sizeof(kinds[0]))]);
-	return time_hooked(run, "rules", text, 20);
+	t = tape_with(run, "rules", text);
+	add_hooks(t, 20);
+	return t;
 }
 
 /* All but one of a thousand are left out by count. */
@@ -480,6 +475,82 @@ time_label(struct run *run)
 	return took;
 }
 
+/* ---- with rules and without, in turns ---- */
+
+/*
+ * Some commits long, so that each has its share of them, and short beside what else
+ * the machine does.
+ */
+#define TURN ((size_t)4096)
+
+/* ns a scope of one turn. */
+static double
+time_turn(struct tape *t, const struct bench_row *rows, size_t count)
+{
+	int64_t start = os_monotonic_ns();
+
+	for (size_t i = 0; i < count; i++)
+		tape_row(t, &rows[i]);
+	return (double)(os_monotonic_ns() - start) / (double)count;
+}
+
+/* Rows that are in the cache for the second of two have to be for the first, too. */
+static void
+touch(const struct bench_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		__asm__ volatile("" ::"r"(rows[i].mask));
+}
+
+static int
+compare_ns(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+middle(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare_ns);
+	return values[count / 2];
+}
+
+/*
+ * What rules that do not match cost is less than what a machine drifts between two
+ * runs of a variant: both take the same rows turn by turn, each the first of every
+ * other pair, and the ratio is found pair by pair.
+ */
+static void
+compare_rules(struct run *run)
+{
+	size_t turn = run->count < TURN ? run->count : TURN, pairs = run->count / turn;
+	double *took[3]; /* without, with, their ratio */
+	struct tape *t[2] = { tape_with(run, "no_rules", "dedup = off\nsync = none\n"),
+			      tape_with_rules(run) };
+
+	for (unsigned k = 0; k < 3; k++)
+		if (!(took[k] = calloc(pairs, sizeof(*took[k]))))
+			die("no memory");
+	for (size_t n = 0; n < pairs; n++) {
+		const struct bench_row *rows = &run->rows[n * turn];
+		unsigned first = n & 1;
+
+		touch(rows, turn);
+		took[first][n] = time_turn(t[first], rows, turn);
+		took[!first][n] = time_turn(t[!first], rows, turn);
+		took[2][n] = took[1][n] / took[0][n];
+	}
+	if (tape_close(t[0]) < 0 || tape_close(t[1]) < 0)
+		die("scopes were lost");
+	(void)printf("record.tape_no_rules\tns\t%.2f\n", middle(took[0], pairs));
+	(void)printf("record.tape_rules\tns\t%.2f\n", middle(took[1], pairs));
+	(void)printf("record.rules_ratio\tx\t%.4f\n", middle(took[2], pairs));
+	for (unsigned k = 0; k < 3; k++)
+		free(took[k]);
+}
+
 /* ---- all of it ---- */
 
 static const struct variant {
@@ -488,7 +559,6 @@ static const struct variant {
 } variants[] = {
 	{ "floor", time_floor },
 	{ "tape_dedup_off", time_dedup_off },
-	{ "tape_rules", time_rules },
 	{ "tape_dedup_on", time_dedup_on },
 	{ "fprintf_json", time_fprintf },
 	{ "sqlite_wal", time_sqlite },
@@ -533,6 +603,8 @@ main(int argc, char **argv)
 		(void)printf("record.%s\tns\t%.2f\n", variants[v].name,
 			     (double)variants[v].time(&run) / (double)run.count);
 	}
+	if (argc < 4 || strcmp(argv[3], "tape_rules") == 0)
+		compare_rules(&run);
 	free(rows);
 	return 0;
 }

@@ -22,7 +22,9 @@ END {
 	printf "%-44s %12s %-5s %12s %12s\n", "", "median", "", "least", "most"
 	show("the floor: copy, write(2)", "record.floor")
 	show("TAPE(), dedup off", "record.tape_dedup_off")
-	show("TAPE(), dedup off, 50 rules, 20 hooks that do not match", "record.tape_rules")
+	show("TAPE(), dedup off, in turns with the next", "record.tape_no_rules")
+	show("TAPE(), 50 rules, 20 hooks that do not match", "record.tape_rules")
+	show("  with / without, pair by pair", "record.rules_ratio")
 	show("TAPE_LOCALS of nine numbers, with a list", "record.locals_list")
 	show("TAPE() of the same", "record.locals_named")
 	show("TAPE_LOCALS of two numbers and a char *, with a list", "record.locals_list_text")
@@ -97,7 +99,8 @@ END {
 	printf "%-44s %12s\n", "ratios", ""
 	mark("dedup off / floor", "record.tape_dedup_off", "record.floor", 3, 0)
 	mark("dedup on / floor", "record.tape_dedup_on", "record.floor", 5, 0)
-	mark("50 rules, 20 hooks / none", "record.tape_rules", "record.tape_dedup_off", 1.05, 0)
+	median["record.one"] = 1
+	mark("50 rules, 20 hooks / none", "record.rules_ratio", "record.one", 1.05, 0)
 	mark("TAPE_LOCALS with a list / the same TAPE", "record.locals_list", "record.locals_named", 1.05, 0)
 	mark("nested loops, subset / off", "record.nested_subset", "record.nested_off", 2.5, 0)
 	mark("nested loops, reading, subset / off", "find.nested_subset", "find.nested_off", 2.5, 0)
