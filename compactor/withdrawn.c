@@ -114,7 +114,7 @@ know_raw(struct compaction *c, struct withdrawn *w)
 	int r = cachelook_open(&c->reader->dir, &options, &look, &why);
 
 	if (r == 0)
-		(void)cachelook_scan(look, nobody, take_raw, w);
+		(void)cachelook_scan(look, nobody, true, take_raw, w);
 	cachelook_close(look);
 	return r == TAPE_ERR_NOMEM || w->no_memory ? compaction_no_memory(c) : 0;
 }
@@ -123,10 +123,7 @@ static bool
 may_say(const struct scopepack *p)
 {
 	for (uint32_t i = 1; i <= p->form_count; i++)
-		if (cached_form(&p->forms[i]) &&
-		    (form_find(&p->forms[i], CACHE_AGAIN, sizeof CACHE_AGAIN - 1) >= 0 ||
-		     form_find(&p->forms[i], CACHE_DROPPED, sizeof CACHE_DROPPED - 1) >=
-			     0))
+		if (cached_withdraws(&p->forms[i]))
 			return true;
 	return false;
 }

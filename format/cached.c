@@ -16,6 +16,14 @@ cached_form(const struct form *form)
 	       form->vars[at].type == TAPE_STR;
 }
 
+bool
+cached_withdraws(const struct form *form)
+{
+	return cached_form(form) &&
+	       (form_find(form, CACHE_AGAIN, sizeof CACHE_AGAIN - 1) >= 0 ||
+		form_find(form, CACHE_DROPPED, sizeof CACHE_DROPPED - 1) >= 0);
+}
+
 static void
 take_entry(const struct form_var *var, const uint8_t *at, const struct body_entry *e,
 	   struct tape_value *out)

@@ -44,7 +44,8 @@ enum entry_flags {
 	ENTRY_DAMAGED = 16, /* a value cannot be read */
 	ENTRY_TOLD =
 		32, /* another result was met under its key, or another type asked for */
-	ENTRY_UNASKED = 64, /* of a segment: generations may know more of its key */
+	ENTRY_DOUBTED =
+		64, /* another result was met: it is not known yet if that counts */
 };
 
 /*
@@ -65,6 +66,8 @@ struct cache_entry {
 	double seconds;			 /* that it took; below 0: not known */
 	uint16_t lines; /* of 64 bytes, from `key` on: what a hit reads */
 	bool chunked;	/* as cache_memory_get said */
+	/* The shard's `news` when generations were asked for the key; 0: never. */
+	uint32_t asked;
 	/*
 	 * A word for each value: fixed-width ones as they are, of wide ones a
 	 * struct cache_wide. Then the bytes of wide ones, last what describes them.
@@ -114,6 +117,8 @@ struct cache_shard {
 	struct cache_spot *spots;
 	size_t spot_cap, spot_count; /* count: of those that are not free */
 	bool spots_chunked;
+	/* From 1 on; entries that were asked for before may be withdrawn by a generation. */
+	uint32_t news;
 	uint64_t hits, misses, stored; /* since they were noted last */
 	double saved;
 	struct cache_slot *slots;
@@ -132,6 +137,19 @@ struct cache_memory {
 	bool closed;
 };
 
+/* Another result than the one that holds was met; told if that is still so after a whole look. */
+struct cache_doubt {
+	struct tape_key key;
+	struct tape_hash results;
+	int64_t time;
+	uint64_t looks; /* that had begun */
+};
+struct cache_doubts {
+	pthread_mutex_t lock; /* no other is taken under it */
+	struct cache_doubt *items;
+	size_t count, cap;
+};
+
 struct cache {
 	struct tape *tape;
 	struct cache_memory memory;
@@ -140,13 +158,16 @@ struct cache {
 	pthread_mutex_t look_lock;
 	struct cachelook *look;	  /* NULL: none (yet) */
 	bool look_failed, locked; /* locked: for a fork */
-	int64_t looked;		  /* monotonic, as is: */
+	int64_t looked;		  /* monotonic, as are: */
+	int64_t tried;		  /* to open it */
+	_Atomic uint64_t looks;	  /* that have begun */
 	_Atomic int64_t noted;
 	_Atomic size_t held;
 	size_t most;	  /* CACHE_HELD */
 	atomic_uint said; /* enum cache_said */
 	pthread_mutex_t shape_lock;
 	struct intern shapes;
+	struct cache_doubts doubts;
 };
 enum cache_said { CACHE_SAID_KEY = 1, CACHE_SAID_LOOK = 2 };
 
@@ -213,6 +234,8 @@ cache_first(const struct cache_shard *s, struct tape_key key)
 }
 /* What is known under the key; the caller's to cache_put. NULL: nothing. */
 struct cache_entry *cache_find(struct cache *c, struct tape_key key);
+/* The same; *asked: generations have nothing to add that is not known. */
+struct cache_entry *cache_find_asked(struct cache *c, struct tape_key key, bool *asked);
 void cache_put(struct cache_entry *e);
 /* Where it stands; a commit may just be giving it its seq. */
 struct tape_pos cache_pos(struct cache *c, const struct cache_entry *e);
@@ -224,14 +247,28 @@ void cache_take(struct cache *c, struct tape_key key, struct cache_entry *e,
 		int64_t dropped);
 /* One of this session from that time that could not be staged is taken out again. */
 void cache_untake(struct cache *c, struct tape_key key, int64_t time);
-/* Another result was met under a key; `first` holds. */
-void cache_tell_differ(struct cache *c, struct tape_key key,
-		       const struct tape_pos *first);
 void cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag);
 /* Generations were asked for this key. */
 void cache_asked(struct cache *c, struct tape_key key);
+/* There are generations that may withdraw what was asked for before; `news`: how many so far. */
+void cache_news(struct cache *c, uint32_t news);
+/* Behind all that is known under a key. */
+int64_t cache_time_behind(struct cache *c, struct tape_key key, int64_t time);
+/* A doubt that was looked into: is it as it was? 1 and *first: the one that holds. */
+int cache_judge(struct cache *c, const struct cache_doubt *doubt, struct tape_pos *first);
 /* A commit gave the staged entry of that time its seq. */
 void cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t seq);
+
+/* ---- cache_doubt.c ---- */
+
+/* Another result than the one that holds was met, or was to be stored. No lock of a shard is held. */
+void cache_doubt(struct cache *c, struct tape_key key, const struct tape_hash *results,
+		 int64_t time);
+/* After a whole look: what was met before it is told or forgotten; `all`: all is. look_lock is held. */
+void cache_settle(struct cache *c, bool all);
+bool cache_in_doubt(struct cache *c);
+/* What the parent of a fork met, or is left at the end. */
+void cache_doubts_clear(struct cache *c);
 
 /* ---- cache_value.c ---- */
 
@@ -295,10 +332,14 @@ const char *cache_site_names(const struct tape_site *site);
 
 /* Looks at what others have committed, if it is time. look_lock is held. */
 void cache_look(struct cache *c, bool now);
+/* What has been met under the key in generations. False: they could not be asked. look_lock is held. */
+bool cache_ask(struct cache *c, struct tape_key key);
 /* It could not be read: is that because it was withdrawn, and made room, since it was met? look_lock is held. */
 bool cache_outdated(struct cache *c, const struct cache_entry *e);
 /* What is known under a key, here or on the tape; the caller's to cache_put. */
 struct cache_entry *cache_search(struct cache *c, struct tape_key key);
+/* The same after a look, whenever the last one was. */
+struct cache_entry *cache_search_now(struct cache *c, struct tape_key key);
 /* Says once per recorder that this key is none. */
 void cache_no_key(struct tape *t);
 

@@ -36,8 +36,8 @@ recall_short(struct cache *c, const struct tape_site *site, struct tape_key key,
 
 	cache_lock(s);
 	e = cache_first(s, key);
-	if (e &&
-	    (e->flags & (ENTRY_HELD | ENTRY_DAMAGED | ENTRY_UNASKED)) == ENTRY_HELD) {
+	if (e && e->asked == s->news &&
+	    (e->flags & (ENTRY_HELD | ENTRY_DAMAGED)) == ENTRY_HELD) {
 		if (cache_plan_fill(site, e, outs)) {
 			count_hit(s, e);
 			hit = 1;
@@ -119,30 +119,33 @@ take_found(void *user, const struct cachelook_entry *at)
 
 	if (!e && !at->dropped)
 		return 0; /* no memory, or damaged: it is not known then */
-	if (e && !at->packed)
-		e->flags |= ENTRY_UNASKED;
 	cache_take(c, at->key, e, at->dropped || at->again ? at->time : 0);
 	return 0;
 }
 
-/* look_lock is held. False: it cannot be. */
+/* look_lock is held. False: it cannot be; that is tried again when it is time for a look. */
 static bool
-open_look(struct cache *c)
+open_look(struct cache *c, bool now)
 {
 	struct tape_reader_options options = { .size = sizeof options,
 					       .on_report = tell_report,
 					       .user = c->tape };
 	struct tape_error why = { 0 };
+	int64_t clock;
 
-	if (c->look || c->look_failed)
-		return c->look != NULL;
-	if (cachelook_open(&c->tape->dir, &options, &c->look, &why) == 0)
+	if (c->look)
+		return true;
+	clock = os_monotonic_ns();
+	if (c->look_failed && !now && clock - c->tried < CACHE_LOOK_NS)
+		return false;
+	c->tried = clock;
+	c->look_failed = cachelook_open(&c->tape->dir, &options, &c->look, &why) != 0;
+	if (!c->look_failed)
 		return true;
 	c->look = NULL;
-	c->look_failed = why.status != TAPE_ERR_NOMEM;
 	if (said_first(&c->said, CACHE_SAID_LOOK))
 		recorder_warn(c->tape,
-			      "cache: what others have computed is not found: %s",
+			      "cache: what others have computed is not found for now: %s",
 			      why.message);
 	return false;
 }
@@ -152,32 +155,59 @@ cache_look(struct cache *c, bool now)
 {
 	static const uint64_t none[2];
 	int64_t clock = os_monotonic_ns();
+	int r;
 
-	if ((!now && clock - c->looked < CACHE_LOOK_NS) || !open_look(c))
+	if ((!now && clock - c->looked < CACHE_LOOK_NS) || !open_look(c, now))
 		return;
+	atomic_fetch_add(&c->looks, 1);
 	/* A fork's child that has no session yet: its parent is another one. */
-	(void)cachelook_scan(c->look,
-			     atomic_load(&c->tape->orphan) ? none : c->tape->session,
-			     take_found, c);
+	r = cachelook_scan(c->look,
+			   atomic_load(&c->tape->orphan) ? none : c->tape->session, now,
+			   take_found, c);
+	cache_news(c, cachelook_news(c->look));
 	c->looked = clock;
+	if (r == 0)
+		cache_settle(c, false);
+}
+
+bool
+cache_ask(struct cache *c, struct tape_key key)
+{
+	if (!c->look || cachelook_find(c->look, key, take_found, c) != 0)
+		return false;
+	cache_asked(c, key);
+	return true;
+}
+
+static void
+search_tape(struct cache *c, struct tape_key key, bool now)
+{
+	pthread_mutex_lock(&c->look_lock);
+	if (!atomic_load(&c->tape->dead)) {
+		cache_look(c, now);
+		/* What a segment has may be withdrawn in a generation, or not be the first. */
+		(void)cache_ask(c, key);
+	}
+	pthread_mutex_unlock(&c->look_lock);
 }
 
 struct cache_entry *
 cache_search(struct cache *c, struct tape_key key)
 {
-	struct cache_entry *e = cache_find(c, key);
+	bool asked;
+	struct cache_entry *e = cache_find_asked(c, key, &asked);
 
-	if (e && !(e->flags & ENTRY_UNASKED))
+	if (asked)
 		return e;
 	cache_put(e);
-	pthread_mutex_lock(&c->look_lock);
-	if (!atomic_load(&c->tape->dead)) {
-		cache_look(c, false);
-		/* What a segment has may be withdrawn in a generation, or not be the first. */
-		if (c->look && cachelook_find(c->look, key, take_found, c) == 0)
-			cache_asked(c, key);
-	}
-	pthread_mutex_unlock(&c->look_lock);
+	search_tape(c, key, false);
+	return cache_find(c, key);
+}
+
+struct cache_entry *
+cache_search_now(struct cache *c, struct tape_key key)
+{
+	search_tape(c, key, true);
 	return cache_find(c, key);
 }
 
@@ -187,10 +217,10 @@ cache_outdated(struct cache *c, const struct cache_entry *e)
 	struct cache_entry *now;
 	bool same;
 
-	if (!open_look(c))
+	if (!open_look(c, true))
 		return false;
 	cache_look(c, true);
-	(void)cachelook_find(c->look, e->key, take_found, c);
+	(void)cache_ask(c, e->key);
 	now = cache_find(c, e->key);
 	same = now && now->time == e->time;
 	cache_put(now);
@@ -312,7 +342,7 @@ recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
 
 		if (locked) {
 			pthread_mutex_lock(&c->look_lock);
-			(void)open_look(c);
+			(void)open_look(c, false);
 		}
 		if (!(e->flags & ENTRY_HELD))
 			e = cache_read_entry(c, e);

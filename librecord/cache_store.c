@@ -11,6 +11,9 @@
 #include "librecord/spread.h"
 #include "search/partial.h"
 
+/* At the end, to find out which results differ. */
+#define LAST_LOOKS 4u
+
 /* The variables of a scope to be; names and what is gathered are in the thread's scratch. */
 struct storing {
 	struct thread_state *ts;
@@ -380,14 +383,12 @@ put_scope(struct cache *c, struct storing *s, const struct tape_site *site,
 	return r;
 }
 
-/* Is there a result already? Another one under its key is told. */
+/* Is there a result already? If it is another one, that will be looked into. */
 static bool
 known(struct cache *c, struct tape_key key, const struct cache_values *values,
       int64_t *again_after)
 {
 	struct cache_entry *old = cache_find(c, key), *e;
-	struct tape_pos first;
-	bool differ = false;
 
 	if (!old)
 		return false;
@@ -397,12 +398,10 @@ known(struct cache *c, struct tape_key key, const struct cache_values *values,
 		return false;
 	}
 	e = cache_values_entry(c, values, key, false);
-	if (e && old->shape && !(old->flags & ENTRY_TOLD))
-		differ = memcmp(&e->results, &old->results, sizeof e->results) != 0;
-	if (differ) {
-		cache_mark(c, old, ENTRY_TOLD);
-		first = cache_pos(c, old);
-		cache_tell_differ(c, key, &first);
+	if (e && old->shape && !(old->flags & (ENTRY_TOLD | ENTRY_DOUBTED)) &&
+	    memcmp(&e->results, &old->results, sizeof e->results) != 0) {
+		cache_mark(c, old, ENTRY_DOUBTED);
+		cache_doubt(c, key, &e->results, session_now(c->tape));
 	}
 	cache_put(e);
 	cache_put(old);
@@ -567,13 +566,13 @@ tape_cache_drop(struct tape *t, struct tape_key key)
 	if (!c)
 		return 0;
 	report_hold();
-	e = cache_search(c, key);
+	/* What others have committed goes as well, by whatever clock. */
+	e = cache_search_now(c, key);
 	if (!e) {
 		report_tell(t);
 		return 0;
 	}
-	now = session_now(t);
-	now = e->time >= now ? e->time + 1 : now;
+	now = cache_time_behind(c, key, session_now(t));
 	put_key(&s, "", CACHE_KEY, sizeof CACHE_KEY - 1, key);
 	put_fixed(&s, CACHE_DROPPED, TAPE_BOOL, 1);
 	put_fixed(&s, CACHE_WHEN, TAPE_I64, (uint64_t)now);
@@ -687,6 +686,10 @@ cache_before_close(struct tape *t)
 	report_hold();
 	cache_note(c, true);
 	pthread_mutex_lock(&c->look_lock);
+	/* A look may bring new doubts; what the last ones leave is told as it is. */
+	for (unsigned looks = 0; looks < LAST_LOOKS && cache_in_doubt(c); looks++)
+		cache_look(c, true);
+	cache_settle(c, true);
 	cachelook_close(c->look);
 	c->look = NULL;
 	pthread_mutex_unlock(&c->look_lock);

@@ -192,7 +192,7 @@ cache_pos(struct cache *c, const struct cache_entry *e)
 }
 
 struct cache_entry *
-cache_find(struct cache *c, struct tape_key key)
+cache_find_asked(struct cache *c, struct tape_key key, bool *asked)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
 	struct cache_entry *e;
@@ -201,8 +201,17 @@ cache_find(struct cache *c, struct tape_key key)
 	e = cache_first(s, key);
 	if (e)
 		__atomic_add_fetch(&e->refs, 1, __ATOMIC_ACQ_REL);
+	*asked = e && e->asked == s->news;
 	cache_unlock(s);
 	return e;
+}
+
+struct cache_entry *
+cache_find(struct cache *c, struct tape_key key)
+{
+	bool asked;
+
+	return cache_find_asked(c, key, &asked);
 }
 
 void
@@ -225,8 +234,35 @@ cache_asked(struct cache *c, struct tape_key key)
 
 	cache_lock(s);
 	for (struct cache_entry *e = cache_first(s, key); e; e = e->later)
-		e->flags &= ~(uint32_t)ENTRY_UNASKED;
+		e->asked = s->news;
 	cache_unlock(s);
+}
+
+void
+cache_news(struct cache *c, uint32_t news)
+{
+	for (unsigned i = 0; i < CACHE_SHARDS; i++) {
+		cache_lock(&c->shards[i]);
+		c->shards[i].news = news + 1;
+		cache_unlock(&c->shards[i]);
+	}
+}
+
+int64_t
+cache_time_behind(struct cache *c, struct tape_key key, int64_t time)
+{
+	struct cache_shard *s = cache_shard_of(c, key);
+	const struct cache_slot *slot;
+
+	cache_lock(s);
+	for (const struct cache_entry *e = cache_first(s, key); e; e = e->later)
+		if (time <= e->time)
+			time = e->time + 1;
+	slot = cache_slot_find(s, key, false);
+	if (slot && time < slot->dropped)
+		time = slot->dropped;
+	cache_unlock(s);
+	return time;
 }
 
 void
@@ -302,15 +338,51 @@ drop_values(struct cache *c, struct cache_shard *s)
 	}
 }
 
-/* Does it say something else than the first one? To be told once. */
+static bool
+other_results(const struct cache_entry *a, const struct cache_entry *b)
+{
+	return a->shape && b->shape &&
+	       memcmp(&a->results, &b->results, sizeof a->results) != 0;
+}
+
+/* Does this one say something else than the first, or what is behind it? To be looked into once. */
 static bool
 differs(struct cache_entry *first, const struct cache_entry *e)
 {
-	if (first == e || !first->shape || !e->shape || (first->flags & ENTRY_TOLD) ||
-	    memcmp(&first->results, &e->results, sizeof e->results) == 0)
+	const struct cache_entry *other = first == e ? e->later : e;
+
+	if (!other || !other_results(first, other) ||
+	    (first->flags & (ENTRY_TOLD | ENTRY_DOUBTED)))
 		return false;
-	first->flags |= ENTRY_TOLD;
+	first->flags |= ENTRY_DOUBTED;
 	return true;
+}
+
+int
+cache_judge(struct cache *c, const struct cache_doubt *doubt, struct tape_pos *pos)
+{
+	struct cache_shard *s = cache_shard_of(c, doubt->key);
+	const struct cache_slot *slot;
+	struct cache_entry *first;
+	bool differ = false;
+
+	cache_lock(s);
+	first = cache_first(s, doubt->key);
+	slot = cache_slot_find(s, doubt->key, false);
+	if (first && first->shape && doubt->time >= (slot ? slot->dropped : 0))
+		differ = memcmp(&first->results, &doubt->results,
+				sizeof doubt->results) != 0;
+	for (struct cache_entry *e = first; e; e = e->later) {
+		differ |= other_results(first, e);
+		e->flags &= ~(uint32_t)ENTRY_DOUBTED;
+	}
+	differ = differ && !(first->flags & ENTRY_TOLD);
+	if (differ) {
+		first->flags |= ENTRY_TOLD;
+		*pos = first->pos;
+	}
+	cache_unlock(s);
+	return differ;
 }
 
 /*
@@ -333,13 +405,16 @@ put_entry(struct cache *c, struct cache_entry **at, struct cache_entry *e)
 			e->pos.seq = old->pos.seq;
 		if ((old->flags & ENTRY_HELD) || !(e->flags & ENTRY_HELD))
 			return false;
-		e->flags |= old->flags & (ENTRY_USED | ENTRY_TOLD | ENTRY_RECENT);
+		e->flags |= old->flags &
+			    (ENTRY_USED | ENTRY_TOLD | ENTRY_RECENT | ENTRY_DOUBTED);
+		if (e->asked == 0)
+			e->asked = old->asked;
 		e->later = old->later;
 		old->later = NULL;
 		cache_put(old);
 	} else {
 		if (old)
-			e->flags |= old->flags & ENTRY_TOLD;
+			e->flags |= old->flags & (ENTRY_TOLD | ENTRY_DOUBTED);
 		e->later = old;
 	}
 	*at = e;
@@ -360,28 +435,15 @@ pop_entry(struct cache *c, struct cache_entry **at)
 }
 
 void
-cache_tell_differ(struct cache *c, struct tape_key key, const struct tape_pos *first)
-{
-	char text[TAPE_HASH_TEXT], where[TAPE_POS_TEXT];
-
-	tape_key_text(key, text);
-	tape_pos_text(first, where);
-	recorder_warn(c->tape,
-		      "cache: two different results were stored under the key %s; the "
-		      "first one holds (%s): what the result depends on besides is to "
-		      "go into the key",
-		      text, where);
-}
-
-void
 cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t dropped)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
-	struct tape_pos pos = { .seq = 0 };
+	struct tape_hash results = { { 0 } };
+	int64_t time = e ? e->time : 0;
 	struct cache_entry *first;
 	struct cache_spot *spot;
 	struct cache_slot *slot;
-	bool told = false;
+	bool doubt = false;
 
 	cache_lock(s);
 	slot = cache_slot_find(s, key, dropped != 0);
@@ -389,11 +451,13 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 	spot = e && e->time >= (slot ? slot->dropped : 0) ? spot_add(c, s, key)
 							  : cache_spot_find(s, key);
 	first = spot ? cache_spot_entry(spot) : NULL;
+	/* What this process stores it has asked for, or could have. */
+	if (e && e->pos.seq == 0)
+		e->asked = s->news;
 	if (spot && e && e->time >= (slot ? slot->dropped : 0) &&
 	    put_entry(c, &first, e)) {
-		told = differs(first, e) ||
-		       (first == e && e->later && differs(e, e->later));
-		pos = first->pos;
+		doubt = differs(first, e);
+		results = e->results;
 		e = NULL;
 	}
 	if (slot && dropped > slot->dropped)
@@ -413,8 +477,8 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 		drop_values(c, s);
 	cache_unlock(s);
 	cache_put(e);
-	if (told)
-		cache_tell_differ(c, key, &pos);
+	if (doubt)
+		cache_doubt(c, key, &results, time);
 }
 
 void
@@ -460,6 +524,8 @@ cache_get(struct tape *t)
 	pthread_mutex_init(&c->look_lock, NULL);
 	pthread_mutex_init(&c->shape_lock, NULL);
 	pthread_mutex_init(&c->memory.lock, NULL);
+	pthread_mutex_init(&c->doubts.lock, NULL);
+	cache_news(c, 0);
 	pthread_mutex_lock(&t->table_lock);
 	if (atomic_load(&t->cache)) {
 		free(c);
@@ -500,8 +566,12 @@ cache_shed(struct tape *t)
 		s->count = s->cap = 0;
 		cache_unlock(s);
 	}
-	if (c)
-		cache_memory_close(&c->memory);
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->doubts.lock);
+	cache_doubts_clear(c);
+	pthread_mutex_unlock(&c->doubts.lock);
+	cache_memory_close(&c->memory);
 }
 
 /* ---- fork ---- */
@@ -534,8 +604,10 @@ cache_lock_all(struct tape *t)
 {
 	struct cache *c = atomic_load(&t->cache);
 
-	if (c)
+	if (c) {
 		pthread_mutex_lock(&c->shape_lock);
+		pthread_mutex_lock(&c->doubts.lock);
+	}
 	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
 		cache_lock(&c->shards[i]);
 	if (c)
@@ -551,8 +623,10 @@ cache_unlock_all(struct tape *t)
 		pthread_mutex_unlock(&c->memory.lock);
 	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
 		cache_unlock(&c->shards[i]);
-	if (c)
+	if (c) {
+		pthread_mutex_unlock(&c->doubts.lock);
 		pthread_mutex_unlock(&c->shape_lock);
+	}
 }
 
 /* What was staged is the parent's, as are the counts; what is known is known here too. */
@@ -573,4 +647,6 @@ cache_after_fork(struct tape *t)
 				e->flags &= ~(uint32_t)ENTRY_USED;
 		}
 	}
+	if (c)
+		cache_doubts_clear(c); /* the parent looks into them */
 }

@@ -13,14 +13,14 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "format/segment.h"
-#include "search/reader.h"
-#include "search/scope.h"
-#include "search/snapshot.h"
+#include "search/cachelook_in.h"
 
 /* A writer leaves a segment without an end where a write failed: seldom looked for. */
 #define LOOK_FOR_NEXT 8u
 /* A directory whose time is so young may change once more within its clock's tick. */
 #define YOUNG_NS INT64_C(2000000000)
+/* Generations that are replaced while they are asked. */
+#define FIND_TRIES 20u
 
 /* A session, and how far its entries are known. */
 struct seen {
@@ -33,22 +33,7 @@ struct seen {
 	uint64_t listed; /* the look that saw its name */
 	unsigned idle;	 /* looks without anything new */
 	bool begun, done;
-};
-
-struct cachelook {
-	struct tape_reader *reader;
-	struct seen *sessions; /* in the order of ids */
-	size_t count, cap;
-	uint64_t looks;
-	const char *above; /* while names are listed */
-	int status;	   /* of listing */
-	struct generations *generations;
-	int64_t live_mtime;
-	/* The session that scopes were asked of last. */
-	struct snapshot *snapshot;
-	struct source *source;
-	struct tape_scope scope;
-	uint64_t opened[2];
+	bool told; /* that it cannot be read */
 };
 
 int
@@ -86,8 +71,6 @@ seen_release(struct seen *s)
 	free(s->path);
 }
 
-static void close_source(struct cachelook *look);
-
 void
 cachelook_close(struct cachelook *look)
 {
@@ -96,21 +79,50 @@ cachelook_close(struct cachelook *look)
 	for (size_t i = 0; i < look->count; i++)
 		seen_release(&look->sessions[i]);
 	free(look->sessions);
-	close_source(look);
+	cachelook_close_source(look);
 	generations_release(look->generations);
 	tape_reader_close(look->reader);
 	free(look);
 }
 
-/* ---- which sessions there are ---- */
+/* ---- what cannot be read ---- */
+
+static bool
+passing(int status, const struct tape_error *why)
+{
+	return status == TAPE_ERR_NOMEM || why->code == ENOMEM || why->code == EMFILE ||
+	       why->code == ENFILE;
+}
+
+/* Said once of a session (NULL: of all of them), and once for whatever the machine has no room for. */
+static int
+tell_unreadable(struct cachelook *look, struct seen *s, int status,
+		const struct tape_error *why)
+{
+	bool *told = s != NULL && !passing(status, why) ? &s->told : &look->told;
+	const char *file = why->file[0] != '\0' ? why->file
+			   : s != NULL		? s->path
+						: PATH_SESSIONS;
+
+	if (!*told)
+		reader_report(look->reader, TAPE_DAMAGE_MET, file, why->offset, 0,
+			      "%.300s; results that others have stored there are not "
+			      "found until it can be read",
+			      status == TAPE_ERR_NOMEM ? "no memory" : why->message);
+	*told = true;
+	return status;
+}
 
 static int
-compare_ids(const uint64_t a[2], const uint64_t b[2])
+unreadable(struct cachelook *look, struct seen *s, int negative_errno, const char *file)
 {
-	if (a[0] != b[0])
-		return a[0] < b[0] ? -1 : 1;
-	return (a[1] > b[1]) - (a[1] < b[1]);
+	struct tape_error why = { 0 };
+
+	(void)error_io(&why, negative_errno, file, "cannot read it");
+	return tell_unreadable(look, s, TAPE_ERR_IO, &why);
 }
+
+/* ---- which sessions there are ---- */
 
 /* Where it is, or would be. */
 static size_t
@@ -121,7 +133,7 @@ seen_at(const struct cachelook *look, const uint64_t id[2])
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (compare_ids(look->sessions[mid].id, id) < 0)
+		if (cachelook_compare(look->sessions[mid].id, id) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -172,28 +184,35 @@ visit(void *user, const char *name)
 		if (look->above != NULL)
 			return 0;
 		look->above = name;
-		(void)os_list(look->reader->dir.fd, path, visit, look);
+		n = os_list(look->reader->dir.fd, path, visit, look);
 		look->above = NULL;
-		return look->status != 0;
+		/* A file that is none of ours, or a directory that went. */
+		if (n < 0 && n != -ENOTDIR && n != -ELOOP && n != -ENOENT)
+			look->status = unreadable(look, NULL, n, path);
+		return 0;
 	}
 	at = seen_at(look, id);
-	if (at < look->count && compare_ids(look->sessions[at].id, id) == 0)
+	if (at < look->count && cachelook_compare(look->sessions[at].id, id) == 0)
 		look->sessions[at].listed = look->looks;
-	else
-		look->status = add_seen(look, at, id, path);
-	return look->status != 0;
+	else if (add_seen(look, at, id, path) != 0)
+		look->status = TAPE_ERR_NOMEM;
+	return 0;
 }
 
-/* False: it could not be listed, so nothing is known to be gone. */
-static bool
+/* Where they could not all be listed, nothing is known to be gone. */
+static int
 list_sessions(struct cachelook *look)
 {
 	size_t to = 0;
+	int r;
 
 	look->status = 0;
 	look->looks++;
-	if (os_list(look->reader->dir.fd, PATH_SESSIONS, visit, look) != 0)
-		return false;
+	r = os_list(look->reader->dir.fd, PATH_SESSIONS, visit, look);
+	if (r < 0 && r != -ENOENT)
+		look->status = unreadable(look, NULL, r, PATH_SESSIONS);
+	if (look->status != 0)
+		return look->status;
 	/* Compacted and removed: generations have what it held. */
 	for (size_t i = 0; i < look->count; i++)
 		if (look->sessions[i].listed == look->looks)
@@ -201,7 +220,7 @@ list_sessions(struct cachelook *look)
 		else
 			seen_release(&look->sessions[i]);
 	look->count = to;
-	return true;
+	return 0;
 }
 
 /* ---- a segment ---- */
@@ -211,6 +230,7 @@ struct reading {
 	struct seen *s;
 	cachelook_fn *fn;
 	void *user;
+	bool now;
 };
 
 static int
@@ -319,26 +339,25 @@ take_frame(const struct reading *r, const struct scan_event *event)
 
 /* What is new in the open segment. *ended: it has an END frame. */
 static int
-scan_segment(const struct reading *r, int fd, uint64_t size, bool *ended, bool *closed)
+scan_segment(const struct reading *r, int fd, uint64_t size, bool *ended, bool *closed,
+	     struct tape_error *why)
 {
 	struct seen *s = r->s;
 	struct segment_id expect = { .number = s->segment };
 	struct block_source source = block_from_fd(&fd, size);
 	struct segment_scan *scan = NULL;
-	struct tape_error ignored;
 	struct scan_event event;
 	struct end_info end;
 	int got = 0, status = 0;
 
 	memcpy(expect.tape, r->look->reader->dir.id, sizeof expect.tape);
 	memcpy(expect.session, s->id, sizeof expect.session);
-	status = segment_scan_open(&source, &expect, HAS_CACHE | HAS_FORM, &scan,
-				   &ignored);
+	status = segment_scan_open(&source, &expect, HAS_CACHE | HAS_FORM, &scan, why);
 	if (status != 0)
 		return status == TAPE_ERR_NOMEM || status == TAPE_ERR_IO ? status : 0;
 	if (s->offset != 0)
 		segment_scan_seek(scan, s->offset);
-	while (status == 0 && (got = segment_scan_next(scan, &event, &ignored)) == 1) {
+	while (status == 0 && (got = segment_scan_next(scan, &event, why)) == 1) {
 		if (event.kind == SCAN_TAIL)
 			break;
 		if (event.kind != SCAN_FRAME)
@@ -359,23 +378,26 @@ scan_segment(const struct reading *r, int fd, uint64_t size, bool *ended, bool *
 
 /* ---- a session ---- */
 
-/* The first segment from `from` on that is there; false: none. */
-static bool
-next_segment(struct cachelook *look, struct seen *s, uint32_t from)
+/* The first segment from `from` on that is there; 1, 0 = none, negative. */
+static int
+next_segment(const struct reading *r, uint32_t from)
 {
+	struct cachelook *look = r->look;
+	struct seen *s = r->s;
 	struct tapedir_session listed = { .id = { s->id[0], s->id[1] } };
-	struct tape_error ignored;
-	bool found = false;
+	struct tape_error why = { 0 };
+	int found = 0;
 
 	(void)snprintf(listed.path, sizeof listed.path, "%s", s->path);
-	if (tapedir_list_session(&look->reader->dir, &listed, &ignored) != 0)
-		return false;
-	for (size_t i = 0; i < listed.log_count && !found; i++)
+	found = tapedir_list_session(&look->reader->dir, &listed, &why);
+	if (found != 0) /* it may have been compacted, and be gone */
+		return why.code == ENOENT ? 0 : tell_unreadable(look, s, found, &why);
+	for (size_t i = 0; i < listed.log_count && found == 0; i++)
 		if (listed.logs[i] >= from) {
 			drop_forms(s);
 			s->segment = listed.logs[i];
 			s->offset = s->size = 0;
-			found = true;
+			found = 1;
 		}
 	free(listed.logs);
 	free(listed.blob_logs);
@@ -391,42 +413,57 @@ segment_path(const struct seen *s, char *path, size_t cap)
 	(void)snprintf(path, cap, "%s/%s", s->path, name);
 }
 
+/* A segment that has not been read as far as it goes; as scan_one. */
+static int
+read_on(const struct reading *r, const char *path)
+{
+	struct seen *s = r->s;
+	struct tape_error why = { 0 };
+	bool ended = false, closed = false;
+	struct os_stat st;
+	int fd = -1, status;
+
+	status = os_open_read(r->look->reader->dir.fd, path, &fd);
+	if (status == 0)
+		status = os_fstat(fd, &st);
+	if (status != 0) {
+		os_close(&fd);
+		return status == -ENOENT ? next_segment(r, s->segment + 1)
+					 : unreadable(r->look, s, status, path);
+	}
+	status = scan_segment(r, fd, st.size, &ended, &closed, &why);
+	os_close(&fd);
+	if (status != 0) {
+		if (why.file[0] == '\0')
+			(void)snprintf(why.file, sizeof why.file, "%s", path);
+		return tell_unreadable(r->look, s, status, &why);
+	}
+	s->size = st.size;
+	s->done = closed;
+	return ended && !closed ? next_segment(r, s->segment + 1) : 0;
+}
+
 /* 1 = there may be more in the next segment, 0 = that was all, negative. */
 static int
 scan_one(const struct reading *r)
 {
 	struct seen *s = r->s;
 	char path[360];
-	bool ended = false, closed = false;
 	struct os_stat st;
-	int fd = -1, status;
+	int status;
 
 	segment_path(s, path, sizeof path);
 	status = os_stat(r->look->reader->dir.fd, path, &st);
 	if (status == -ENOENT)
-		return next_segment(r->look, s, s->segment + 1);
+		return next_segment(r, s->segment + 1);
 	if (status != 0)
-		return 0;
-	if (st.size == s->size) {
-		if (++s->idle % LOOK_FOR_NEXT != 0)
-			return 0;
-		return next_segment(r->look, s, s->segment + 1);
-	}
+		return unreadable(r->look, s, status, path);
+	if (st.size == s->size)
+		return r->now || ++s->idle % LOOK_FOR_NEXT == 0
+			       ? next_segment(r, s->segment + 1)
+			       : 0;
 	s->idle = 0;
-	status = os_open_read(r->look->reader->dir.fd, path, &fd);
-	if (status == 0)
-		status = os_fstat(fd, &st);
-	if (status != 0) {
-		os_close(&fd);
-		return 0;
-	}
-	status = scan_segment(r, fd, st.size, &ended, &closed);
-	os_close(&fd);
-	if (status != 0)
-		return status;
-	s->size = st.size;
-	s->done = closed;
-	return ended && !closed ? next_segment(r->look, s, s->segment + 1) : 0;
+	return read_on(r, path);
 }
 
 static int
@@ -435,50 +472,96 @@ scan_session(const struct reading *r)
 	struct seen *s = r->s;
 	int status = 1;
 
-	if (!s->begun)
-		s->begun = next_segment(r->look, s, 0);
+	if (!s->begun) {
+		status = next_segment(r, 0);
+		s->begun = status == 1;
+	}
 	while (s->begun && !s->done && status == 1)
 		status = scan_one(r);
 	return status < 0 ? status : 0;
 }
 
-/* The newest ones. What cannot be had is left for the next time. */
+/* ---- generations, as they come ---- */
+
+/* Entries of that generation may withdraw others. */
+static bool
+may_withdraw(const struct scopepack *p)
+{
+	for (uint32_t i = 1; i <= p->form_count; i++)
+		if (cached_withdraws(&p->forms[i]))
+			return true;
+	return false;
+}
+
+static bool
+has_generation(const struct generations *g, const char *name)
+{
+	for (size_t i = 0; g != NULL && i < g->count; i++)
+		if (!g->items[i].lost && strcmp(g->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void
+count_news(struct cachelook *look, const struct generations *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (g->items[i].scopes_ready && may_withdraw(&g->items[i].scopes) &&
+		    !has_generation(look->generations, g->items[i].name)) {
+			look->news++;
+			return;
+		}
+}
+
+/* The newest ones. What cannot be had is left for the next time. */
+static int
 refresh_generations(struct cachelook *look)
 {
 	struct generations *g = NULL;
-	struct tape_error ignored;
+	struct tape_error why = { 0 };
 	struct os_stat st;
+	int r = os_stat(look->reader->dir.fd, "live", &st);
 
-	if (os_stat(look->reader->dir.fd, "live", &st) != 0)
-		return;
+	if (r != 0)
+		return r == -ENOENT ? 0 : unreadable(look, NULL, r, "live");
 	if (look->generations != NULL && st.mtime_ns == look->live_mtime)
-		return;
-	if (generations_get(look->reader, &g, &ignored) != 0)
-		return;
+		return 0;
+	r = generations_get(look->reader, &g, &why);
+	if (r != 0)
+		return tell_unreadable(look, NULL, r, &why);
+	if (g != look->generations)
+		count_news(look, g);
 	generations_release(look->generations);
 	look->generations = g;
 	/* Its clock ticks slowly: what is written in the same tick would not be seen. */
 	look->live_mtime =
 		os_realtime_ns() - st.mtime_ns > YOUNG_NS ? st.mtime_ns : INT64_MIN;
+	return 0;
+}
+
+uint32_t
+cachelook_news(const struct cachelook *look)
+{
+	return look->news;
 }
 
 int
-cachelook_scan(struct cachelook *look, const uint64_t own[2], cachelook_fn *fn,
+cachelook_scan(struct cachelook *look, const uint64_t own[2], bool now, cachelook_fn *fn,
 	       void *user)
 {
-	struct reading r = { .look = look, .fn = fn, .user = user };
-	int status = 0;
+	struct reading r = { .look = look, .fn = fn, .user = user, .now = now };
+	int status = list_sessions(look), other;
 
-	(void)list_sessions(look);
-	for (size_t i = 0; i < look->count && status == 0; i++) {
+	for (size_t i = 0; i < look->count; i++) {
 		r.s = &look->sessions[i];
-		if (compare_ids(r.s->id, own) != 0)
-			status = scan_session(&r);
+		if (cachelook_compare(r.s->id, own) == 0)
+			continue;
+		other = scan_session(&r);
+		status = status != 0 ? status : other;
 	}
 	/* Last: what was compacted since the sessions were listed is in them. */
-	refresh_generations(look);
-	return status;
+	other = refresh_generations(look);
+	return status != 0 ? status : other;
 }
 
 /* ---- generations ---- */
@@ -512,177 +595,55 @@ found(void *user, const struct index_cache_entry *at)
 	return f->fn(f->user, &e);
 }
 
-int
-cachelook_find(struct cachelook *look, struct tape_key key, cachelook_fn *fn, void *user)
+/* *skipped: not all generations could be asked. */
+static int
+find_in_all(struct finding *f, const struct tape_hash *key, bool *skipped)
 {
-	struct finding f = { .look = look, .key = key, .fn = fn, .user = user };
+	struct generations *g = f->look->generations;
 	struct tape_error why = { 0 };
-	struct tape_hash hash;
 	int r = 0;
 
-	if (look->generations == NULL)
-		refresh_generations(look);
-	put_le64(hash.byte, __builtin_bswap64(key.hi));
-	put_le64(hash.byte + 8, __builtin_bswap64(key.lo));
-	for (size_t i = look->generations == NULL ? 0 : look->generations->count;
-	     i-- > 0 && r == 0;) {
-		struct index_reader *x;
+	*skipped = false;
+	for (size_t i = g == NULL ? 0 : g->count; i-- > 0 && r == 0;) {
+		struct index_reader *x = NULL;
 
-		if (look->generations->items[i].lost ||
-		    generation_need(look->generations, i, &why) != 0)
-			continue;
-		x = generation_index(look->generations, i);
+		if (!g->items[i].lost && generation_need(g, i, &why) == 0)
+			x = generation_index(g, i);
+		*skipped |= x == NULL;
 		if (x == NULL)
 			continue;
-		f.generation = i;
-		r = index_find_cache(x, &hash, found, &f, &why);
+		f->generation = i;
+		r = index_find_cache(x, key, found, f, &why);
 		if (r == TAPE_ERR_DAMAGED || r == TAPE_ERR_TOO_NEW || r == TAPE_ERR_IO) {
-			generation_index_failed(look->generations, i, r, &why);
+			generation_index_failed(g, i, r, &why);
+			*skipped = true;
 			r = 0;
 		}
 	}
 	return r;
 }
 
-/* ---- values that are not at hand ---- */
-
-/* The session that was asked last stays open, as it was then. */
-static void
-close_source(struct cachelook *look)
+int
+cachelook_find(struct cachelook *look, struct tape_key key, cachelook_fn *fn, void *user)
 {
-	scope_release(&look->scope);
-	if (look->source != NULL)
-		look->source->ops->close(look->source);
-	look->source = NULL;
-	snapshot_free(look->snapshot);
-	look->snapshot = NULL;
-}
-
-/* 1, 0 = there is no such session, negative. */
-static int
-open_source(struct cachelook *look, const uint64_t session[2], struct tape_error *err)
-{
+	struct finding f = { .look = look, .key = key, .fn = fn, .user = user };
+	struct tape_hash hash;
+	bool skipped;
 	int r;
 
-	close_source(look);
-	r = snapshot_take_between(look->reader, session, session, &look->snapshot, err);
-	if (r != 0) {
-		look->snapshot = NULL;
-		return r;
-	}
-	for (size_t i = 0; i < look->snapshot->count; i++) {
-		if (compare_ids(look->snapshot->sessions[i].id, session) != 0)
-			continue;
-		r = snapshot_open(look->snapshot, i, &look->source, err);
-		if (r != 1)
-			look->source = NULL;
-		return r;
-	}
-	return 0;
-}
-
-int
-cachelook_scope(struct cachelook *look, const struct tape_pos *pos,
-		cachelook_scope_fn *fn, void *user, struct tape_error *err)
-{
-	struct source_record rec;
-	int r = 0;
-
-	/* As it was opened, then as it is now: it may have grown, or been compacted. */
-	for (unsigned tries = 0; tries < 3; tries++) {
-		bool open = look->source != NULL &&
-			    compare_ids(look->opened, pos->session) == 0;
-
-		r = open && tries == 0 ? 1 : open_source(look, pos->session, err);
-		memcpy(look->opened, pos->session, sizeof look->opened);
-		if (r == 1)
-			r = look->source->ops->lookup(look->source, pos->seq, &rec, err);
-		if (r == 1)
-			r = scope_show(&look->scope, look->source, &rec, NULL) == 0
-				    ? 1
-				    : TAPE_ERR_NOMEM;
-		if (r == 1 || r == TAPE_ERR_NOMEM)
+	if (look->generations == NULL)
+		(void)refresh_generations(look);
+	put_le64(hash.byte, __builtin_bswap64(key.hi));
+	put_le64(hash.byte + 8, __builtin_bswap64(key.lo));
+	r = find_in_all(&f, &hash, &skipped);
+	/* One that was merged, and went, before it was asked first: what is there now has it all. */
+	for (unsigned tries = 0; r == 0 && skipped && tries < FIND_TRIES &&
+				 generations_changed(look->generations);
+	     tries++) {
+		look->live_mtime = INT64_MIN;
+		if (refresh_generations(look) != 0)
 			break;
-		close_source(look);
+		r = find_in_all(&f, &hash, &skipped);
 	}
-	return r == 1 ? fn(user, &look->scope) : r;
-}
-
-static int
-read_loose(struct cachelook *look, const struct tape_value *v, uint8_t **out,
-	   struct tape_error *err)
-{
-	char path[PATH_BLOB_TEXT];
-	struct tape_hash hash;
-	struct os_stat st;
-	uint8_t *data = NULL;
-	int64_t got = 0;
-	int fd = -1, r;
-
-	path_blob(&v->hash, path);
-	r = os_open_read(look->reader->dir.fd, path, &fd);
-	if (r == 0)
-		r = os_fstat(fd, &st);
-	if (r == -ENOENT)
-		return error_set(err, TAPE_ERR_NOT_FOUND, path, 0,
-				 "there is no such blob");
-	if (r != 0) {
-		os_close(&fd);
-		return error_io(err, r, path, "cannot open the blob");
-	}
-	if (st.size == v->size)
-		data = malloc((size_t)v->size + 1);
-	if (data != NULL)
-		got = os_pread(fd, data, (size_t)v->size, 0);
-	os_close(&fd);
-	if (st.size == v->size && data == NULL)
-		return error_set(err, TAPE_ERR_NOMEM, path, 0, "no memory for the blob");
-	if (got < 0) {
-		free(data);
-		return error_io(err, (int)got, path, "cannot read the blob");
-	}
-	if (data != NULL && got == (int64_t)v->size)
-		hash = hash_bytes(data, (size_t)v->size);
-	if (data == NULL || got != (int64_t)v->size || !hash_equal(&hash, &v->hash)) {
-		free(data);
-		return error_set(err, TAPE_ERR_DAMAGED, path, 0,
-				 "the blob is not what its name says; restore the file "
-				 "from a copy");
-	}
-	*out = data;
-	return 0;
-}
-
-int
-cachelook_blob(struct cachelook *look, const struct tape_value *value, uint8_t **out,
-	       struct tape_error *err)
-{
-	struct tape_error packed = { 0 };
-	uint8_t *data = NULL, *more;
-	int r = generations_find_blob(look->reader, &value->hash, value->size, &data,
-				      &packed);
-	int loose;
-
-	if (r == 0) {
-		more = realloc(data, (size_t)value->size + 1);
-		if (more == NULL) {
-			free(data);
-			return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
-					 "no memory for the blob");
-		}
-		*out = more;
-		return 0;
-	}
-	if (r == TAPE_ERR_NOMEM) {
-		if (err != NULL)
-			*err = packed;
-		return r;
-	}
-	loose = read_loose(look, value, out, err);
-	if (loose == 0 || r == TAPE_ERR_NOT_FOUND)
-		return loose;
-	/* The one that says most about why. */
-	if (err != NULL)
-		*err = packed;
 	return r;
 }

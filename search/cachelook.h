@@ -26,7 +26,7 @@ struct cachelook_entry {
 	const uint8_t *body; /* checked; NULL: it stands at pos, and nowhere at hand */
 	size_t len;
 };
-/* 0, or what ends the look: then it begins again there the next time. */
+/* 0, or what ends the look at that session: then it begins again there the next time. */
 typedef int cachelook_fn(void *user, const struct cachelook_entry *entry);
 
 /* on_report gets what is damaged. 0 or an enum tape_status. */
@@ -34,11 +34,18 @@ int cachelook_open(const struct tapedir *dir, const struct tape_reader_options *
 		   struct cachelook **out, struct tape_error *err);
 void cachelook_close(struct cachelook *look); /* NULL is fine */
 /*
- * What sessions other than `own` have committed since the last look. Everything else is
- * left for the next look where something goes wrong.
+ * What sessions other than `own` have committed since the last look; `now`: also where
+ * that is seldom looked for else. What cannot be read is reported, once for each
+ * session, and left for the next look; the rest is looked at all the same. 0: the look
+ * was whole; else the first thing that went wrong.
  */
-int cachelook_scan(struct cachelook *look, const uint64_t own[2], cachelook_fn *fn,
-		   void *user);
+int cachelook_scan(struct cachelook *look, const uint64_t own[2], bool now,
+		   cachelook_fn *fn, void *user);
+/*
+ * How many generations have come, up to the last look, that may withdraw entries: what
+ * was asked for under a key before the last one may be withdrawn since.
+ */
+uint32_t cachelook_news(const struct cachelook *look);
 /* Entries under that key in generations; newest generation first. */
 int cachelook_find(struct cachelook *look, struct tape_key key, cachelook_fn *fn,
 		   void *user);

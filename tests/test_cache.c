@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results under keys: what is found where, and what is not taken for a result. */
+/* Results under keys: what is stored is found again, as it was. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,146 +266,6 @@ START_TEST(a_single_result_needs_no_name_others_do)
 }
 END_TEST
 
-/* ---- others ---- */
-
-START_TEST(another_session_finds_it_once_it_is_committed)
-{
-	struct tape *a = recording_open(ASLEEP), *b = recording_open(ASLEEP);
-	struct tape_pos pos;
-
-	store_number(a, 1, 10);
-	ck_assert(number(a, 1) == 10);
-	ck_assert_int_eq(tape_cache_has(a, key_of(1), &pos), 1);
-	ck_assert_uint_eq(pos.seq, 0);
-	tape_refresh(b);
-	ck_assert(number(b, 1) == -1);
-	ck_assert_int_eq(tape_commit(a), 0);
-	ck_assert_int_eq(tape_cache_has(a, key_of(1), &pos), 1);
-	ck_assert_uint_eq(pos.seq, 1);
-	tape_refresh(b);
-	ck_assert(number(b, 1) == 10);
-	/* And what comes later, in more groups and segments. */
-	for (int i = 2; i < 200; i++) {
-		store_number(a, i, i);
-		ck_assert_int_eq(tape_commit(a), 0);
-		if (i % 50 == 0) {
-			tape_refresh(b);
-			for (int k = 2; k <= i; k++)
-				ck_assert(number(b, k) == k);
-		}
-	}
-	ck_assert_int_eq(tape_close(a), 0);
-	ck_assert_int_eq(tape_close(b), 0);
-	a = recording_open(ASLEEP);
-	for (int k = 1; k < 200; k++)
-		ck_assert(number(a, k) == (k == 1 ? 10 : k));
-	ck_assert_int_eq(tape_close(a), 0);
-}
-END_TEST
-
-START_TEST(the_first_result_holds_and_another_one_is_told_once)
-{
-	struct tape *a = recording_open(ASLEEP), *b = recording_open(ASLEEP), *c;
-
-	store_number(a, 1, 10);
-	for (int i = 0; i < 3; i++)
-		store_number(a, 1, 11);
-	store_number(a, 1, 10);
-	ck_assert(number(a, 1) == 10);
-	/* Neither knows of the other. */
-	store_number(b, 1, 20);
-	store_number(b, 2, 5);
-	store_number(a, 2, 5);
-	ck_assert_int_eq(tape_commit(b), 0);
-	ck_assert_int_eq(tape_commit(a), 0);
-	for (int i = 0; i < 2; i++) {
-		tape_refresh(a);
-		tape_refresh(b);
-	}
-	ck_assert(number(a, 1) == 10 && number(b, 1) == 10);
-	ck_assert(number(a, 2) == 5 && number(b, 2) == 5);
-	ck_assert_int_eq(tape_close(a), 0);
-	ck_assert_int_eq(tape_close(b), 0);
-	/* In a and in b, each once; equal results are no matter. */
-	ck_assert_uint_eq(warnings("two different results"), 2);
-	for (int i = 0; i < 2; i++) {
-		c = recording_open(ASLEEP);
-		ck_assert(number(c, 1) == 10);
-		ck_assert(number(c, 2) == 5);
-		ck_assert_int_eq(tape_close(c), 0);
-		compact(i);
-	}
-}
-END_TEST
-
-START_TEST(what_is_withdrawn_is_gone_for_all_until_it_is_stored_again)
-{
-	struct tape *a = recording_open(ASLEEP), *b;
-
-	store_number(a, 1, 10);
-	store_number(a, 2, 20);
-	ck_assert_int_eq(tape_close(a), 0);
-	compact(false);
-	a = recording_open(ASLEEP);
-	b = recording_open(ASLEEP);
-	ck_assert(number(a, 1) == 10);
-	ck_assert_int_eq(tape_cache_drop(b, key_of(1)), 1);
-	ck_assert_int_eq(tape_cache_drop(b, key_of(3)), 0);
-	ck_assert(number(b, 1) == -1);
-	ck_assert_int_eq(tape_commit(b), 0);
-	tape_refresh(a);
-	ck_assert(number(a, 1) == -1 && number(a, 2) == 20);
-	ck_assert_int_eq(tape_close(a), 0);
-	ck_assert_int_eq(tape_close(b), 0);
-	for (int i = 0; i < 3; i++) {
-		a = recording_open(ASLEEP);
-		ck_assert(number(a, 1) == -1 && number(a, 2) == 20);
-		ck_assert_int_eq(tape_close(a), 0);
-		compact(i == 1);
-	}
-	a = recording_open(ASLEEP);
-	store_number(a, 1, 11);
-	ck_assert_int_eq(tape_close(a), 0);
-	for (int i = 0; i < 3; i++) {
-		a = recording_open(ASLEEP);
-		ck_assert_msg(number(a, 1) == 11, "%d: %g", i, number(a, 1));
-		ck_assert_int_eq(tape_close(a), 0);
-		compact(i == 1);
-	}
-}
-END_TEST
-
-START_TEST(a_generation_counts_though_a_segment_has_the_key)
-{
-	struct tape *first = recording_open(ASLEEP), *second = recording_open(ASLEEP), *t;
-
-	store_number(first, 1, 10);
-	store_number(second, 1, 11);
-	store_number(second, 2, 20);
-	ck_assert_int_eq(tape_commit(second), 0);
-	tape_refresh(first);
-	ck_assert_int_eq(tape_cache_drop(first, key_of(2)), 1);
-	ck_assert_int_eq(tape_close(first), 0);
-	compact(false);
-	for (int i = 0; i < 2; i++) {
-		t = recording_open(ASLEEP);
-		/* Found by a look of their own, or of another key. */
-		if (i)
-			ck_assert(number(t, 3) == -1);
-		ck_assert(number(t, 1) == 10);
-		ck_assert(number(t, 2) == -1);
-		ck_assert_int_eq(tape_close(t), 0);
-		t = recording_open(ASLEEP);
-		if (i)
-			ck_assert(number(t, 3) == -1);
-		ck_assert(number(t, 2) == -1);
-		ck_assert(number(t, 1) == 10);
-		ck_assert_int_eq(tape_close(t), 0);
-	}
-	ck_assert_int_eq(tape_close(second), 0);
-}
-END_TEST
-
 START_TEST(what_is_stored_anew_before_a_commit_is_found_with_its_own_value)
 {
 	struct tape *t = recording_open(ASLEEP " blob_store=log");
@@ -642,92 +502,6 @@ START_TEST(results_stand_before_the_checkpoint_that_was_committed_with_them)
 }
 END_TEST
 
-START_TEST(files_are_replaced_under_sessions_that_look)
-{
-	struct tape *reader = recording_open(ASLEEP);
-
-	for (int round = 0; round < 6; round++) {
-		struct tape *writer = recording_open(ASLEEP);
-
-		for (int i = 0; i < 50; i++) {
-			store_number(writer, round * 100 + i, i);
-			if (i % 20 == 0)
-				ck_assert_int_eq(tape_commit(writer), 0);
-		}
-		if (round % 2)
-			tape_refresh(reader);
-		ck_assert_int_eq(tape_close(writer), 0);
-		compact(round == 4);
-		tape_refresh(reader);
-		for (int r = 0; r <= round; r++)
-			for (int i = 0; i < 50; i++)
-				ck_assert(number(reader, r * 100 + i) == i);
-	}
-	ck_assert_int_eq(tape_close(reader), 0);
-}
-END_TEST
-
-START_TEST(a_child_knows_what_its_parent_had_stored)
-{
-	struct tape *t = recording_open(RECORDING_ASLEEP);
-	int status;
-	pid_t pid;
-
-	store_number(t, 1, 10);
-	store_number(t, 2, 20);
-	ck_assert_int_eq(tape_commit(t), 0);
-	store_number(t, 3, 30);
-	pid = recording_fork();
-	if (pid == 0) {
-		double yield = -1;
-		int good = TAPE_RECALL(t, key_of(1), &yield) && yield == 10 &&
-			   TAPE_RECALL(t, key_of(3), &yield) && yield == 30;
-
-		store_number(t, 4, 40);
-		good = good && tape_close(t) == 0;
-		_exit(good ? 0 : 1);
-	}
-	ck_assert_int_gt(pid, 0);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
-	tape_refresh(t);
-	ck_assert(number(t, 4) == 40);
-	ck_assert_int_eq(tape_close(t), 0);
-}
-END_TEST
-
-START_TEST(a_child_learns_what_its_parent_had_staged_and_committed_since)
-{
-	struct tape *t = recording_open(RECORDING_ASLEEP);
-	int committed[2], status;
-	char byte = 0;
-	pid_t pid;
-
-	store_number(t, 1, 10);
-	ck_assert_int_eq(pipe(committed), 0);
-	pid = recording_fork();
-	if (pid == 0) {
-		struct tape_pos pos;
-		int good = tape_cache_has(t, key_of(1), &pos) && pos.seq == 0;
-
-		good = read(committed[0], &byte, 1) == 1 && good;
-		tape_refresh(t);
-		good = good && tape_cache_has(t, key_of(1), &pos) && pos.seq == 1 &&
-		       number(t, 1) == 10;
-		good = tape_close(t) == 0 && good;
-		_exit(good ? 0 : 1);
-	}
-	ck_assert_int_gt(pid, 0);
-	ck_assert_int_eq(tape_commit(t), 0);
-	ck_assert_int_eq(write(committed[1], &byte, 1), 1);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
-	close(committed[0]);
-	close(committed[1]);
-	ck_assert_int_eq(tape_close(t), 0);
-}
-END_TEST
-
 /* ---- for bindings ---- */
 
 START_TEST(the_functions_underneath_do_the_same)
@@ -768,17 +542,12 @@ main(void)
 	tcase_add_test(tc, a_large_blob_is_found_wherever_it_lies);
 	tcase_add_test(tc, a_file_is_a_result_and_a_result_becomes_a_file);
 	tcase_add_test(tc, a_single_result_needs_no_name_others_do);
-	tcase_add_test(tc, another_session_finds_it_once_it_is_committed);
-	tcase_add_test(tc, the_first_result_holds_and_another_one_is_told_once);
-	tcase_add_test(tc, what_is_withdrawn_is_gone_for_all_until_it_is_stored_again);
-	tcase_add_test(tc, a_generation_counts_though_a_segment_has_the_key);
 	tcase_add_test(tc,
 		       what_is_stored_anew_before_a_commit_is_found_with_its_own_value);
 	tcase_add_test(tc, values_beyond_the_bound_of_memory_are_read_from_the_tape);
 	tcase_add_test(tc, what_is_asked_for_and_never_stored_takes_no_memory_for_good);
 	tcase_add_test(tc, entries_are_scopes_that_are_found_by_what_they_were_made_of);
 	tcase_add_test(tc, hits_are_counted_and_what_was_used_is_noted);
-	tcase_add_test(tc, files_are_replaced_under_sessions_that_look);
 	tcase_add_test(tc, the_functions_underneath_do_the_same);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("threads");
@@ -787,11 +556,6 @@ main(void)
 	tcase_add_test(tc, threads_fill_and_read_one_cache);
 	tcase_add_test(tc,
 		       results_stand_before_the_checkpoint_that_was_committed_with_them);
-	suite_add_tcase(suite, tc);
-	tc = tcase_create("forks");
-	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
-	tcase_add_test(tc, a_child_knows_what_its_parent_had_stored);
-	tcase_add_test(tc, a_child_learns_what_its_parent_had_staged_and_committed_since);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
