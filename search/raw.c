@@ -151,7 +151,8 @@ next_frame(struct raw_session *s, struct tape_error *err)
 			r = raw_frame_items(s, s->at_segment, &s->frame, s->payload, true,
 					    &s->items, err);
 		if (r == 0 && !s->iter.reverse)
-			raw_cache_keep(s, s->at_segment, f, &s->frame, s->payload);
+			raw_cache_keep(s, s->at_segment, f, &s->frame, s->payload,
+				       &s->items);
 		if (r < 0)
 			return r;
 		s->at_item = s->iter.reverse ? s->items.count : 0;
@@ -179,7 +180,8 @@ next_item(struct raw_session *s, struct source_record *out)
 			s->at_item++;
 		seq = s->frame.first_seq + item->index;
 		if (seq >= s->iter.lo && seq <= hi &&
-		    raw_frame_record(s, s->at_segment, &s->frame, s->payload, item, out))
+		    raw_frame_record(s, s->at_segment, &s->frame, s->payload + item->at,
+				     s->frame.payload_bytes - item->at, item, out))
 			return 1;
 	}
 	return 0;

@@ -78,13 +78,16 @@ struct raw_items {
 	size_t count, cap;
 };
 
+/* A frame that was read, or the wanted records of one that was walked over. */
 struct raw_cached {
 	uint32_t segment, frame;
-	uint8_t *bytes; /* header and payload, NULL = free slot */
-	const uint8_t *payload;
-	uint32_t *
-		at; /* by index: offset of the record + 1, 0 = not shown; NULL = not known yet */
-	uint32_t scopes;
+	uint8_t *bytes;		/* NULL = free slot */
+	const uint8_t *records; /* in it: the payload, or the wanted records of it */
+	size_t len;		/* of these */
+	bool wanted;		/* the wanted ones alone */
+	struct raw_item *items; /* by index; NULL = not known yet */
+	uint32_t *from; /* where they are in `records`; NULL: where in the payload */
+	size_t item_count;
 	size_t held;
 	struct frame header;
 };
@@ -124,6 +127,9 @@ struct raw_session {
 	size_t cache_bytes;
 	size_t cache_oldest, cache_hand; /* a ring: what is kept lies between them */
 	size_t cache_most;
+	struct raw_items cache_items;
+	/* How often a scope of a frame of which the wanted ones are kept was one of these. */
+	uint64_t cache_hits, cache_misses;
 
 	bool mark_known;
 	uint32_t mark_segment; /* everything before this place was on disk */
@@ -168,17 +174,20 @@ void raw_frame_bad(struct raw_session *s, const struct raw_segment *segment,
 int raw_frame_items(struct raw_session *s, size_t segment, const struct frame *header,
 		    const uint8_t *payload, bool filter, struct raw_items *items,
 		    struct tape_error *err);
-/* The record at an item of a frame. False: nothing to show. */
+/* The record at an item of a frame, which begins at `bytes`. False: nothing to show. */
 bool raw_frame_record(struct raw_session *s, size_t segment, const struct frame *header,
-		      const uint8_t *payload, const struct raw_item *item,
+		      const uint8_t *bytes, size_t len, const struct raw_item *item,
 		      struct source_record *out);
+
+/* ---- raw_cache.c ---- */
 int raw_recall(struct source *source, const struct source_key *key,
 	       struct source_record *out, struct tape_error *err);
 int raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	       struct tape_error *err);
-/* A frame that was just read and verified may be the target of links that come. */
+/* A frame that was just read and verified, and what of it is wanted, may be the target of links that come. */
 void raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
-		    const struct frame *header, const uint8_t *payload);
+		    const struct frame *header, const uint8_t *payload,
+		    const struct raw_items *wanted);
 void raw_cache_drop_segment(struct raw_session *s, size_t segment);
 void raw_cache_release(struct raw_session *s);
 /* Index of the segment that has this seq, or segment_count. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames of a raw session: their payloads, their records, and single scopes by seq. */
+/* Frames of a raw session: their payloads and their records. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,15 +272,15 @@ time_sum(int64_t base, int64_t delta)
 
 bool
 raw_frame_record(struct raw_session *s, size_t segment, const struct frame *h,
-		 const uint8_t *payload, const struct raw_item *item,
+		 const uint8_t *bytes, size_t len, const struct raw_item *item,
 		 struct source_record *out)
 {
 	struct raw_segment *g = &s->segments[segment];
-	size_t at = item->at;
+	size_t at = 0;
 	struct record rec;
 	struct raw_form *f;
 
-	if (record_next(payload, h->payload_bytes, &at, &rec) != 1)
+	if (record_next(bytes, len, &at, &rec) != 1)
 		return false;
 	f = raw_segment_form(g, rec.form);
 	if (f == NULL || f->state != RAW_FORM_GOOD)
@@ -300,235 +300,4 @@ raw_frame_record(struct raw_session *s, size_t segment, const struct frame *h,
 	out->body = rec.body;
 	out->body_len = rec.body_len;
 	return true;
-}
-
-/* ---- single scopes ---- */
-
-size_t
-raw_find_segment(const struct raw_session *s, uint64_t seq)
-{
-	for (size_t i = s->segment_count; i-- > 0;) {
-		const struct raw_segment *g = &s->segments[i];
-
-		if (!g->bad && g->first_seq <= seq)
-			return seq < g->cut ? i : s->segment_count;
-	}
-	return s->segment_count;
-}
-
-static struct raw_frame *
-find_frame(struct raw_segment *g, uint64_t seq)
-{
-	size_t lo = 0, hi = g->frame_count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (g->frames[mid].first_seq + g->frames[mid].scopes <= seq)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == g->frame_count || g->frames[lo].first_seq > seq)
-		return NULL;
-	return &g->frames[lo];
-}
-
-static void
-cached_release(struct raw_cached *c)
-{
-	free(c->bytes);
-	free(c->at);
-	memset(c, 0, sizeof *c);
-}
-
-static void
-cache_drop(struct raw_session *s, size_t slot)
-{
-	struct raw_cached *c = &s->cache[slot];
-
-	if (c->bytes == NULL)
-		return;
-	s->segments[c->segment].frames[c->frame].cached = 0;
-	s->cache_bytes -= c->held;
-	cached_release(c);
-}
-
-/* A free slot, and room for that many bytes beside what is kept: first in, first out. */
-static size_t
-cache_slot(struct raw_session *s, size_t bytes)
-{
-	size_t slot = s->cache_hand, next = (slot + 1) % RAW_CACHE_SLOTS;
-
-	while (s->cache_oldest != slot &&
-	       (s->cache_bytes + bytes > s->cache_most || s->cache_oldest == next)) {
-		cache_drop(s, s->cache_oldest);
-		s->cache_oldest = (s->cache_oldest + 1) % RAW_CACHE_SLOTS;
-	}
-	s->cache_hand = next;
-	return slot;
-}
-
-/* A header may promise more scopes than its payload can hold; damaged ones may be short. */
-static uint32_t
-scopes_held(uint32_t payload, uint32_t scopes)
-{
-	uint32_t most = payload / RECORD_HEADER;
-
-	return scopes < most ? scopes : most;
-}
-
-/* Takes `bytes`: header and payload, verified, of that frame. */
-static struct raw_cached *
-cache_put(struct raw_session *s, size_t segment, struct raw_frame *frame,
-	  const struct frame *h, uint8_t *bytes)
-{
-	uint32_t scopes = scopes_held(frame->payload, frame->scopes);
-	size_t held = FRAME_HEADER + (size_t)frame->payload + (size_t)scopes * 4;
-	size_t slot = cache_slot(s, held);
-	struct raw_cached *c = &s->cache[slot];
-
-	*c = (struct raw_cached){ .segment = (uint32_t)segment,
-				  .frame =
-					  (uint32_t)(frame - s->segments[segment].frames),
-				  .bytes = bytes,
-				  .payload = bytes + FRAME_HEADER,
-				  .scopes = scopes,
-				  .held = held,
-				  .header = *h };
-	s->cache_bytes += held;
-	frame->cached = (uint32_t)slot + 1;
-	return c;
-}
-
-/* Where its scopes are. */
-static int
-cache_index(struct raw_session *s, struct raw_cached *c, struct tape_error *err)
-{
-	struct raw_items items = { 0 };
-	int r;
-
-	if (c->at != NULL)
-		return 0;
-	r = raw_frame_items(s, c->segment, &c->header, c->payload, false, &items, err);
-	if (r == 0) {
-		c->at = calloc((size_t)c->scopes + 1, sizeof *c->at);
-		if (c->at == NULL)
-			r = error_set(err, TAPE_ERR_NOMEM, NULL, 0,
-				      "no memory for a frame");
-	}
-	for (size_t i = 0; r == 0 && i < items.count; i++)
-		if (items.items[i].index < c->scopes)
-			c->at[items.items[i].index] = items.items[i].at + 1;
-	free(items.items);
-	return r;
-}
-
-/* 1 = *out, 0 = the frame is damaged. */
-static int
-cache_get(struct raw_session *s, size_t segment, struct raw_frame *frame,
-	  struct raw_cached **out, struct tape_error *err)
-{
-	struct raw_view view = { .segment = UINT32_MAX };
-	const uint8_t *payload;
-	struct frame h;
-	int r = 1;
-
-	if (frame->cached != 0) {
-		*out = &s->cache[frame->cached - 1];
-	} else {
-		r = raw_frame_read(s, segment, frame, &view, &h, &payload, err);
-		if (r != 1) {
-			free(view.buf);
-			return r;
-		}
-		/* A view without anything read ahead is the frame. */
-		*out = cache_put(s, segment, frame, &h, view.buf);
-	}
-	r = cache_index(s, *out, err);
-	return r == 0 ? 1 : r;
-}
-
-/*
- * Links repeat what is not far behind, mostly: where some were followed, frames that
- * are walked need not be read again. Without memory they are.
- */
-void
-raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
-	       const struct frame *header, const uint8_t *payload)
-{
-	uint8_t *bytes;
-
-	if (s->cache == NULL || frame->cached != 0 || frame->payload > s->cache_most / 8)
-		return;
-	bytes = malloc(FRAME_HEADER + (size_t)frame->payload);
-	if (bytes == NULL)
-		return;
-	memcpy(bytes + FRAME_HEADER, payload, frame->payload);
-	(void)cache_put(s, segment, frame, header, bytes);
-}
-
-int
-raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
-	   struct tape_error *err)
-{
-	struct raw_session *s = (struct raw_session *)source;
-	size_t segment = raw_find_segment(s, seq);
-	struct raw_cached *c = NULL;
-	struct raw_frame *frame;
-	struct raw_item item;
-	int r;
-
-	if (segment == s->segment_count)
-		return 0;
-	if (s->cache == NULL) {
-		s->cache = calloc(RAW_CACHE_SLOTS, sizeof *s->cache);
-		if (s->cache == NULL)
-			return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
-					 "no memory to follow links");
-	}
-	r = s->segments[segment].loaded ? 0 : raw_segment_load(s, segment, err);
-	if (r != 0)
-		return r;
-	frame = find_frame(&s->segments[segment], seq);
-	if (frame == NULL)
-		return 0;
-	r = cache_get(s, segment, frame, &c, err);
-	if (r != 1)
-		return r;
-	item.index = (uint32_t)(seq - frame->first_seq);
-	if (item.index >= c->scopes || c->at[item.index] == 0)
-		return 0;
-	item.at = c->at[item.index] - 1;
-	return raw_frame_record(s, segment, &c->header, c->payload, &item, out);
-}
-
-/* What is recalled stays while its target is looked up: its segment is that of the walk. */
-int
-raw_recall(struct source *source, const struct source_key *key, struct source_record *out,
-	   struct tape_error *err)
-{
-	struct raw_session *s = (struct raw_session *)source;
-	size_t segment = raw_find_segment(s, key->seq);
-
-	if (segment != s->segment_count)
-		s->at_segment = segment;
-	return raw_lookup(source, key->seq, out, err);
-}
-
-void
-raw_cache_drop_segment(struct raw_session *s, size_t segment)
-{
-	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
-		if (s->cache[i].bytes != NULL && s->cache[i].segment == segment)
-			cache_drop(s, i);
-}
-
-void
-raw_cache_release(struct raw_session *s)
-{
-	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
-		cached_release(&s->cache[i]);
-	free(s->cache);
-	s->cache = NULL;
 }

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Single scopes of a raw session by their seqs, and what is kept of frames for them:
+ * all of a frame that was read for one of its scopes, and the wanted records alone of
+ * one that was walked over. Links repeat scopes that the same query asks for, mostly:
+ * they find these at hand, however far behind, and the rest is not worth its memory.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/error.h"
+#include "search/raw.h"
+
+size_t
+raw_find_segment(const struct raw_session *s, uint64_t seq)
+{
+	for (size_t i = s->segment_count; i-- > 0;) {
+		const struct raw_segment *g = &s->segments[i];
+
+		if (!g->bad && g->first_seq <= seq)
+			return seq < g->cut ? i : s->segment_count;
+	}
+	return s->segment_count;
+}
+
+static struct raw_frame *
+find_frame(struct raw_segment *g, uint64_t seq)
+{
+	size_t lo = 0, hi = g->frame_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (g->frames[mid].first_seq + g->frames[mid].scopes <= seq)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == g->frame_count || g->frames[lo].first_seq > seq)
+		return NULL;
+	return &g->frames[lo];
+}
+
+/* ---- slots ---- */
+
+static void
+cached_release(struct raw_cached *c)
+{
+	free(c->bytes);
+	free(c->items);
+	free(c->from);
+	memset(c, 0, sizeof *c);
+}
+
+static void
+cache_drop(struct raw_session *s, size_t slot)
+{
+	struct raw_cached *c = &s->cache[slot];
+
+	if (c->bytes == NULL)
+		return;
+	s->segments[c->segment].frames[c->frame].cached = 0;
+	s->cache_bytes -= c->held;
+	cached_release(c);
+}
+
+/* A free slot, and room for that many bytes beside what is kept: first in, first out. */
+static size_t
+cache_slot(struct raw_session *s, size_t bytes)
+{
+	size_t slot = s->cache_hand, next = (slot + 1) % RAW_CACHE_SLOTS;
+
+	while (s->cache_oldest != slot &&
+	       (s->cache_bytes + bytes > s->cache_most || s->cache_oldest == next)) {
+		cache_drop(s, s->cache_oldest);
+		s->cache_oldest = (s->cache_oldest + 1) % RAW_CACHE_SLOTS;
+	}
+	s->cache_hand = next;
+	return slot;
+}
+
+/* Takes `what`, in which bytes, records and `held` are set. */
+static struct raw_cached *
+cache_put(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	  const struct frame *h, const struct raw_cached *what)
+{
+	size_t slot = cache_slot(s, what->held);
+	struct raw_cached *c = &s->cache[slot];
+
+	*c = *what;
+	c->segment = (uint32_t)segment;
+	c->frame = (uint32_t)(frame - s->segments[segment].frames);
+	c->header = *h;
+	s->cache_bytes += c->held;
+	frame->cached = (uint32_t)slot + 1;
+	return c;
+}
+
+/* A header may promise more scopes than its payload can hold; damaged ones may be short. */
+static uint32_t
+scopes_held(uint32_t payload, uint32_t scopes)
+{
+	uint32_t most = payload / RECORD_HEADER;
+
+	return scopes < most ? scopes : most;
+}
+
+/* Takes `bytes`: header and payload, verified, of that frame. */
+static struct raw_cached *
+put_whole(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	  const struct frame *h, uint8_t *bytes)
+{
+	size_t scopes = scopes_held(frame->payload, frame->scopes);
+	struct raw_cached what = { .bytes = bytes,
+				   .records = bytes + FRAME_HEADER,
+				   .len = frame->payload };
+
+	what.held = FRAME_HEADER + what.len + scopes * sizeof(struct raw_item);
+	return cache_put(s, segment, frame, h, &what);
+}
+
+/* ---- frames that are walked ---- */
+
+static struct raw_item *
+copy_items(const struct raw_items *items)
+{
+	struct raw_item *copy = calloc(items->count + 1, sizeof *copy);
+
+	if (copy != NULL && items->count != 0)
+		memcpy(copy, items->items, items->count * sizeof *copy);
+	return copy;
+}
+
+static void
+keep_whole(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	   const struct frame *h, const uint8_t *payload, const struct raw_items *items)
+{
+	uint8_t *bytes = malloc(FRAME_HEADER + (size_t)frame->payload);
+	struct raw_cached *c;
+
+	if (bytes == NULL)
+		return;
+	memcpy(bytes + FRAME_HEADER, payload, frame->payload);
+	c = put_whole(s, segment, frame, h, bytes);
+	/* Of some of its scopes it is not known yet where they are. */
+	if (items->count == h->scopes &&
+	    items->count == scopes_held(h->payload_bytes, h->scopes)) {
+		c->items = copy_items(items);
+		c->item_count = c->items == NULL ? 0 : items->count;
+	}
+}
+
+/* As they stand in the file, so that arrays in them do. */
+static size_t
+aligned(size_t at)
+{
+	return (at + 7) & ~(size_t)7;
+}
+
+/* Bytes that the wanted records of a frame take. */
+static size_t
+wanted_bytes(const struct frame *h, const uint8_t *payload, const struct raw_items *items)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < items->count; i++) {
+		size_t at = items->items[i].at;
+		struct record rec;
+
+		if (record_next(payload, h->payload_bytes, &at, &rec) == 1)
+			sum += aligned(rec.len);
+	}
+	return sum;
+}
+
+static void
+keep_wanted(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	    const struct frame *h, const uint8_t *payload, const struct raw_items *items,
+	    size_t bytes)
+{
+	struct raw_cached what = { .bytes = malloc(bytes + 1),
+				   .items = copy_items(items),
+				   .from = calloc(items->count, sizeof *what.from),
+				   .item_count = items->count,
+				   .wanted = true,
+				   .len = bytes };
+	size_t used = 0;
+
+	if (what.bytes == NULL || what.items == NULL || what.from == NULL) {
+		cached_release(&what);
+		return;
+	}
+	for (size_t i = 0; i < items->count; i++) {
+		size_t at = items->items[i].at;
+		struct record rec;
+
+		what.from[i] = (uint32_t)used;
+		if (record_next(payload, h->payload_bytes, &at, &rec) != 1)
+			continue;
+		memcpy(what.bytes + used, rec.data, rec.len);
+		used += aligned(rec.len);
+	}
+	what.records = what.bytes;
+	what.held = bytes + items->count * (sizeof *what.items + sizeof *what.from);
+	(void)cache_put(s, segment, frame, h, &what);
+}
+
+/*
+ * Where some links were followed, frames that are walked need not be read again for
+ * others. Without memory they are. Whole ones are kept where links lead to scopes of
+ * forms that are not asked for, of other lines of a program.
+ */
+void
+raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	       const struct frame *header, const uint8_t *payload,
+	       const struct raw_items *wanted)
+{
+	size_t bytes;
+
+	if (s->cache == NULL || frame->cached != 0)
+		return;
+	bytes = wanted_bytes(header, payload, wanted);
+	if (s->cache_misses <= s->cache_hits && bytes < frame->payload / 2) {
+		if (bytes != 0 && bytes <= s->cache_most / 8)
+			keep_wanted(s, segment, frame, header, payload, wanted, bytes);
+	} else if (frame->payload <= s->cache_most / 8) {
+		keep_whole(s, segment, frame, header, payload, wanted);
+	}
+}
+
+/* ---- one scope ---- */
+
+/* Where its scopes are. */
+static int
+cache_index(struct raw_session *s, struct raw_cached *c, struct tape_error *err)
+{
+	struct raw_items *items = &s->cache_items;
+	int r;
+
+	if (c->items != NULL)
+		return 0;
+	r = raw_frame_items(s, c->segment, &c->header, c->records, false, items, err);
+	if (r != 0)
+		return r;
+	c->items = copy_items(items);
+	if (c->items == NULL)
+		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a frame");
+	c->item_count = items->count;
+	return 0;
+}
+
+/* 1 = *out is all of the frame, 0 = it is damaged. */
+static int
+cache_read(struct raw_session *s, size_t segment, struct raw_frame *frame,
+	   struct raw_cached **out, struct tape_error *err)
+{
+	struct raw_view view = { .segment = UINT32_MAX };
+	const uint8_t *payload;
+	struct frame h;
+	int r = raw_frame_read(s, segment, frame, &view, &h, &payload, err);
+
+	if (r != 1) {
+		free(view.buf);
+		return r;
+	}
+	if (frame->cached != 0)
+		cache_drop(s, frame->cached - 1);
+	/* A view without anything read ahead is the frame. */
+	*out = put_whole(s, segment, frame, &h, view.buf);
+	return 1;
+}
+
+/* Index of a scope's item, or item_count. */
+static size_t
+find_item(const struct raw_cached *c, uint32_t index)
+{
+	size_t lo = 0, hi = c->item_count;
+
+	/* Where all scopes of a frame are shown. */
+	if (index < c->item_count && c->items[index].index == index)
+		return index;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (c->items[mid].index < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < c->item_count && c->items[lo].index == index ? lo : c->item_count;
+}
+
+/* 1 = item *at of *out, 0 = not there. */
+static int
+cache_find(struct raw_session *s, size_t segment, struct raw_frame *frame, uint32_t index,
+	   struct raw_cached **out, size_t *at, struct tape_error *err)
+{
+	struct raw_cached *c = NULL;
+	int r = 1;
+
+	if (frame->cached != 0)
+		c = &s->cache[frame->cached - 1];
+	if (c != NULL && c->wanted) {
+		*out = c;
+		*at = find_item(c, index);
+		if (*at < c->item_count) {
+			s->cache_hits++;
+			return 1;
+		}
+		s->cache_misses++;
+		c = NULL;
+	}
+	if (c == NULL)
+		r = cache_read(s, segment, frame, &c, err);
+	if (r != 1)
+		return r;
+	r = cache_index(s, c, err);
+	if (r != 0)
+		return r;
+	*out = c;
+	*at = find_item(c, index);
+	return *at < c->item_count;
+}
+
+int
+raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
+	   struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	size_t segment = raw_find_segment(s, seq), at = 0, from;
+	struct raw_cached *c = NULL;
+	struct raw_frame *frame;
+	int r;
+
+	if (segment == s->segment_count)
+		return 0;
+	if (s->cache == NULL) {
+		s->cache = calloc(RAW_CACHE_SLOTS, sizeof *s->cache);
+		if (s->cache == NULL)
+			return error_set(err, TAPE_ERR_NOMEM, NULL, 0,
+					 "no memory to follow links");
+	}
+	r = s->segments[segment].loaded ? 0 : raw_segment_load(s, segment, err);
+	if (r != 0)
+		return r;
+	frame = find_frame(&s->segments[segment], seq);
+	if (frame == NULL)
+		return 0;
+	r = cache_find(s, segment, frame, (uint32_t)(seq - frame->first_seq), &c, &at,
+		       err);
+	if (r != 1)
+		return r;
+	from = c->wanted ? c->from[at] : c->items[at].at;
+	return raw_frame_record(s, segment, &c->header, c->records + from, c->len - from,
+				&c->items[at], out);
+}
+
+/* What is recalled stays while its target is looked up: its segment is that of the walk. */
+int
+raw_recall(struct source *source, const struct source_key *key, struct source_record *out,
+	   struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	size_t segment = raw_find_segment(s, key->seq);
+
+	if (segment != s->segment_count)
+		s->at_segment = segment;
+	return raw_lookup(source, key->seq, out, err);
+}
+
+void
+raw_cache_drop_segment(struct raw_session *s, size_t segment)
+{
+	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
+		if (s->cache[i].bytes != NULL && s->cache[i].segment == segment)
+			cache_drop(s, i);
+}
+
+void
+raw_cache_release(struct raw_session *s)
+{
+	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
+		cached_release(&s->cache[i]);
+	free(s->cache);
+	free(s->cache_items.items);
+	s->cache = NULL;
+}
