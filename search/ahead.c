@@ -6,6 +6,7 @@
 
 #include "format/os.h"
 #include "search/chunk.h"
+#include "search/raw_shared.h"
 #include "search/reader.h"
 #include "search/scope.h"
 
@@ -28,7 +29,8 @@ struct reader_tuning reader_tuning = { .alone_ns = 2000000,
 				       .least_units = 49152,
 				       .slice_units = 65536,
 				       .chunk_scopes = CHUNK_SCOPES,
-				       .most_threads = UINT32_MAX };
+				       .most_threads = UINT32_MAX,
+				       .shared_bytes = SHARED_BYTES };
 
 /* A slice that was begun. Its chunks are in tape order. */
 struct task {
@@ -61,6 +63,7 @@ struct worker {
 
 struct ahead {
 	struct ahead_setup setup;
+	struct raw_shared *raw_shared; /* NULL: each has its own only */
 	atomic_bool stop;
 	pthread_mutex_t lock;
 	pthread_cond_t work, ready; /* for the threads; for the cursor */
@@ -457,6 +460,7 @@ worker_init(struct worker *w, struct ahead *a, unsigned number)
 		share_of(PACKED_CACHE, PACKED_CACHE_MOST, PACKED_CACHE_LEAST, s->jobs);
 	w->reader.raw_cache =
 		share_of(RAW_CACHE, RAW_CACHE_MOST, RAW_CACHE_LEAST, s->jobs);
+	w->reader.raw_shared = a->raw_shared;
 	w->set = generations_share(s->snapshot->generations, &w->reader);
 	if (w->set == NULL)
 		return TAPE_ERR_NOMEM;
@@ -511,6 +515,9 @@ ahead_start(const struct ahead_setup *setup, struct ahead **out)
 					     .after = setup->slices,
 					     .given = setup->given };
 	}
+	/* Without memory for it threads read more. */
+	if (setup->mode == AHEAD_MAKE)
+		a->raw_shared = raw_shared_new(reader_tuning.shared_bytes);
 	if (a->tasks != NULL && a->workers != NULL)
 		start_workers(a);
 	a->setup.options = NULL; /* borrowed until here */
@@ -559,6 +566,7 @@ ahead_stop(struct ahead *a)
 			chunk_free(c);
 		}
 	chunk_free(a->taken);
+	raw_shared_free(a->raw_shared);
 	free(a->tasks);
 	free(a->workers);
 	pthread_cond_destroy(&a->work);

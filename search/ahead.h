@@ -20,10 +20,12 @@ struct reader_tuning {
 		chunk_scopes; /* found scopes that are handed over at once, at most CHUNK_SCOPES */
 	uint32_t
 		most_threads; /* that can be started; UINT32_MAX = as many as are asked for */
+	size_t shared_bytes; /* of records of segments that one has walked over, for all */
 };
 extern struct reader_tuning reader_tuning;
 #define CHUNK_SCOPES 1024u
 #define JOBS_MAX 256u
+#define SHARED_BYTES ((size_t)32 << 20)
 
 enum ahead_mode {
 	AHEAD_COUNT, /* how many a slice has */

@@ -17,8 +17,8 @@
 #define STALE_MAX 8u /* looks at the tape without getting any further */
 /* A walk that finds more of its scopes than this is as fast without threads that only find. */
 #define FEW_FOUND 4u
-/* What is made of so many scopes of segments outweighs reading them twice. */
-#define MADE_RAW 16384u
+/* What is made of so many scopes of segments outweighs opening these for threads. */
+#define MADE_RAW 1024u
 
 struct tape_cursor {
 	struct tape_reader *reader;
@@ -211,8 +211,8 @@ step_on(struct tape_cursor *c, struct tape_error *err)
 
 /*
  * An index knows all of the few answers, and nothing is raw: there is nothing to
- * share. Or segments are read for little that is made: each thread would read most of
- * what the others do, tables and targets of links, and be no sooner through.
+ * share. Or segments are read for little that is made: each thread would read tables
+ * and targets of links as the others do, and be no sooner through.
  */
 static bool
 settled(const struct tape_cursor *c, enum ahead_mode mode, uint64_t looked)

@@ -150,7 +150,7 @@ next_frame(struct raw_session *s, struct tape_error *err)
 		if (r == 1)
 			r = raw_frame_items(s, s->at_segment, &s->frame, s->payload, true,
 					    &s->items, err);
-		if (r == 0 && !s->iter.reverse)
+		if (r == 0)
 			raw_cache_keep(s, s->at_segment, f, &s->frame, s->payload,
 				       &s->items);
 		if (r < 0)

@@ -128,6 +128,8 @@ struct raw_session {
 	size_t cache_oldest, cache_hand; /* a ring: what is kept lies between them */
 	size_t cache_most;
 	struct raw_items cache_items;
+	/* Of what threads share (raw_shared.h), what records were given from last. */
+	struct raw_shared_frame *looked_up, *recalled;
 	/* How often a scope of a frame of which the wanted ones are kept was one of these. */
 	uint64_t cache_hits, cache_misses;
 
@@ -184,12 +186,16 @@ int raw_recall(struct source *source, const struct source_key *key,
 	       struct source_record *out, struct tape_error *err);
 int raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	       struct tape_error *err);
-/* A frame that was just read and verified, and what of it is wanted, may be the target of links that come. */
+/*
+ * A frame that was just read and verified, and what of it is wanted: it may be the
+ * target of links that come, and what other threads ask for.
+ */
 void raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
 		    const struct frame *header, const uint8_t *payload,
 		    const struct raw_items *wanted);
 void raw_cache_drop_segment(struct raw_session *s, size_t segment);
 void raw_cache_release(struct raw_session *s);
+void raw_cached_release(struct raw_cached *c);
 /* Index of the segment that has this seq, or segment_count. */
 size_t raw_find_segment(const struct raw_session *s, uint64_t seq);
 

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "format/error.h"
-#include "search/raw.h"
+#include "search/raw_shared.h"
+#include "search/reader.h"
 
 size_t
 raw_find_segment(const struct raw_session *s, uint64_t seq)
@@ -43,8 +44,8 @@ find_frame(struct raw_segment *g, uint64_t seq)
 
 /* ---- slots ---- */
 
-static void
-cached_release(struct raw_cached *c)
+void
+raw_cached_release(struct raw_cached *c)
 {
 	free(c->bytes);
 	free(c->items);
@@ -61,7 +62,7 @@ cache_drop(struct raw_session *s, size_t slot)
 		return;
 	s->segments[c->segment].frames[c->frame].cached = 0;
 	s->cache_bytes -= c->held;
-	cached_release(c);
+	raw_cached_release(c);
 }
 
 /* A free slot, and room for that many bytes beside what is kept: first in, first out. */
@@ -79,10 +80,10 @@ cache_slot(struct raw_session *s, size_t bytes)
 	return slot;
 }
 
-/* Takes `what`, in which bytes, records and `held` are set. */
+/* Takes over what `what` has. */
 static struct raw_cached *
 cache_put(struct raw_session *s, size_t segment, struct raw_frame *frame,
-	  const struct frame *h, const struct raw_cached *what)
+	  const struct raw_cached *what)
 {
 	size_t slot = cache_slot(s, what->held);
 	struct raw_cached *c = &s->cache[slot];
@@ -90,7 +91,6 @@ cache_put(struct raw_session *s, size_t segment, struct raw_frame *frame,
 	*c = *what;
 	c->segment = (uint32_t)segment;
 	c->frame = (uint32_t)(frame - s->segments[segment].frames);
-	c->header = *h;
 	s->cache_bytes += c->held;
 	frame->cached = (uint32_t)slot + 1;
 	return c;
@@ -106,17 +106,17 @@ scopes_held(uint32_t payload, uint32_t scopes)
 }
 
 /* Takes `bytes`: header and payload, verified, of that frame. */
-static struct raw_cached *
-put_whole(struct raw_session *s, size_t segment, struct raw_frame *frame,
-	  const struct frame *h, uint8_t *bytes)
+static struct raw_cached
+whole_frame(const struct frame *h, uint8_t *bytes)
 {
-	size_t scopes = scopes_held(frame->payload, frame->scopes);
-	struct raw_cached what = { .bytes = bytes,
-				   .records = bytes + FRAME_HEADER,
-				   .len = frame->payload };
+	size_t scopes = scopes_held(h->payload_bytes, h->scopes);
 
-	what.held = FRAME_HEADER + what.len + scopes * sizeof(struct raw_item);
-	return cache_put(s, segment, frame, h, &what);
+	return (struct raw_cached){ .bytes = bytes,
+				    .records = bytes + FRAME_HEADER,
+				    .len = h->payload_bytes,
+				    .held = FRAME_HEADER + (size_t)h->payload_bytes +
+					    scopes * sizeof(struct raw_item),
+				    .header = *h };
 }
 
 /* ---- frames that are walked ---- */
@@ -131,23 +131,30 @@ copy_items(const struct raw_items *items)
 	return copy;
 }
 
-static void
-keep_whole(struct raw_session *s, size_t segment, struct raw_frame *frame,
-	   const struct frame *h, const uint8_t *payload, const struct raw_items *items)
+/* Are all of its scopes wanted, and known where they are? */
+static bool
+all_wanted(const struct frame *h, const struct raw_items *items)
 {
-	uint8_t *bytes = malloc(FRAME_HEADER + (size_t)frame->payload);
-	struct raw_cached *c;
+	return items->count == h->scopes &&
+	       items->count == scopes_held(h->payload_bytes, h->scopes);
+}
+
+/* False: no memory. */
+static bool
+copy_whole(const struct frame *h, const uint8_t *payload, const struct raw_items *items,
+	   struct raw_cached *out)
+{
+	uint8_t *bytes = malloc(FRAME_HEADER + (size_t)h->payload_bytes);
 
 	if (bytes == NULL)
-		return;
-	memcpy(bytes + FRAME_HEADER, payload, frame->payload);
-	c = put_whole(s, segment, frame, h, bytes);
-	/* Of some of its scopes it is not known yet where they are. */
-	if (items->count == h->scopes &&
-	    items->count == scopes_held(h->payload_bytes, h->scopes)) {
-		c->items = copy_items(items);
-		c->item_count = c->items == NULL ? 0 : items->count;
+		return false;
+	memcpy(bytes + FRAME_HEADER, payload, h->payload_bytes);
+	*out = whole_frame(h, bytes);
+	if (all_wanted(h, items)) {
+		out->items = copy_items(items);
+		out->item_count = out->items == NULL ? 0 : items->count;
 	}
+	return true;
 }
 
 /* As they stand in the file, so that arrays in them do. */
@@ -173,36 +180,54 @@ wanted_bytes(const struct frame *h, const uint8_t *payload, const struct raw_ite
 	return sum;
 }
 
-static void
-keep_wanted(struct raw_session *s, size_t segment, struct raw_frame *frame,
-	    const struct frame *h, const uint8_t *payload, const struct raw_items *items,
-	    size_t bytes)
+/* False: no memory. */
+static bool
+copy_wanted(const struct frame *h, const uint8_t *payload, const struct raw_items *items,
+	    size_t bytes, struct raw_cached *out)
 {
-	struct raw_cached what = { .bytes = malloc(bytes + 1),
-				   .items = copy_items(items),
-				   .from = calloc(items->count, sizeof *what.from),
-				   .item_count = items->count,
-				   .wanted = true,
-				   .len = bytes };
+	struct raw_cached c = { .bytes = malloc(bytes + 1),
+				.items = copy_items(items),
+				.from = calloc(items->count + 1, sizeof *c.from),
+				.item_count = items->count,
+				.wanted = true,
+				.len = bytes,
+				.header = *h };
 	size_t used = 0;
 
-	if (what.bytes == NULL || what.items == NULL || what.from == NULL) {
-		cached_release(&what);
-		return;
+	if (c.bytes == NULL || c.items == NULL || c.from == NULL) {
+		raw_cached_release(&c);
+		return false;
 	}
 	for (size_t i = 0; i < items->count; i++) {
 		size_t at = items->items[i].at;
 		struct record rec;
 
-		what.from[i] = (uint32_t)used;
+		c.from[i] = (uint32_t)used;
 		if (record_next(payload, h->payload_bytes, &at, &rec) != 1)
 			continue;
-		memcpy(what.bytes + used, rec.data, rec.len);
+		memcpy(c.bytes + used, rec.data, rec.len);
 		used += aligned(rec.len);
 	}
-	what.records = what.bytes;
-	what.held = bytes + items->count * (sizeof *what.items + sizeof *what.from);
-	(void)cache_put(s, segment, frame, h, &what);
+	c.records = c.bytes;
+	c.held = bytes + items->count * (sizeof *c.items + sizeof *c.from);
+	*out = c;
+	return true;
+}
+
+/* For all threads that work for a cursor, whatever they need it for. */
+static void
+share(struct raw_session *s, size_t segment, const struct frame *h,
+      const uint8_t *payload, const struct raw_items *wanted, size_t bytes)
+{
+	struct raw_cached what;
+	bool made = all_wanted(h, wanted) ? copy_whole(h, payload, wanted, &what)
+					  : copy_wanted(h, payload, wanted, bytes, &what);
+
+	if (made && what.items != NULL)
+		raw_shared_keep(s->base.reader->raw_shared, s->dir,
+				s->segments[segment].number, &what);
+	else if (made)
+		raw_cached_release(&what);
 }
 
 /*
@@ -215,16 +240,26 @@ raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
 	       const struct frame *header, const uint8_t *payload,
 	       const struct raw_items *wanted)
 {
+	const bool some = s->cache_misses <= s->cache_hits;
+	const bool shared = s->base.reader->raw_shared != NULL;
+	const bool follows = s->cache != NULL && frame->cached == 0 && !s->iter.reverse;
+	struct raw_cached what;
 	size_t bytes;
 
-	if (s->cache == NULL || frame->cached != 0)
+	if (!shared && !follows)
 		return;
 	bytes = wanted_bytes(header, payload, wanted);
-	if (s->cache_misses <= s->cache_hits && bytes < frame->payload / 2) {
-		if (bytes != 0 && bytes <= s->cache_most / 8)
-			keep_wanted(s, segment, frame, header, payload, wanted, bytes);
-	} else if (frame->payload <= s->cache_most / 8) {
-		keep_whole(s, segment, frame, header, payload, wanted);
+	if (shared && bytes != 0)
+		share(s, segment, header, payload, wanted, bytes);
+	if (!follows || (some && (shared || bytes == 0)))
+		return;
+	if (some && bytes < frame->payload / 2) {
+		if (bytes <= s->cache_most / 8 &&
+		    copy_wanted(header, payload, wanted, bytes, &what))
+			(void)cache_put(s, segment, frame, &what);
+	} else if (frame->payload <= s->cache_most / 8 &&
+		   copy_whole(header, payload, wanted, &what)) {
+		(void)cache_put(s, segment, frame, &what);
 	}
 }
 
@@ -255,6 +290,7 @@ cache_read(struct raw_session *s, size_t segment, struct raw_frame *frame,
 	   struct raw_cached **out, struct tape_error *err)
 {
 	struct raw_view view = { .segment = UINT32_MAX };
+	struct raw_cached whole;
 	const uint8_t *payload;
 	struct frame h;
 	int r = raw_frame_read(s, segment, frame, &view, &h, &payload, err);
@@ -266,7 +302,8 @@ cache_read(struct raw_session *s, size_t segment, struct raw_frame *frame,
 	if (frame->cached != 0)
 		cache_drop(s, frame->cached - 1);
 	/* A view without anything read ahead is the frame. */
-	*out = put_whole(s, segment, frame, &h, view.buf);
+	whole = whole_frame(&h, view.buf);
+	*out = cache_put(s, segment, frame, &whole);
 	return 1;
 }
 
@@ -290,27 +327,59 @@ find_item(const struct raw_cached *c, uint32_t index)
 	return lo < c->item_count && c->items[lo].index == index ? lo : c->item_count;
 }
 
+/* What is shared of a frame; *held keeps it until the next call. NULL: nothing. */
+static const struct raw_cached *
+find_shared(struct raw_session *s, size_t segment, const struct raw_frame *frame,
+	    struct raw_shared_frame **held)
+{
+	const uint32_t number = s->segments[segment].number;
+
+	if (*held != NULL && (*held)->number == number &&
+	    (*held)->records.header.offset == frame->offset)
+		return &(*held)->records;
+	raw_shared_leave(*held);
+	*held = raw_shared_find(s->base.reader->raw_shared, s->dir, number,
+				frame->offset);
+	return *held == NULL ? NULL : &(*held)->records;
+}
+
+/* Is it known already whether the scope is there? */
+static bool
+find_kept(struct raw_session *s, size_t segment, const struct raw_frame *frame,
+	  uint32_t index, struct raw_shared_frame **held, const struct raw_cached **out,
+	  size_t *at)
+{
+	const struct raw_cached *c = NULL;
+
+	if (frame->cached != 0)
+		c = &s->cache[frame->cached - 1];
+	else if (s->base.reader->raw_shared != NULL)
+		c = find_shared(s, segment, frame, held);
+	if (c == NULL || c->items == NULL)
+		return false;
+	*out = c;
+	*at = find_item(c, index);
+	if (c->wanted && *at < c->item_count)
+		s->cache_hits++;
+	else if (c->wanted)
+		s->cache_misses++;
+	return !c->wanted || *at < c->item_count;
+}
+
 /* 1 = item *at of *out, 0 = not there. */
 static int
 cache_find(struct raw_session *s, size_t segment, struct raw_frame *frame, uint32_t index,
-	   struct raw_cached **out, size_t *at, struct tape_error *err)
+	   struct raw_shared_frame **held, const struct raw_cached **out, size_t *at,
+	   struct tape_error *err)
 {
 	struct raw_cached *c = NULL;
 	int r = 1;
 
-	if (frame->cached != 0)
+	if (find_kept(s, segment, frame, index, held, out, at))
+		return *at < (*out)->item_count;
+	if (frame->cached != 0 && !s->cache[frame->cached - 1].wanted)
 		c = &s->cache[frame->cached - 1];
-	if (c != NULL && c->wanted) {
-		*out = c;
-		*at = find_item(c, index);
-		if (*at < c->item_count) {
-			s->cache_hits++;
-			return 1;
-		}
-		s->cache_misses++;
-		c = NULL;
-	}
-	if (c == NULL)
+	else
 		r = cache_read(s, segment, frame, &c, err);
 	if (r != 1)
 		return r;
@@ -322,13 +391,12 @@ cache_find(struct raw_session *s, size_t segment, struct raw_frame *frame, uint3
 	return *at < c->item_count;
 }
 
-int
-raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
-	   struct tape_error *err)
+static int
+find_scope(struct raw_session *s, uint64_t seq, struct raw_shared_frame **held,
+	   struct source_record *out, struct tape_error *err)
 {
-	struct raw_session *s = (struct raw_session *)source;
 	size_t segment = raw_find_segment(s, seq), at = 0, from;
-	struct raw_cached *c = NULL;
+	const struct raw_cached *c = NULL;
 	struct raw_frame *frame;
 	int r;
 
@@ -346,13 +414,22 @@ raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
 	frame = find_frame(&s->segments[segment], seq);
 	if (frame == NULL)
 		return 0;
-	r = cache_find(s, segment, frame, (uint32_t)(seq - frame->first_seq), &c, &at,
-		       err);
+	r = cache_find(s, segment, frame, (uint32_t)(seq - frame->first_seq), held, &c,
+		       &at, err);
 	if (r != 1)
 		return r;
 	from = c->wanted ? c->from[at] : c->items[at].at;
 	return raw_frame_record(s, segment, &c->header, c->records + from, c->len - from,
 				&c->items[at], out);
+}
+
+int
+raw_lookup(struct source *source, uint64_t seq, struct source_record *out,
+	   struct tape_error *err)
+{
+	struct raw_session *s = (struct raw_session *)source;
+
+	return find_scope(s, seq, &s->looked_up, out, err);
 }
 
 /* What is recalled stays while its target is looked up: its segment is that of the walk. */
@@ -365,7 +442,7 @@ raw_recall(struct source *source, const struct source_key *key, struct source_re
 
 	if (segment != s->segment_count)
 		s->at_segment = segment;
-	return raw_lookup(source, key->seq, out, err);
+	return find_scope(s, key->seq, &s->recalled, out, err);
 }
 
 void
@@ -380,8 +457,11 @@ void
 raw_cache_release(struct raw_session *s)
 {
 	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
-		cached_release(&s->cache[i]);
+		raw_cached_release(&s->cache[i]);
 	free(s->cache);
 	free(s->cache_items.items);
+	raw_shared_leave(s->looked_up);
+	raw_shared_leave(s->recalled);
+	s->looked_up = s->recalled = NULL;
 	s->cache = NULL;
 }

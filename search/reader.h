@@ -31,6 +31,7 @@ struct tape_reader {
 	uint64_t *looked;
 	size_t looked_count, looked_cap;
 	size_t raw_cache, packed_cache; /* bytes, 0 = as a reader that is alone */
+	struct raw_shared *raw_shared;	/* of threads that work for one cursor, or NULL */
 };
 
 /* As tape_reader_open, of a tape that is open; dir may be closed afterwards. */

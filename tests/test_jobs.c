@@ -275,6 +275,49 @@ START_TEST(a_call_that_fails_in_a_thread_loses_nothing_silently)
 }
 END_TEST
 
+/* Frames and tables, by one thread: so that no other is in the way. */
+static long
+reads_of(enum transcript_way way, size_t shared_bytes)
+{
+	struct transcript t = { .dir = dir, .query = "step", .jobs = 3, .way = way };
+	int nothing = 0;
+
+	transcript_tune(150, CHUNK_SCOPES);
+	reader_tuning.most_threads = 1;
+	reader_tuning.shared_bytes = shared_bytes;
+	fail_at = 0;
+	atomic_store(&calls, 0);
+	os_fault_set(fail_one, &nothing);
+	transcript_make(&t);
+	os_fault_set(NULL, NULL);
+	transcript_release(&t);
+	return atomic_load(&calls);
+}
+
+START_TEST(what_was_walked_over_is_not_read_again_to_make_something_of_it)
+{
+	make_tape();
+	ck_assert_int_le(reads_of(TRANSCRIPT_EACH, SHARED_BYTES),
+			 reads_of(TRANSCRIPT_COUNT, SHARED_BYTES) + 40);
+}
+END_TEST
+
+/* What was shared falls out before it is asked for. */
+START_TEST(threads_that_may_share_little_find_the_same)
+{
+	static const size_t room[] = { 0, 700, 5000 };
+
+	make_tape();
+	for (unsigned i = 0; i < sizeof room / sizeof room[0]; i++) {
+		transcript_tune(13, 3);
+		reader_tuning.shared_bytes = room[i];
+		(void)transcript_compare(dir, "", 0, none, none, 0);
+		(void)transcript_compare(dir, "y=100..400", TAPE_FIND_REVERSE, none, none,
+					 0);
+	}
+}
+END_TEST
+
 START_TEST(threads_that_cannot_be_started_are_done_without)
 {
 	make_tape();
@@ -342,6 +385,9 @@ main(void)
 	tcase_add_test(tcase,
 		       a_missing_segment_and_forms_that_are_not_defined_are_told_once);
 	tcase_add_test(tcase, a_call_that_fails_in_a_thread_loses_nothing_silently);
+	tcase_add_test(tcase,
+		       what_was_walked_over_is_not_read_again_to_make_something_of_it);
+	tcase_add_test(tcase, threads_that_may_share_little_find_the_same);
 	tcase_add_test(tcase, threads_that_cannot_be_started_are_done_without);
 	tcase_add_test(tcase, a_query_that_gives_up_says_so_with_any_number_of_jobs);
 	suite_add_tcase(suite, tcase);

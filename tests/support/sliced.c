@@ -12,5 +12,6 @@ cut_small(void)
 						.least_units = 0,
 						.slice_units = 60,
 						.chunk_scopes = 3,
-						.most_threads = UINT32_MAX };
+						.most_threads = UINT32_MAX,
+						.shared_bytes = SHARED_BYTES };
 }

@@ -264,5 +264,6 @@ transcript_tune(uint64_t slice_units, uint32_t chunk_scopes)
 						.least_units = 0,
 						.slice_units = slice_units,
 						.chunk_scopes = chunk_scopes,
-						.most_threads = UINT32_MAX };
+						.most_threads = UINT32_MAX,
+						.shared_bytes = SHARED_BYTES };
 }
