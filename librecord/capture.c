@@ -473,6 +473,32 @@ cache_slot(struct thread_state *ts, const struct tape_site *site)
 	return &ts->layouts[(h ^ h >> 8) % LAYOUT_CACHE];
 }
 
+/* Is it of this site here, whatever its label is? */
+static inline bool
+cache_holds(const struct thread_state *ts, const struct tape_site *site,
+	    const struct cached_layout *c)
+{
+	return c->context == ts->level->context &&
+	       c->plans == __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE) &&
+	       c->shape == ts->level->sticky->shape &&
+	       c->version == atomic_load_explicit(&ts->tape->rules_version,
+						  memory_order_relaxed);
+}
+
+/* The same, of a site whose labels may differ: that of the first stays where it is. */
+static struct cached_layout *
+cache_label_slot(struct thread_state *ts, const struct tape_site *site, const char *label)
+{
+	struct cached_layout *c = cache_slot(ts, site);
+
+	if ((site->flags & TAPE_SITE_LITERAL) || !c->label || !cache_holds(ts, site, c) ||
+	    context_same_label(c->label, label))
+		return c;
+	return &ts->layouts[((size_t)(c - ts->layouts) +
+			     context_label_step(label, LAYOUT_CACHE)) %
+			    LAYOUT_CACHE];
+}
+
 static struct context *
 label_context(struct thread_state *ts, struct plan *plan, const char *label)
 {
@@ -489,7 +515,7 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	    const unsigned char *kinds, const struct tape_word *words)
 {
 	struct plan *plan = plan_find(ts, site, kinds, words);
-	struct cached_layout *c = cache_slot(ts, site);
+	struct cached_layout *c = cache_label_slot(ts, site, label);
 	struct spread args = { kinds, words };
 	struct item some[MAX_ARGUMENTS], *items;
 	struct context *ctx;
@@ -533,6 +559,19 @@ find_layout(struct thread_state *ts, struct tape_site *site, const char *label,
 	if (unlikely(fresh))
 		tare_fresh(ts, fresh);
 	return l;
+}
+
+/* The slot of the site has another one, or another label's. */
+static __attribute__((noinline)) const struct layout *
+other_layout(struct thread_state *ts, struct tape_site *site, const char *label,
+	     const unsigned char *kinds, const struct tape_word *words)
+{
+	const struct cached_layout *c = cache_label_slot(ts, site, label);
+
+	if (!(site->flags & TAPE_SITE_LITERAL) && cache_holds(ts, site, c) &&
+	    context_same_label(c->label, label))
+		return c->layout;
+	return find_layout(ts, site, label, kinds, words);
 }
 
 /* A scope that hooks see first. */
@@ -625,20 +664,14 @@ static inline __attribute__((always_inline)) void
 record_scope(struct thread_state *ts, struct tape_site *site, const char *label,
 	     const unsigned char *kinds, const struct tape_word *words, bool fast)
 {
-	struct tape *t = ts->tape;
 	const struct cached_layout *c = cache_slot(ts, site);
 	const struct layout *l = c->layout;
 	enum outcome outcome;
 	struct values v;
 
-	if (unlikely(c->context != ts->level->context ||
-		     c->plans != __atomic_load_n(&site->plans, __ATOMIC_ACQUIRE) ||
-		     c->shape != ts->level->sticky->shape ||
-		     c->version != atomic_load_explicit(&t->rules_version,
-							memory_order_relaxed) ||
-		     (!(site->flags & TAPE_SITE_LITERAL) &&
-		      !context_same_label(c->label, label))))
-		l = find_layout(ts, site, label, kinds, words);
+	if (unlikely(!cache_holds(ts, site, c) || (!(site->flags & TAPE_SITE_LITERAL) &&
+						   !context_same_label(c->label, label))))
+		l = other_layout(ts, site, label, kinds, words);
 	if (!l)
 		return;
 	if (fast && likely(l->steps) && write_plain(ts, l, words))

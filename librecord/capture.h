@@ -431,6 +431,20 @@ context_same_label(const char *cached, const char *label)
 	return cached && strcmp(label ? label : "", cached) == 0;
 }
 
+/*
+ * Where what is known of a further label of a site is kept: so many slots behind that of
+ * its first one, from 1 to `slots` - 1.
+ */
+static inline size_t
+context_label_step(const char *label, size_t slots)
+{
+	uint32_t h = 0;
+
+	for (const unsigned char *p = (const unsigned char *)label; p && *p; p++)
+		h = (h ^ *p) * 0x01000193u;
+	return (h >> 8) % (slots - 1) + 1;
+}
+
 /* The labels of a path, joined by "/", as far as they fit. Its length. */
 size_t context_text(const struct context *context, char *text, size_t cap);
 /* True once per recorder and bit. */

@@ -306,6 +306,30 @@ ask_slot(struct thread_state *ts, const struct tape_site *site)
 	return &ts->asks[(h ^ h >> 8) % ASK_CACHE];
 }
 
+/* Is it of this site here, whatever its label is? */
+static inline bool
+ask_holds(const struct thread_state *ts, const struct tape_site *site,
+	  const struct cached_ask *ask)
+{
+	return ask->site == site && ask->parent == ts->level->context &&
+	       ask->version == atomic_load_explicit(&ts->tape->rules_version,
+						    memory_order_relaxed);
+}
+
+/* As a layout is found (capture.c): that of the first of several labels stays where it is. */
+static struct cached_ask *
+ask_label_slot(struct thread_state *ts, const struct tape_site *site, const char *label)
+{
+	struct cached_ask *ask = ask_slot(ts, site);
+
+	if ((site->flags & TAPE_SITE_LITERAL) || !ask->label ||
+	    !ask_holds(ts, site, ask) || context_same_label(ask->label, label))
+		return ask;
+	return &ts->asks[((size_t)(ask - ts->asks) +
+			  context_label_step(label, ASK_CACHE)) %
+			 ASK_CACHE];
+}
+
 static __attribute__((noinline)) bool
 ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
 	 unsigned asks, struct cached_ask *ask)
@@ -350,35 +374,44 @@ leave_near(const struct thread_state *ts, const struct tape_site *site, unsigned
 	near_by->asks = asks;
 }
 
+static __attribute__((noinline)) int
+wanted(struct thread_state *ts, struct tape_site *site, const char *label,
+       struct tape_near *near_by)
+{
+	struct cached_ask *ask = ask_label_slot(ts, site, label);
+	unsigned asks = __atomic_load_n(&ts->tape->head.asks, __ATOMIC_ACQUIRE);
+	bool is;
+
+	if (asks == 0)
+		return 1;
+	if (likely(ask_holds(ts, site, ask) && ((site->flags & TAPE_SITE_LITERAL) ||
+						context_same_label(ask->label, label))))
+		is = tally_take(ask->tally);
+	else
+		is = ask_slow(ts, site, label, asks, ask);
+	if (near_by)
+		leave_near(ts, site, asks, ask, near_by);
+	/* What TAPE_ADD has kept for a scope that is left out goes with it. */
+	if (unlikely(ts->pending.count) && !is)
+		pending_drop(ts);
+	return is;
+}
+
 int
 tape_wanted_near(struct tape *t, struct tape_site *site, const char *label,
 		 struct tape_near *near_by)
 {
 	struct thread_state *ts = capture_thread(t);
-	struct cached_ask *ask;
-	unsigned asks;
-	bool wanted;
+	const struct cached_ask *ask;
 
 	if (!ts)
 		return 0;
-	asks = __atomic_load_n(&t->head.asks, __ATOMIC_ACQUIRE);
-	if (asks == 0)
-		return 1;
+	/* Where labels are made at run time the macro asks each time, mostly of what no rule thins. */
 	ask = ask_slot(ts, site);
-	if (likely(ask->site == site && ask->parent == ts->level->context &&
-		   ask->version == atomic_load_explicit(&t->rules_version,
-							memory_order_relaxed) &&
-		   ((site->flags & TAPE_SITE_LITERAL) ||
-		    context_same_label(ask->label, label))))
-		wanted = tally_take(ask->tally);
-	else
-		wanted = ask_slow(ts, site, label, asks, ask);
-	if (near_by)
-		leave_near(ts, site, asks, ask, near_by);
-	/* What TAPE_ADD has kept for a scope that is left out goes with it. */
-	if (unlikely(ts->pending.count) && !wanted)
-		pending_drop(ts);
-	return wanted;
+	if (likely(!(site->flags & TAPE_SITE_LITERAL) && ask_holds(ts, site, ask) &&
+		   !ask->tally && context_same_label(ask->label, label)))
+		return 1;
+	return wanted(ts, site, label, near_by);
 }
 
 int

@@ -111,6 +111,44 @@ START_TEST(a_label_in_a_buffer_may_change_between_scopes)
 END_TEST
 
 static void
+under(const char *label, const char *text, int i)
+{
+	TAPE(t, label, text, i);
+}
+
+START_TEST(labels_may_take_turns_at_one_place_whatever_their_values_are)
+{
+	char expected[2048] = "", label[8];
+
+	/* A text that is NULL is of another type: each label has its turn at that. */
+	for (int i = 0; i < 24; i++) {
+		const char *text = i % 5 < 3 ? "x" : NULL;
+
+		snprintf(label, sizeof label, "l%d", i % 3);
+		under(label, text, i);
+		snprintf(expected + strlen(expected), sizeof expected - strlen(expected),
+			 text ? "%s i=%d text='x'\n" : "%s i=%d text=null\n", label, i);
+	}
+	ck_assert_str_eq(recorded(), expected);
+}
+END_TEST
+
+START_TEST(more_labels_than_are_kept_may_take_turns_at_one_place)
+{
+	char expected[32768] = "", label[8];
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(label, sizeof label, "l%d", i * 7 % 500);
+		under(label, "x", 0);
+		snprintf(expected + strlen(expected), sizeof expected - strlen(expected),
+			 "%s i=0 text='x'\n", label);
+	}
+	/* The same as often: links. */
+	ck_assert_str_eq(recorded(), expected);
+}
+END_TEST
+
+static void
 descend(int depth)
 {
 	TAPE_LABELF(t, "%d", depth);
@@ -636,6 +674,8 @@ paths(void)
 	tcase_add_test(tc, sticky_values_of_every_kind_are_copied);
 	tcase_add_test(tc, labels_nest_and_end_with_their_blocks);
 	tcase_add_test(tc, a_label_in_a_buffer_may_change_between_scopes);
+	tcase_add_test(tc, labels_may_take_turns_at_one_place_whatever_their_values_are);
+	tcase_add_test(tc, more_labels_than_are_kept_may_take_turns_at_one_place);
 	tcase_add_test(tc, labels_deeper_than_64_are_left_out_and_said_once);
 	tcase_add_test(tc, a_label_is_cut_at_255_bytes_and_an_empty_one_is_none);
 	return tc;

@@ -175,6 +175,20 @@ START_TEST(labels_made_at_run_time_are_asked_each_time)
 }
 END_TEST
 
+START_TEST(labels_that_take_turns_hear_of_rules_that_come_later)
+{
+	static const char *const labels[] = { "a", "b", "c" };
+
+	t = recorded_open("[rule quiet]\nlabel = c\nrecord = off\n");
+	for (int i = 0; i < 12; i++) {
+		if (i == 6)
+			ck_assert_int_eq(tape_set(t, "b", "every", "2"), 0);
+		TAPE(t, labels[i % 3], i);
+	}
+	ck_assert_str_eq(recorded(), "a i=0\nb i=1\na i=3\nb i=4\na i=6\nb i=7\na i=9\n");
+}
+END_TEST
+
 static void
 record_to(struct tape *to)
 {
@@ -747,6 +761,7 @@ main(void)
 	tcase_add_test(tc, each_path_and_each_site_counts_by_itself);
 	tcase_add_test(tc, a_site_that_was_free_is_thinned_where_a_rule_matches_its_path);
 	tcase_add_test(tc, labels_made_at_run_time_are_asked_each_time);
+	tcase_add_test(tc, labels_that_take_turns_hear_of_rules_that_come_later);
 	tcase_add_test(tc, two_recorders_at_one_site_do_not_mix);
 	tcase_add_test(tc, scopes_in_pieces_are_thinned_too);
 	tcase_add_test(tc, a_later_setting_wins_however_special_the_earlier_one);
