@@ -16,6 +16,8 @@
 #include "librecord/report.h"
 #include "librecord/rules.h"
 #include "librecord/session.h"
+#include "search/reader.h"
+#include "search/snapshot.h"
 
 /* Loose blobs that wait for their fsync; more are synced at once. */
 #define MAX_PENDING 4096u
@@ -169,7 +171,8 @@ rename_blob(struct tape *t, const char *tmp, const char *path)
 	return os_rename(t->dir.fd, tmp, t->dir.fd, path);
 }
 
-static void sync_loose(struct tape *t, const struct pending *blob);
+static void sync_loose(struct tape *t, const struct pending *blob,
+		       struct tape_reader **reader);
 
 /* Remembers what the next sync has to care for. data: its bytes too, not its name only. */
 static void
@@ -177,6 +180,7 @@ note_unsynced(struct tape *t, const struct tape_hash *hash, uint64_t size, bool 
 {
 	struct blobs *b = t->blobs;
 	const struct pending blob = { *hash, size };
+	struct tape_reader *reader = NULL;
 	bool full, kept;
 
 	if (t->conf.sync == SYNC_NONE)
@@ -200,8 +204,10 @@ note_unsynced(struct tape *t, const struct tape_hash *hash, uint64_t size, bool 
 	blobs_unlock(t);
 	if (full)
 		(void)blobs_sync(t); /* names that are not safe stay in the list */
-	if (data && !kept)
-		sync_loose(t, &blob); /* no memory to do it later */
+	if (data && !kept) {	     /* no memory to do it later */
+		sync_loose(t, &blob, &reader);
+		tape_reader_close(reader);
+	}
 }
 
 int
@@ -515,8 +521,20 @@ lose_blob(struct tape *t, const struct tape_hash *hash, int why)
 		       os_strerror(why, cause, sizeof cause));
 }
 
+/* Whoever compacts takes a file away once a generation has its bytes, on the disk. */
+static bool
+was_packed(struct tape *t, const struct pending *blob, struct tape_reader **reader)
+{
+	if (!*reader && reader_open_at(&t->dir, NULL, reader, NULL) != 0) {
+		*reader = NULL;
+		return false;
+	}
+	return generations_hold_blob(*reader, &blob->hash, blob->size);
+}
+
+/* *reader: opened where it is needed, for the next one too. */
 static void
-sync_loose(struct tape *t, const struct pending *blob)
+sync_loose(struct tape *t, const struct pending *blob, struct tape_reader **reader)
 {
 	char path[PATH_BLOB_TEXT];
 	int fd = -1;
@@ -527,7 +545,7 @@ sync_loose(struct tape *t, const struct pending *blob)
 	if (r >= 0)
 		r = os_fsync(fd);
 	os_close(&fd);
-	if (r >= 0 || r == -EINVAL)
+	if (r >= 0 || r == -EINVAL || (r == -ENOENT && was_packed(t, blob, reader)))
 		return;
 	/* What the disk refused may still be whole; what does not read back is gone. */
 	if (verify_loose(t, &blob->hash, blob->size, false))
@@ -551,7 +569,8 @@ sync_dirs(struct tape *t, const bool dirs[256], bool top)
 			continue;
 		snprintf(path, sizeof path, PATH_BLOBS "/%02x", i);
 		r = os_fsync_dir(t->dir.fd, path);
-		if (r >= 0 || r == -EINVAL)
+		/* Emptied by a compaction, and gone: no name is left to be safe. */
+		if (r >= 0 || r == -EINVAL || r == -ENOENT)
 			continue;
 		bad = r;
 		blobs_lock(t);
@@ -561,7 +580,7 @@ sync_dirs(struct tape *t, const bool dirs[256], bool top)
 	if (top) {
 		int r = os_fsync_dir(t->dir.fd, PATH_BLOBS);
 
-		if (r < 0 && r != -EINVAL) {
+		if (r < 0 && r != -EINVAL && r != -ENOENT) {
 			bad = r;
 			blobs_lock(t);
 			b->top = true;
@@ -575,6 +594,7 @@ static int
 sync_all(struct tape *t)
 {
 	struct blobs *b = t->blobs;
+	struct tape_reader *reader = NULL;
 	struct pending *pending;
 	size_t count;
 	bool dirs[256], any, top;
@@ -594,7 +614,8 @@ sync_all(struct tape *t)
 	take_log_losses(b);
 	blobs_unlock(t);
 	for (size_t i = 0; i < count; i++)
-		sync_loose(t, &pending[i]);
+		sync_loose(t, &pending[i], &reader);
+	tape_reader_close(reader);
 	free(pending);
 	if (any || top)
 		bad_dirs = sync_dirs(t, dirs, top);

@@ -702,3 +702,32 @@ generations_find_blob(struct tape_reader *reader, const struct tape_hash *hash,
 	generations_release(g);
 	return r;
 }
+
+static int
+no_piece(void *user, const uint8_t *data, size_t len, uint64_t offset)
+{
+	(void)user;
+	(void)data;
+	(void)len;
+	(void)offset;
+	return 0;
+}
+
+bool
+generations_hold_blob(struct tape_reader *reader, const struct tape_hash *hash,
+		      uint64_t size)
+{
+	struct generations *g = NULL;
+	int r;
+
+	if (generations_get(reader, &g, NULL) != 0)
+		return false;
+	r = generations_blob_each(g, hash, size, no_piece, NULL, NULL);
+	generations_release(g);
+	/* Merged while it was read. */
+	if (r != 0 && generations_get(reader, &g, NULL) == 0) {
+		r = generations_blob_each(g, hash, size, no_piece, NULL, NULL);
+		generations_release(g);
+	}
+	return r == 0;
+}

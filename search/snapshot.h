@@ -159,5 +159,8 @@ int generations_blob_each(struct generations *g, const struct tape_hash *hash,
 /* The same in the newest generations of the tape. */
 int generations_find_blob(struct tape_reader *reader, const struct tape_hash *hash,
 			  uint64_t size, uint8_t **data, struct tape_error *err);
+/* Has a generation, as they are now, all the bytes of that blob? */
+bool generations_hold_blob(struct tape_reader *reader, const struct tape_hash *hash,
+			   uint64_t size);
 
 #endif

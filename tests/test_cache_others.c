@@ -189,6 +189,34 @@ START_TEST(files_are_replaced_under_sessions_that_look)
 }
 END_TEST
 
+/* Its file goes while the second one has yet to see to it that it is on the disk. */
+START_TEST(a_blob_of_two_is_safe_though_the_first_one_was_compacted)
+{
+	static const char settings[] = "sync=86400000 commit_ms=86400000";
+	size_t size = 200000;
+	unsigned char *data = malloc(size), *got = malloc(size);
+	struct tape *a = recording_open(settings), *b;
+
+	recording_fill(data, size, 7);
+	ck_assert_int_eq(TAPE_STORE(a, key_of(1), TAPE_BLOB(data, size)), 1);
+	ck_assert_int_eq(tape_close(a), 0);
+	b = recording_open(settings);
+	ck_assert_int_eq(TAPE_STORE(b, key_of(2), TAPE_BLOB(data, size)), 1);
+	ck_assert_int_eq(tape_commit(b), 0);
+	ck_assert_uint_eq(recording_files("blobs"), 1);
+	compact(false);
+	ck_assert_uint_eq(recording_files("blobs"), 0);
+	ck_assert_int_eq(tape_close(b), 0);
+	ck_assert_uint_eq(warnings(""), 0);
+	b = recording_open(ASLEEP);
+	ck_assert_int_eq(TAPE_RECALL(b, key_of(2), TAPE_ARRAY(got, size)), 1);
+	ck_assert(memcmp(got, data, size) == 0);
+	ck_assert_int_eq(tape_close(b), 0);
+	free(data);
+	free(got);
+}
+END_TEST
+
 /* ---- what withdraws ---- */
 
 START_TEST(a_result_that_was_committed_just_now_is_withdrawn)
@@ -547,6 +575,7 @@ main(void)
 	tcase_add_test(tc, what_is_withdrawn_is_gone_for_all_until_it_is_stored_again);
 	tcase_add_test(tc, a_generation_counts_though_a_segment_has_the_key);
 	tcase_add_test(tc, files_are_replaced_under_sessions_that_look);
+	tcase_add_test(tc, a_blob_of_two_is_safe_though_the_first_one_was_compacted);
 	tcase_add_test(tc, a_result_that_was_committed_just_now_is_withdrawn);
 	tcase_add_test(tc, all_results_of_a_key_are_withdrawn_by_whatever_clock);
 	tcase_add_test(tc, a_new_result_that_is_met_before_the_drop_is_no_other_one);
