@@ -155,18 +155,21 @@ cache_look(struct cache *c, bool now)
 {
 	static const uint64_t none[2];
 	int64_t clock = os_monotonic_ns();
+	bool whole;
 	int r;
 
 	if ((!now && clock - c->looked < CACHE_LOOK_NS) || !open_look(c, now))
 		return;
+	/* What a doubt hangs on may stand where is seldom looked. */
+	whole = now || cache_in_doubt(c);
 	atomic_fetch_add(&c->looks, 1);
 	/* A fork's child that has no session yet: its parent is another one. */
 	r = cachelook_scan(c->look,
-			   atomic_load(&c->tape->orphan) ? none : c->tape->session, now,
+			   atomic_load(&c->tape->orphan) ? none : c->tape->session, whole,
 			   take_found, c);
 	cache_news(c, cachelook_news(c->look));
 	c->looked = clock;
-	if (r == 0)
+	if (r == 0 && whole)
 		cache_settle(c, false);
 }
 

@@ -230,7 +230,7 @@ struct reading {
 	struct seen *s;
 	cachelook_fn *fn;
 	void *user;
-	bool now;
+	bool whole;
 };
 
 static int
@@ -440,7 +440,7 @@ read_on(const struct reading *r, const char *path)
 	}
 	s->size = st.size;
 	s->done = closed;
-	return ended && !closed ? next_segment(r, s->segment + 1) : 0;
+	return (ended || r->whole) && !closed ? next_segment(r, s->segment + 1) : 0;
 }
 
 /* 1 = there may be more in the next segment, 0 = that was all, negative. */
@@ -459,7 +459,7 @@ scan_one(const struct reading *r)
 	if (status != 0)
 		return unreadable(r->look, s, status, path);
 	if (st.size == s->size)
-		return r->now || ++s->idle % LOOK_FOR_NEXT == 0
+		return r->whole || ++s->idle % LOOK_FOR_NEXT == 0
 			       ? next_segment(r, s->segment + 1)
 			       : 0;
 	s->idle = 0;
@@ -546,10 +546,10 @@ cachelook_news(const struct cachelook *look)
 }
 
 int
-cachelook_scan(struct cachelook *look, const uint64_t own[2], bool now, cachelook_fn *fn,
-	       void *user)
+cachelook_scan(struct cachelook *look, const uint64_t own[2], bool whole,
+	       cachelook_fn *fn, void *user)
 {
-	struct reading r = { .look = look, .fn = fn, .user = user, .now = now };
+	struct reading r = { .look = look, .fn = fn, .user = user, .whole = whole };
 	int status = list_sessions(look), other;
 
 	for (size_t i = 0; i < look->count; i++) {

@@ -34,12 +34,12 @@ int cachelook_open(const struct tapedir *dir, const struct tape_reader_options *
 		   struct cachelook **out, struct tape_error *err);
 void cachelook_close(struct cachelook *look); /* NULL is fine */
 /*
- * What sessions other than `own` have committed since the last look; `now`: also where
- * that is seldom looked for else. What cannot be read is reported, once for each
- * session, and left for the next look; the rest is looked at all the same. 0: the look
- * was whole; else the first thing that went wrong.
+ * What sessions other than `own` have committed since the last look; `whole`: also where
+ * is seldom looked else, behind a write that failed. What cannot be read is reported, once for each
+ * session, and left for the next look; the rest is looked at all the same. 0, or the first
+ * thing that went wrong.
  */
-int cachelook_scan(struct cachelook *look, const uint64_t own[2], bool now,
+int cachelook_scan(struct cachelook *look, const uint64_t own[2], bool whole,
 		   cachelook_fn *fn, void *user);
 /*
  * How many generations have come, up to the last look, that may withdraw entries: what

@@ -24,6 +24,42 @@ look_no_more(struct tape *t)
 	atomic_load(&t->cache)->looked = INT64_MAX;
 }
 
+/* ---- calls that fail ---- */
+
+static int fails; /* so many calls yet */
+static const char *fails_at;
+static enum os_call fails_call;
+static bool opened;
+
+/* At a path, or any (NULL). A read has none: it is the first one behind the opening. */
+static int
+fail_some(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	bool at = !fails_at;
+
+	if (fails_at && path)
+		at = *fails_at == '.' ? strcmp(path, fails_at) == 0
+				      : strstr(path, fails_at) != NULL;
+	(void)user;
+	(void)limit;
+	if (call == OS_READ)
+		at = opened;
+	opened = call == OS_OPEN ? at : opened && call != OS_READ;
+	if (fails == 0 || call != fails_call || !at)
+		return 0;
+	fails--;
+	return EIO;
+}
+
+static void
+fail_calls(int times, enum os_call call, const char *at)
+{
+	fails = times;
+	fails_call = call;
+	fails_at = at;
+	os_fault_set(fail_some, NULL);
+}
+
 /* ---- who finds what ---- */
 
 START_TEST(another_session_finds_it_once_it_is_committed)
@@ -397,6 +433,33 @@ START_TEST(a_new_result_is_no_other_one_where_the_drop_was_compacted)
 }
 END_TEST
 
+/* One that is not asked for by anybody, but because it is time. */
+static void
+look_by_itself(struct tape *t)
+{
+	atomic_load(&t->cache)->looked = INT64_MIN / 2;
+	(void)number(t, 998);
+}
+
+START_TEST(a_drop_that_stands_behind_a_failed_write_is_waited_for)
+{
+	struct replaced r = replaced_open(true, 1);
+
+	/* The segment is left without an end, the drop goes to the next one. */
+	ck_assert_int_eq(tape_cache_drop(r.drops, key_of(1)), 1);
+	fail_calls(1, OS_WRITE, NULL);
+	ck_assert_int_eq(tape_commit(r.drops), 0);
+	os_fault_set(NULL, NULL);
+	tape_refresh(r.stores);
+	store_number(r.stores, 1, 11);
+	ck_assert_int_eq(tape_commit(r.stores), 0);
+	for (int looks = 0; looks < 3; looks++)
+		look_by_itself(r.looks);
+	ck_assert(number(r.looks, 1) == 11);
+	replaced_close(&r);
+}
+END_TEST
+
 START_TEST(another_result_is_told_at_the_close_if_not_before)
 {
 	struct tape *a = recording_open(ASLEEP), *b = recording_open(ASLEEP);
@@ -413,38 +476,6 @@ START_TEST(another_result_is_told_at_the_close_if_not_before)
 END_TEST
 
 /* ---- a look that fails ---- */
-
-static int fails; /* so many calls yet */
-static const char *fails_at;
-static enum os_call fails_call;
-static bool opened;
-
-/* A read has no path: it is the first one behind the opening. */
-static int
-fail_some(void *user, enum os_call call, const char *path, size_t *limit)
-{
-	bool at = path && (*fails_at == '.' ? strcmp(path, fails_at) == 0
-					    : strstr(path, fails_at) != NULL);
-
-	(void)user;
-	(void)limit;
-	if (call == OS_READ)
-		at = opened;
-	opened = call == OS_OPEN ? at : opened && call != OS_READ;
-	if (fails == 0 || call != fails_call || !at)
-		return 0;
-	fails--;
-	return EIO;
-}
-
-static void
-fail_calls(int times, enum os_call call, const char *at)
-{
-	fails = times;
-	fails_call = call;
-	fails_at = at;
-	os_fault_set(fail_some, NULL);
-}
 
 START_TEST(a_look_that_cannot_begin_is_tried_again)
 {
@@ -582,6 +613,7 @@ main(void)
 	tcase_add_test(tc, a_drop_that_only_the_next_look_meets_is_waited_for);
 	tcase_add_test(tc, a_drop_that_was_compacted_between_two_looks_is_met);
 	tcase_add_test(tc, a_new_result_is_no_other_one_where_the_drop_was_compacted);
+	tcase_add_test(tc, a_drop_that_stands_behind_a_failed_write_is_waited_for);
 	tcase_add_test(tc, another_result_is_told_at_the_close_if_not_before);
 	tcase_add_test(tc, a_look_that_cannot_begin_is_tried_again);
 	tcase_add_test(tc, a_session_that_cannot_be_read_hides_no_other);
