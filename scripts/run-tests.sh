@@ -9,8 +9,9 @@
 #   gcc-brief    as gcc, but for the suite "sweep": long tests, in which every
 #                byte, moment or form of a tape has its turn, and which ASan's run has
 #   asan         the whole suite under ASan and UBSan, built by clang, warnings are
-#                errors, but for the suite "nosan" (tests that run programs under
-#                strace or an LD_PRELOAD)
+#                errors, but for the suites "nosan" (tests that run programs under
+#                strace or an LD_PRELOAD) and "headers" (what compilers say of our
+#                headers, which is the same in every build)
 #   tsan         the suite "threads" under TSan
 #   checks       scripts/check-*.sh
 set -euo pipefail
@@ -90,7 +91,7 @@ for configuration in "${configurations[@]}"; do
 	gcc) run_suite gcc gcc 3 "" "${common[@]}" ;;
 	gcc-brief) run_suite gcc gcc 3 "--no-suite sweep" "${common[@]}" ;;
 	clang) run_suite clang clang 3 "" "${common[@]}" ;;
-	asan) run_suite asan clang 6 "--no-suite nosan" "${sanitized[@]}" \
+	asan) run_suite asan clang 6 "--no-suite nosan --no-suite headers" "${sanitized[@]}" \
 		-Db_sanitize=address,undefined ;;
 	tsan) run_suite tsan clang 6 "--suite threads" "${sanitized[@]}" \
 		-Db_sanitize=thread ;;
