@@ -92,19 +92,32 @@ put_word(char *text, bool negative, const char *word)
 static int
 split_digits(struct decimal number, char digits[20], int *exponent)
 {
-	char reversed[20];
-	int count = 0;
+	static const char pairs[] = "0001020304050607080910111213141516171819"
+				    "2021222324252627282930313233343536373839"
+				    "4041424344454647484950515253545556575859"
+				    "6061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
+	char text[20];
+	size_t at = sizeof text, count;
 
 	*exponent = number.exponent;
 	while (number.digits % 10 == 0) {
 		number.digits /= 10;
 		++*exponent;
 	}
-	for (; number.digits; number.digits /= 10)
-		reversed[count++] = (char)('0' + number.digits % 10);
-	for (int i = 0; i < count; i++)
-		digits[i] = reversed[count - 1 - i];
-	return count;
+	for (; number.digits >= 100; number.digits /= 100) {
+		at -= 2;
+		memcpy(text + at, pairs + 2 * (number.digits % 100), 2);
+	}
+	if (number.digits >= 10) {
+		at -= 2;
+		memcpy(text + at, pairs + 2 * number.digits, 2);
+	} else {
+		text[--at] = (char)('0' + number.digits);
+	}
+	count = sizeof text - at;
+	memcpy(digits, text + at, count);
+	return (int)count;
 }
 
 static char *
