@@ -151,6 +151,33 @@ record_next(const uint8_t *payload, size_t len, size_t *at, struct record *out)
 	}
 }
 
+/* Has a record of this kind a seq, and a size that such a one can have? */
+static bool
+seq_record_fits(unsigned kind, uint32_t size)
+{
+	if (kind == RECORD_SCOPE || kind == RECORD_BOOKMARK)
+		return size >= SCOPE_PREFIX && size <= LIMIT_RECORD;
+	return (kind == RECORD_LINK || kind == RECORD_PROJECTION) && size == LINK_RECORD;
+}
+
+uint32_t
+record_hop(const uint8_t *payload, size_t len, size_t *at, uint32_t form)
+{
+	uint32_t count = 0;
+
+	while (form != 0 && len - *at >= RECORD_HEADER) {
+		uint32_t size = get_le32(payload + *at);
+		uint32_t kind = get_le32(payload + *at + 4);
+
+		if (kind >> 8 != form || size > len - *at ||
+		    !seq_record_fits(kind & 0xff, size))
+			break;
+		*at += size;
+		count++;
+	}
+	return count;
+}
+
 /* ---- writing ---- */
 
 void

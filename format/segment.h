@@ -137,6 +137,11 @@ uint16_t record_contents(unsigned kind);
  * below 128 (*at not moved). Kinds >= 128 are returned with kind set and only len valid.
  */
 int record_next(const uint8_t *payload, size_t len, size_t *at, struct record *out);
+/*
+ * Moves *at over records with a seq of that form, as long as record_next would give
+ * them as sound ones. Returns over how many.
+ */
+uint32_t record_hop(const uint8_t *payload, size_t len, size_t *at, uint32_t form);
 
 /* Writers of records: each writes a whole record and returns its size. */
 void record_header_write(uint8_t *buf, uint32_t len, unsigned kind, uint32_t form);

@@ -247,8 +247,13 @@ raw_frame_items(struct raw_session *s, size_t segment, const struct frame *h,
 						    h->offset + FRAME_HEADER + here);
 			form_number = form == NULL ? 0 : rec.form;
 		}
-		if (form == NULL || (filter && !form_wanted(s, form)))
+		if (form == NULL)
 			continue;
+		if (filter && !form_wanted(s, form)) {
+			index += record_hop(payload, h->payload_bytes, &at, form_number);
+			was = at;
+			continue;
+		}
 		if (item_add(items, (uint32_t)here, index - 1) != 0)
 			return error_set(err, TAPE_ERR_NOMEM, g->path, h->offset,
 					 "no memory for the records of a frame");

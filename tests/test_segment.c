@@ -337,6 +337,71 @@ count_records(const uint8_t *payload, size_t len)
 	}
 }
 
+/* What record_hop promises, by record_next. */
+static uint32_t
+hop_one_by_one(const uint8_t *payload, size_t len, size_t *at, uint32_t form)
+{
+	struct record r;
+	uint32_t count = 0;
+
+	for (size_t next = *at; record_next(payload, len, &next, &r) == 1; count++) {
+		if (!record_has_seq(r.kind) || r.form != form)
+			break;
+		*at = next;
+	}
+	return count;
+}
+
+static uint32_t
+compare_hops(const uint8_t *payload, size_t len)
+{
+	uint32_t most = 0;
+
+	for (uint32_t form = 0; form < 4; form++) {
+		size_t at = 0, slow = 0;
+		uint32_t count = hop_one_by_one(payload, len, &slow, form);
+
+		ck_assert_uint_eq(record_hop(payload, len, &at, form), count);
+		ck_assert_uint_eq(at, slow);
+		most = count > most ? count : most;
+	}
+	return most;
+}
+
+START_TEST(hopping_over_records_of_a_form_ends_where_reading_them_would)
+{
+	static const uint8_t body[40];
+	uint8_t payload[400];
+	size_t len = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		record_header_write(payload + len, 40,
+				    i == 2 ? RECORD_BOOKMARK : RECORD_SCOPE, 1);
+		memcpy(payload + len + 8, body, 32);
+		len += 40;
+		len += record_link_write(payload + len,
+					 i % 2 == 0 ? RECORD_LINK : RECORD_PROJECTION, 1,
+					 5, 1);
+	}
+	len += record_link_write(payload + len, RECORD_LINK, 2, 5, 1);
+	ck_assert_uint_eq(compare_hops(payload, len), 8);
+	for (size_t cut = 0; cut <= len; cut++) {
+		uint8_t *part =
+			malloc(cut + 1); /* its own block: a read behind it shows */
+
+		ck_assert_ptr_nonnull(part);
+		memcpy(part + 1, payload, cut);
+		(void)compare_hops(part + 1, cut);
+		free(part);
+	}
+	for (size_t bit = 0; bit < len * 8; bit++) {
+		payload[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		(void)compare_hops(payload, len);
+		payload[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+}
+END_TEST
+
 START_TEST(a_payload_cut_within_a_record_says_so)
 {
 	struct testwriter w;
@@ -619,6 +684,7 @@ records(void)
 	TCase *tc = tcase_create("records");
 
 	tcase_add_test(tc, every_kind_of_record_reads_back);
+	tcase_add_test(tc, hopping_over_records_of_a_form_ends_where_reading_them_would);
 	tcase_add_test(tc, a_payload_cut_within_a_record_says_so);
 	tcase_add_test(tc, any_flipped_bit_leaves_records_inside_the_payload);
 	tcase_add_test(tc, lengths_that_cannot_be_are_damage);
