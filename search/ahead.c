@@ -21,16 +21,16 @@
 #define RAW_CACHE ((size_t)32 << 20)
 #define RAW_CACHE_MOST ((size_t)16 << 20)
 #define RAW_CACHE_LEAST ((size_t)4 << 20)
-/* Text of a chunk; and of those that are made and not taken, for each thread. */
+/* Text of a chunk. */
 #define CHUNK_TEXT ((size_t)4 << 20)
-#define MADE_TEXT ((size_t)8 << 20)
 
 struct reader_tuning reader_tuning = { .alone_ns = 2000000,
 				       .least_units = 49152,
 				       .slice_units = 65536,
 				       .chunk_scopes = CHUNK_SCOPES,
 				       .most_threads = UINT32_MAX,
-				       .shared_bytes = SHARED_BYTES };
+				       .shared_bytes = SHARED_BYTES,
+				       .made_bytes = MADE_BYTES };
 
 /* A slice that was begun. Its chunks are in tape order. */
 struct task {
@@ -71,9 +71,11 @@ struct ahead {
 	struct task *tasks; /* a ring, from head to tail */
 	size_t task_cap;
 	uint64_t head, tail;
-	bool preset;	  /* the first task waits for a thread */
-	bool exhausted;	  /* no slice is left */
-	size_t made;	  /* bytes of text that are made and not taken */
+	bool preset;	     /* the first task waits for a thread */
+	bool exhausted;	     /* no slice is left */
+	size_t made;	     /* bytes of text that are made and not taken */
+	struct chunk *spare; /* taken ones, for those that come */
+	unsigned spare_count;
 	uint64_t numbers; /* of chunks that something was made of */
 	struct worker *workers;
 	unsigned started;
@@ -89,7 +91,33 @@ task_at(struct ahead *a, uint64_t i)
 	return &a->tasks[i % a->task_cap];
 }
 
+/* With the lock held. The first thread may be at work before it is counted. */
+static bool
+room_for_text(const struct ahead *a)
+{
+	return a->made < reader_tuning.made_bytes * (a->started != 0 ? a->started : 1);
+}
+
 /* ---- what a thread hands over ---- */
+
+/* Memory that was touched once costs less than new. NULL: none is left. */
+static struct chunk *
+next_chunk(struct ahead *a)
+{
+	struct chunk *c;
+
+	pthread_mutex_lock(&a->lock);
+	c = a->spare;
+	if (c != NULL) {
+		a->spare = c->next;
+		a->spare_count--;
+	}
+	pthread_mutex_unlock(&a->lock);
+	if (c == NULL)
+		return chunk_new();
+	c->next = NULL;
+	return c;
+}
 
 static void
 collect(void *user, const struct tape_report *report, uint64_t place)
@@ -97,7 +125,7 @@ collect(void *user, const struct tape_report *report, uint64_t place)
 	struct worker *w = user;
 
 	if (w->chunk == NULL)
-		w->chunk = chunk_new();
+		w->chunk = next_chunk(w->a);
 	if (w->chunk == NULL || chunk_add_report(w->chunk, report, place) != 0)
 		w->no_memory = true;
 }
@@ -126,9 +154,10 @@ hand_over(struct worker *w, struct task *t)
 	if (c == NULL)
 		return;
 	c->state = CHUNK_READY;
-	if (a->setup.mode == AHEAD_MAKE && c->count != 0)
+	if (a->setup.mode == AHEAD_MAKE && c->count != 0 && !c->made)
 		c->state = CHUNK_FOUND;
 	pthread_mutex_lock(&a->lock);
+	a->made += c->text_len;
 	if (t->last != NULL)
 		t->last->next = c;
 	else
@@ -140,33 +169,103 @@ hand_over(struct worker *w, struct task *t)
 	pthread_mutex_unlock(&a->lock);
 }
 
-static int
-add_scope(struct worker *w, struct task *t)
-{
-	struct chunk *c = w->chunk == NULL ? chunk_new() : w->chunk;
-	struct chunk_scope *s;
-
-	w->chunk = c;
-	if (c == NULL)
-		return TAPE_ERR_NOMEM;
-	s = &c->scopes[c->count++];
-	c->at = c->count;
-	s->pos = t->last_pos;
-	s->key = walk_key(&w->walk);
-	s->session = w->walk.index;
-	if (c->count >= reader_tuning.chunk_scopes || c->count == CHUNK_SCOPES)
-		hand_over(w, t);
-	return 0;
-}
-
-/* ---- a slice ---- */
-
 /* Something was told as damage that is none to the cursor, who does it again. */
 static bool
 unsure(const struct worker *w)
 {
 	return w->no_memory || w->reader.passing != 0;
 }
+
+/* Makes text of a record: what is told of it comes before it, or is dropped if that fails. */
+static int
+make_text(struct worker *w, struct chunk *c, struct chunk_scope *s, struct source *source,
+	  const struct source_record *rec, const struct content *content)
+{
+	const struct ahead_setup *setup = &w->a->setup;
+	struct tape_made made = { 0 };
+	int r = scope_show(&w->scope, source, rec, content);
+
+	if (r == 0)
+		r = setup->make(setup->user, w->number, &w->scope, &made);
+	if (r == 0)
+		r = chunk_add_text(c, made.data, made.len);
+	s->end = c->text_len;
+	return r == 0 && unsure(w) ? TAPE_ERR_NOMEM : r;
+}
+
+/* 0, or why nothing is made of the scope that the walk is at. */
+static int
+make_found(struct worker *w, struct chunk *c, struct chunk_scope *s)
+{
+	const struct walk *walk = &w->walk;
+	size_t told = c->report_count;
+	int r = make_text(w, c, s, walk->source, &walk->rec,
+			  walk->eval.has_content ? &walk->eval.content : NULL);
+
+	if (r != 0)
+		chunk_drop_reports(c, told);
+	return r;
+}
+
+/*
+ * What is found in segments is at hand when it is found: it is made at once, as long
+ * as there is room for it. Packed ones are made from columns that walks don't read.
+ */
+static bool
+at_once(struct worker *w)
+{
+	struct ahead *a = w->a;
+	bool room;
+
+	if (a->setup.mode != AHEAD_MAKE || w->walk.rec.generation != 0)
+		return false;
+	pthread_mutex_lock(&a->lock);
+	room = room_for_text(a);
+	pthread_mutex_unlock(&a->lock);
+	return room;
+}
+
+/* 1 = c is for what the walk has found, 0 = another one is needed. */
+static bool
+chunk_fits(struct worker *w, struct chunk *c)
+{
+	if (c->count == 0)
+		c->made = at_once(w);
+	return !c->made || w->walk.rec.generation == 0;
+}
+
+static int
+add_scope(struct worker *w, struct task *t)
+{
+	struct chunk *c;
+	struct chunk_scope *s;
+	int r = 0;
+
+	if (w->chunk != NULL && !chunk_fits(w, w->chunk))
+		hand_over(w, t);
+	if (w->chunk == NULL) {
+		w->chunk = next_chunk(w->a);
+		if (w->chunk == NULL)
+			return TAPE_ERR_NOMEM;
+		(void)chunk_fits(w, w->chunk);
+	}
+	c = w->chunk;
+	s = &c->scopes[c->count];
+	s->pos = t->last_pos;
+	s->key = walk_key(&w->walk);
+	s->session = w->walk.index;
+	if (c->made)
+		r = make_found(w, c, s);
+	if (r != 0)
+		return r;
+	c->at = ++c->count;
+	if (c->count >= reader_tuning.chunk_scopes || c->count == CHUNK_SCOPES ||
+	    c->text_len >= CHUNK_TEXT)
+		hand_over(w, t);
+	return 0;
+}
+
+/* ---- a slice ---- */
 
 static int
 walk_slice(struct worker *w, struct task *t)
@@ -220,22 +319,14 @@ run_task(struct worker *w, struct task *t)
 static int
 make_one(struct worker *w, struct chunk *c, size_t i)
 {
-	const struct ahead_setup *setup = &w->a->setup;
 	struct chunk_scope *s = &c->scopes[i];
 	struct source_record rec;
-	struct tape_made made = { 0 };
 	struct tape_error err;
 	int r = recall_record(&w->recall, &w->snapshot, s->session, &s->key, &rec, &err);
 
 	if (r != 1)
 		return r == 0 ? TAPE_ERR_NOT_FOUND : r;
-	r = scope_show(&w->scope, w->recall.source, &rec, NULL);
-	if (r == 0)
-		r = setup->make(setup->user, w->number, &w->scope, &made);
-	if (r == 0)
-		r = chunk_add_text(c, made.data, made.len);
-	s->end = c->text_len;
-	return r == 0 && unsure(w) ? TAPE_ERR_NOMEM : r;
+	return make_text(w, c, s, w->recall.source, &rec, NULL);
 }
 
 /* What is behind so many scopes of a chunk, as one that nothing is made of. NULL: no memory. */
@@ -323,7 +414,7 @@ task_to_make(struct ahead *a)
 		bool first = i == a->head && t->found == t->first;
 
 		if (t->found != NULL)
-			return first || a->made < MADE_TEXT * a->started ? t : NULL;
+			return first || room_for_text(a) ? t : NULL;
 		if (!t->done)
 			return NULL;
 	}
@@ -565,6 +656,12 @@ ahead_stop(struct ahead *a)
 			task_at(a, i)->first = c->next;
 			chunk_free(c);
 		}
+	while (a->spare != NULL) {
+		struct chunk *c = a->spare;
+
+		a->spare = c->next;
+		chunk_free(c);
+	}
 	chunk_free(a->taken);
 	raw_shared_free(a->raw_shared);
 	free(a->tasks);
@@ -576,6 +673,27 @@ ahead_stop(struct ahead *a)
 }
 
 /* ---- for the cursor ---- */
+
+static void
+give_back(struct ahead *a, struct chunk *c)
+{
+	const size_t made = c->text_len;
+	bool spare;
+
+	chunk_clear(c);
+	pthread_mutex_lock(&a->lock);
+	a->made -= made;
+	spare = a->spare_count < 2 * a->started;
+	if (spare) {
+		c->next = a->spare;
+		a->spare = c;
+		a->spare_count++;
+	}
+	pthread_cond_broadcast(&a->work);
+	pthread_mutex_unlock(&a->lock);
+	if (!spare)
+		chunk_free(c);
+}
 
 /* True: *out is the next of the chunk at hand. */
 static bool
@@ -607,11 +725,7 @@ from_chunk(struct ahead *a, struct ahead_event *out)
 	}
 	failed = c->failed;
 	a->taken = NULL;
-	pthread_mutex_lock(&a->lock);
-	a->made -= c->text_len;
-	pthread_cond_broadcast(&a->work);
-	pthread_mutex_unlock(&a->lock);
-	chunk_free(c);
+	give_back(a, c);
 	out->kind = AHEAD_FAILED;
 	return failed;
 }

@@ -21,11 +21,13 @@ struct reader_tuning {
 	uint32_t
 		most_threads; /* that can be started; UINT32_MAX = as many as are asked for */
 	size_t shared_bytes; /* of records of segments that one has walked over, for all */
+	size_t made_bytes;   /* of text that is made and not taken, for each thread */
 };
 extern struct reader_tuning reader_tuning;
 #define CHUNK_SCOPES 1024u
 #define JOBS_MAX 256u
 #define SHARED_BYTES ((size_t)32 << 20)
+#define MADE_BYTES ((size_t)8 << 20)
 
 enum ahead_mode {
 	AHEAD_COUNT, /* how many a slice has */

@@ -4,17 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEPT_TEXT ((size_t)1 << 20)
+
+/* Scopes are written before they are read. */
+static void
+clear(struct chunk *c)
+{
+	memset(c, 0, offsetof(struct chunk, scopes));
+	memset((char *)c + offsetof(struct chunk, reports), 0,
+	       sizeof *c - offsetof(struct chunk, reports));
+}
+
 struct chunk *
 chunk_new(void)
 {
 	struct chunk *c = malloc(sizeof *c);
 
-	/* Scopes are written before they are read. */
-	if (c != NULL) {
-		memset(c, 0, offsetof(struct chunk, scopes));
-		memset((char *)c + offsetof(struct chunk, reports), 0,
-		       sizeof *c - offsetof(struct chunk, reports));
-	}
+	if (c != NULL)
+		clear(c);
 	return c;
 }
 
@@ -38,6 +45,26 @@ chunk_free(struct chunk *c)
 	free(c->reports);
 	free(c->text);
 	free(c);
+}
+
+void
+chunk_clear(struct chunk *c)
+{
+	struct chunk_report *reports = c->reports;
+	size_t report_cap = c->report_cap, text_cap = c->text_cap;
+	char *text = c->text;
+
+	chunk_drop_reports(c, 0);
+	if (text_cap > KEPT_TEXT) {
+		free(text);
+		text = NULL;
+		text_cap = 0;
+	}
+	clear(c);
+	c->reports = reports;
+	c->report_cap = report_cap;
+	c->text = text;
+	c->text_cap = text_cap;
 }
 
 static struct chunk_report *

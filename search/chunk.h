@@ -30,6 +30,7 @@ struct chunk {
 	enum chunk_state state;
 	/* What is left of another chunk: of the one with this number, from 1. */
 	uint64_t number, rest_of;
+	bool made;   /* by the walk itself, as it found them */
 	bool failed; /* what comes behind its scopes could not be had */
 	uint32_t count;
 	uint32_t
@@ -43,6 +44,8 @@ struct chunk {
 
 struct chunk *chunk_new(void);	  /* NULL: no memory */
 void chunk_free(struct chunk *c); /* NULL is fine */
+/* As a new one, which keeps its memory for text unless that is large. */
+void chunk_clear(struct chunk *c);
 /* 0 or TAPE_ERR_NOMEM. */
 int chunk_add_report(struct chunk *c, const struct tape_report *report, uint64_t place);
 int chunk_add_text(struct chunk *c, const void *data, size_t len);

@@ -241,7 +241,8 @@ raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
 	       const struct raw_items *wanted)
 {
 	const bool some = s->cache_misses <= s->cache_hits;
-	const bool shared = s->base.reader->raw_shared != NULL;
+	const struct raw_shared *all = s->base.reader->raw_shared;
+	const bool shared = all != NULL && raw_shared_asked(all);
 	const bool follows = s->cache != NULL && frame->cached == 0 && !s->iter.reverse;
 	struct raw_cached what;
 	size_t bytes;

@@ -9,6 +9,7 @@
 
 struct raw_shared {
 	pthread_mutex_t lock;
+	atomic_bool asked;
 	size_t most, bytes, count;
 	struct raw_shared_frame **slots; /* chains by place */
 	size_t slot_count;
@@ -156,12 +157,19 @@ raw_shared_find(struct raw_shared *s, const struct tapedir_session *dir, uint32_
 {
 	struct raw_shared_frame *f;
 
+	atomic_store_explicit(&s->asked, true, memory_order_relaxed);
 	pthread_mutex_lock(&s->lock);
 	f = look(s, dir, number, offset);
 	if (f != NULL)
 		atomic_fetch_add_explicit(&f->users, 1, memory_order_relaxed);
 	pthread_mutex_unlock(&s->lock);
 	return f;
+}
+
+bool
+raw_shared_asked(const struct raw_shared *s)
+{
+	return atomic_load_explicit(&s->asked, memory_order_relaxed);
 }
 
 void

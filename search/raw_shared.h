@@ -33,6 +33,8 @@ void raw_shared_keep(struct raw_shared *shared, const struct tapedir_session *di
 struct raw_shared_frame *raw_shared_find(struct raw_shared *shared,
 					 const struct tapedir_session *dir,
 					 uint32_t number, uint64_t offset);
+/* Was ever asked for something? Until then nothing needs to be kept. */
+bool raw_shared_asked(const struct raw_shared *shared);
 void raw_shared_leave(struct raw_shared_frame *frame); /* NULL is fine */
 
 #endif

@@ -13,5 +13,6 @@ cut_small(void)
 						.slice_units = 60,
 						.chunk_scopes = 3,
 						.most_threads = UINT32_MAX,
-						.shared_bytes = SHARED_BYTES };
+						.shared_bytes = SHARED_BYTES,
+						.made_bytes = MADE_BYTES };
 }

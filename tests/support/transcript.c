@@ -265,5 +265,6 @@ transcript_tune(uint64_t slice_units, uint32_t chunk_scopes)
 						.slice_units = slice_units,
 						.chunk_scopes = chunk_scopes,
 						.most_threads = UINT32_MAX,
-						.shared_bytes = SHARED_BYTES };
+						.shared_bytes = SHARED_BYTES,
+						.made_bytes = MADE_BYTES };
 }
