@@ -183,8 +183,9 @@ wanted_bytes(const struct frame *h, const uint8_t *payload, const struct raw_ite
 /* False: no memory. */
 static bool
 copy_wanted(const struct frame *h, const uint8_t *payload, const struct raw_items *items,
-	    size_t bytes, struct raw_cached *out)
+	    struct raw_cached *out)
 {
+	const size_t bytes = wanted_bytes(h, payload, items);
 	struct raw_cached c = { .bytes = malloc(bytes + 1),
 				.items = copy_items(items),
 				.from = calloc(items->count + 1, sizeof *c.from),
@@ -217,11 +218,11 @@ copy_wanted(const struct frame *h, const uint8_t *payload, const struct raw_item
 /* For all threads that work for a cursor, whatever they need it for. */
 static void
 share(struct raw_session *s, size_t segment, const struct frame *h,
-      const uint8_t *payload, const struct raw_items *wanted, size_t bytes)
+      const uint8_t *payload, const struct raw_items *wanted)
 {
 	struct raw_cached what;
 	bool made = all_wanted(h, wanted) ? copy_whole(h, payload, wanted, &what)
-					  : copy_wanted(h, payload, wanted, bytes, &what);
+					  : copy_wanted(h, payload, wanted, &what);
 
 	if (made && what.items != NULL)
 		raw_shared_keep(s->base.reader->raw_shared, s->dir,
@@ -232,36 +233,33 @@ share(struct raw_session *s, size_t segment, const struct frame *h,
 
 /*
  * Where some links were followed, frames that are walked need not be read again for
- * others. Without memory they are. Whole ones are kept where links lead to scopes of
- * forms that are not asked for, of other lines of a program.
+ * others. Without memory they are. Whole ones are kept where most is wanted anyway,
+ * and where links lead to scopes of forms that are not asked for, of other lines of a
+ * program.
  */
 void
 raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *frame,
 	       const struct frame *header, const uint8_t *payload,
 	       const struct raw_items *wanted)
 {
-	const bool some = s->cache_misses <= s->cache_hits;
+	const bool whole = s->cache_misses > s->cache_hits;
 	const struct raw_shared *all = s->base.reader->raw_shared;
 	const bool shared = all != NULL && raw_shared_asked(all);
 	const bool follows = s->cache != NULL && frame->cached == 0 && !s->iter.reverse;
 	struct raw_cached what;
-	size_t bytes;
+	bool made;
 
-	if (!shared && !follows)
+	if (shared && wanted->count != 0)
+		share(s, segment, header, payload, wanted);
+	if (!follows || frame->payload > s->cache_most / 8 ||
+	    (!whole && (shared || wanted->count == 0)))
 		return;
-	bytes = wanted_bytes(header, payload, wanted);
-	if (shared && bytes != 0)
-		share(s, segment, header, payload, wanted, bytes);
-	if (!follows || (some && (shared || bytes == 0)))
-		return;
-	if (some && bytes < frame->payload / 2) {
-		if (bytes <= s->cache_most / 8 &&
-		    copy_wanted(header, payload, wanted, bytes, &what))
-			(void)cache_put(s, segment, frame, &what);
-	} else if (frame->payload <= s->cache_most / 8 &&
-		   copy_whole(header, payload, wanted, &what)) {
+	if (whole || wanted->count > header->scopes / 2)
+		made = copy_whole(header, payload, wanted, &what);
+	else
+		made = copy_wanted(header, payload, wanted, &what);
+	if (made)
 		(void)cache_put(s, segment, frame, &what);
-	}
 }
 
 /* ---- one scope ---- */
