@@ -8,12 +8,16 @@
 #include "librecord/writer.h"
 #include "search/seenlook.h"
 #include "search/seenmake.h"
+#include "search/superseded.h"
 
 /* t->asked; its lock is taken with no other one held. */
 struct asked {
 	pthread_mutex_t lock;
 	struct seenlook *look; /* NULL: not asked yet */
 	bool failed;
+	/* The last seq of this session that counts, as far as is known until then. */
+	_Atomic uint64_t counts;
+	_Atomic int64_t counts_until;
 };
 
 int
@@ -22,6 +26,7 @@ ask_init(struct tape *t)
 	t->asked = calloc(1, sizeof *t->asked);
 	if (!t->asked)
 		return TAPE_ERR_NOMEM;
+	atomic_init(&t->asked->counts, CURRENT_ALL);
 	return pthread_mutex_init(&t->asked->lock, NULL) == 0 ? 0 : TAPE_ERR_NOMEM;
 }
 
@@ -44,35 +49,77 @@ ask_after_fork(struct tape *t)
 	pthread_mutex_init(&t->asked->lock, NULL);
 	t->asked->look = NULL;
 	t->asked->failed = false;
+	atomic_store(&t->asked->counts, CURRENT_ALL);
+	atomic_store(&t->asked->counts_until, 0);
 }
 
-/* What this session has committed lately, and how much. */
-static bool
+void
+ask_forget(struct tape *t)
+{
+	struct asked *a = t->asked;
+
+	pthread_mutex_lock(&a->lock);
+	if (a->look)
+		seenlook_forget(a->look);
+	atomic_store(&a->counts_until, 0);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* The seq of what this session has committed lately, or 0, and how much it has. */
+static uint64_t
 seen_here(struct tape *t, const struct tape_hash *key, uint64_t *committed)
 {
-	bool seen;
+	uint64_t seq;
 
 	session_lock(t);
-	seen = t->seen && seen_find(t->seen, key) != 0;
+	seq = t->seen ? seen_find(t->seen, key) : 0;
 	*committed = t->next_seq;
 	session_unlock(t);
-	return seen;
+	return seq;
+}
+
+/* The lock is held. */
+static struct seenlook *
+look(struct tape *t)
+{
+	struct asked *a = t->asked;
+
+	if (!a->look && !a->failed && !atomic_load(&t->dead))
+		a->failed = seenlook_open(&t->dir, t->session, &a->look, NULL) != 0;
+	return a->look;
+}
+
+/* Another session may go on from before it, while this one is still recorded. */
+static bool
+counts(struct tape *t, uint64_t seq, int64_t now)
+{
+	struct asked *a = t->asked;
+
+	if (now >= atomic_load_explicit(&a->counts_until, memory_order_relaxed)) {
+		pthread_mutex_lock(&a->lock);
+		if (look(t)) {
+			int64_t until;
+
+			atomic_store(&a->counts, seenlook_counts(a->look, now, &until));
+			atomic_store(&a->counts_until, until);
+		}
+		pthread_mutex_unlock(&a->lock);
+	}
+	return seq <= atomic_load_explicit(&a->counts, memory_order_relaxed);
 }
 
 bool
-ask_seen(struct tape *t, const struct tape_hash *hash, const struct tape_hash *key)
+ask_seen(struct tape *t, const struct tape_hash *hash, const struct tape_hash *key,
+	 int64_t now)
 {
-	struct asked *a = t->asked;
-	uint64_t committed;
-	bool seen = seen_here(t, key, &committed);
+	uint64_t committed, seq = seen_here(t, key, &committed);
+	bool seen;
 
-	if (seen)
+	if (seq != 0 && counts(t, seq, now))
 		return true;
-	pthread_mutex_lock(&a->lock);
-	if (!a->look && !a->failed && !atomic_load(&t->dead))
-		a->failed = seenlook_open(&t->dir, t->session, &a->look, NULL) != 0;
-	seen = a->look && seenlook_find(a->look, hash, committed);
-	pthread_mutex_unlock(&a->lock);
+	pthread_mutex_lock(&t->asked->lock);
+	seen = look(t) && seenlook_find(t->asked->look, hash, committed, now);
+	pthread_mutex_unlock(&t->asked->lock);
 	return seen;
 }
 

@@ -747,7 +747,8 @@ answer(struct thread_state *ts, const struct asking *asking)
 	ts->asking = NULL;
 	scratch_reset(&ts->scratch);
 	report_tell(ts->tape);
-	return asking->known && ask_seen(ts->tape, &asking->hash, &asking->key);
+	return asking->known &&
+	       ask_seen(ts->tape, &asking->hash, &asking->key, ticks_now(ts));
 }
 
 bool

@@ -13,6 +13,7 @@
 
 #include "format/hash.h"
 #include "format/os.h"
+#include "librecord/ask.h"
 #include "librecord/facts.h"
 #include "librecord/hooks.h"
 #include "librecord/session.h"
@@ -581,6 +582,7 @@ go_on(struct tape *t, const char *what, const struct tape_pos *pos, size_t count
 	for (size_t i = 0; r == 0 && i < count; i++)
 		tell_manifest(t, &pos[i]);
 	session_unlock(t);
+	ask_forget(t);
 	if (r == 0)
 		return 0;
 	recorder_error(t, "%s: where the session goes on from cannot be written yet: %s",

@@ -68,6 +68,8 @@ struct seenlook {
 	struct snapshot *snapshot; /* NULL: take one */
 	int64_t taken_ns, took_ns;
 	int64_t own_ns, own_took_ns; /* the same of our own session */
+	uint64_t counts;	     /* the last seq of our own session that does */
+	int64_t counts_until;	     /* then it is looked at again */
 	/* Of the sessions that were asked last, each with its place in the snapshot. */
 	struct source *sources[OPEN_SOURCES];
 	size_t source_of[OPEN_SOURCES];
@@ -92,6 +94,7 @@ seenlook_open(const struct tapedir *dir, const uint64_t session[2], struct seenl
 	if (look == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a reader");
 	look->scan_bytes = SCAN_BYTES;
+	look->counts = CURRENT_ALL;
 	memcpy(look->session, session, sizeof look->session);
 	r = reader_open_at(dir, NULL, &look->reader, err);
 	if (r != 0) {
@@ -628,11 +631,27 @@ learn(struct seenlook *look, const struct snapshot_session *s)
 	return true;
 }
 
+/* How long a look that took so long holds. */
+static int64_t
+wait_after(int64_t took)
+{
+	return took * LOOK_SHARE > LOOK_NS ? took * LOOK_SHARE : LOOK_NS;
+}
+
+static void
+note_counts(struct seenlook *look, const struct snapshot *s, int64_t until)
+{
+	size_t at = snapshot_find(s, look->session);
+
+	look->counts = at < s->count ? s->sessions[at].current : CURRENT_ALL;
+	look->counts_until = until;
+}
+
 /* The newest sessions first: what may be read is read of them. */
 static void
-look_again(struct seenlook *look)
+look_again(struct seenlook *look, int64_t now)
 {
-	int64_t now = os_monotonic_ns();
+	int64_t began = os_monotonic_ns();
 
 	drop_snapshot(look);
 	if (snapshot_take(look->reader, &look->snapshot, NULL) != 0)
@@ -644,8 +663,11 @@ look_again(struct seenlook *look)
 			break;
 	if (look->snapshot != NULL)
 		drop_hints(look);
-	look->taken_ns = os_monotonic_ns();
-	look->took_ns = look->taken_ns - now;
+	look->took_ns = os_monotonic_ns() - began;
+	look->taken_ns = now + look->took_ns;
+	if (look->snapshot != NULL)
+		note_counts(look, look->snapshot,
+			    look->taken_ns + wait_after(look->took_ns));
 }
 
 /* Our own session alone. False: it takes a look at all of them. */
@@ -683,35 +705,68 @@ ask(struct seenlook *look, const struct tape_hash *hash)
 
 /* Is the content there, now that we have committed more? */
 static bool
-ask_own(struct seenlook *look, const struct tape_hash *hash, uint64_t own)
+ask_own(struct seenlook *look, const struct tape_hash *hash, uint64_t own, int64_t now)
 {
 	const struct known *k = find_known(look, look->session);
 	bool many = k != NULL && k->count > OWN_SEGMENTS, found;
-	int64_t now = os_monotonic_ns();
+	int64_t began;
 
 	if (look->own == own ||
 	    (many && now - look->own_ns < look->own_took_ns * LOOK_SHARE))
 		return false;
+	began = os_monotonic_ns();
 	found = look_at_own(look) && ask(look, hash);
 	look->own = own;
-	look->own_ns = os_monotonic_ns();
-	look->own_took_ns = look->own_ns - now;
+	look->own_took_ns = os_monotonic_ns() - began;
+	look->own_ns = now + look->own_took_ns;
 	return found;
 }
 
-bool
-seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own)
+/* Is what is known so old that others may have superseded it? */
+static bool
+too_old(const struct seenlook *look, int64_t now)
 {
-	int64_t wait = look->took_ns * LOOK_SHARE;
+	return look->snapshot == NULL ||
+	       now - look->taken_ns >= wait_after(look->took_ns);
+}
 
-	if (look->snapshot != NULL && ask(look, hash))
+bool
+seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own,
+	      int64_t now)
+{
+	if (!too_old(look, now) && (ask(look, hash) || ask_own(look, hash, own, now)))
 		return true;
-	if (ask_own(look, hash, own))
-		return true;
-	wait = wait > LOOK_NS ? wait : LOOK_NS;
-	if (look->snapshot != NULL && os_monotonic_ns() - look->taken_ns < wait)
+	/* Our own session may have been compacted meanwhile. */
+	if (!too_old(look, now))
 		return false;
-	look_again(look);
+	look_again(look, now);
 	look->own = own;
 	return ask(look, hash);
+}
+
+uint64_t
+seenlook_counts(struct seenlook *look, int64_t now, int64_t *until)
+{
+	int64_t began = os_monotonic_ns(), took;
+	struct snapshot *s = NULL;
+
+	*until = look->counts_until;
+	if (now < look->counts_until)
+		return look->counts;
+	if (snapshot_take_between(look->reader, look->session, look->session, &s, NULL) !=
+	    0)
+		s = NULL;
+	took = os_monotonic_ns() - began;
+	*until = look->counts_until = now + took + wait_after(took);
+	if (s != NULL)
+		note_counts(look, s, *until);
+	snapshot_free(s);
+	return look->counts;
+}
+
+void
+seenlook_forget(struct seenlook *look)
+{
+	drop_snapshot(look);
+	look->counts_until = 0;
 }

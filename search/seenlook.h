@@ -19,7 +19,15 @@ struct seenlook;
 int seenlook_open(const struct tapedir *dir, const uint64_t session[2],
 		  struct seenlook **out, struct tape_error *err);
 void seenlook_close(struct seenlook *look); /* NULL is fine */
-/* own: how much the session that asks has committed; the answer knows of it. */
-bool seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own);
+/*
+ * own: how much the session that asks has committed; the answer knows of it. now: of a
+ * clock that does not go back, in ns; what is known is renewed as it grows old.
+ */
+bool seenlook_find(struct seenlook *look, const struct tape_hash *hash, uint64_t own,
+		   int64_t now);
+/* The last seq of the session that asks which nobody has superseded; that holds *until then. */
+uint64_t seenlook_counts(struct seenlook *look, int64_t now, int64_t *until);
+/* What sessions go on from has changed: nothing is answered by what is known. */
+void seenlook_forget(struct seenlook *look);
 
 #endif

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "format/os.h"
+#include "format/tapedir.h"
+#include "search/seenlook.h"
 #include "tests/support/recording.h"
 #include "tests/support/resuming.h"
 #include "tests/support/suite.h"
@@ -387,6 +389,93 @@ START_TEST(what_is_superseded_has_not_been_seen)
 }
 END_TEST
 
+/* Of a recorder that had seen it, when it goes on from before it. */
+START_TEST(what_it_supersedes_itself_is_seen_no_more)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_pos one = resuming_at(t, 1);
+
+	for (int a = 1; a < 4; a++)
+		TAPE(t, "done", a);
+	ck_assert_int_eq(tape_close(t), 0);
+	for (int packed = 0; packed < 2; packed++) {
+		t = recording_open("sync=none commit=manual");
+		one.seq = packed ? 1 : 2;
+		ck_assert(done(t, 2));
+		ck_assert(done(t, 3) == (packed == 0));
+		ck_assert_int_eq(tape_continue(t, one), 0);
+		for (int i = 0; i < 2; i++) {
+			ck_assert(done(t, 1));
+			ck_assert(done(t, 2) == (packed == 0));
+			ck_assert(!done(t, 3));
+			recording_put(t, packed * 2 + i);
+			ck_assert_int_eq(tape_commit(t), 0);
+		}
+		ck_assert_int_eq(tape_close(t), 0);
+		resuming_compact();
+	}
+}
+END_TEST
+
+/* The set of what was recorded lately keeps what is longer than a link. */
+#define LONG "a text of some length, so that a link is shorter than the scope"
+
+static bool
+done_long(struct tape *t, int a)
+{
+	return TAPE_SEEN(t, "done", a, TAPE_AS("text", LONG));
+}
+
+/* By the recorder's own set, or by what it knows of the tape, once that is as old as it may be. */
+START_TEST(what_others_supersede_is_seen_no_more)
+{
+	static const int64_t hour = INT64_C(3600000000000);
+	const struct tape_find_options options = { .size = sizeof options };
+	struct tape *x = recording_open("sync=none"), *y;
+	struct tape_pos one = resuming_at(x, 1);
+	struct tape_query *query = NULL;
+	struct tape_reader *reader = NULL;
+	struct tape_cursor *cursor = NULL;
+	const struct tape_scope *scope;
+	struct seenlook *look = NULL;
+	struct tape_error err = { 0 };
+	struct tape_hash hash[4];
+	struct tapedir dir;
+	int64_t until = 0;
+
+	for (int a = 1; a < 4; a++)
+		TAPE(x, "done", a, TAPE_AS("text", LONG));
+	ck_assert_int_eq(tape_commit(x), 0);
+	ck_assert_int_eq(tape_reader_open(recording_dir, NULL, &reader, &err), 0);
+	ck_assert_int_eq(tape_query_compile("done", &query, &err), 0);
+	ck_assert_int_eq(tape_find(reader, query, &options, &cursor, &err), 0);
+	for (int a = 1; a < 4; a++) {
+		ck_assert_int_eq(tape_cursor_next(cursor, &scope, &err), 1);
+		hash[a] = tape_scope_hash(scope);
+	}
+	tape_cursor_close(cursor);
+	tape_query_free(query);
+	tape_reader_close(reader);
+	ck_assert_int_eq(tapedir_open(recording_dir, &dir, &err), 0);
+	ck_assert_int_eq(seenlook_open(&dir, one.session, &look, &err), 0);
+	for (int a = 1; a < 4; a++)
+		ck_assert(seenlook_find(look, &hash[a], 4, 0));
+	ck_assert_uint_eq(seenlook_counts(look, 0, &until), UINT64_MAX);
+	ck_assert_int_gt(until, 0);
+	y = recording_open("sync=none");
+	ck_assert_int_eq(tape_continue(y, one), 0);
+	for (int a = 1; a < 4; a++)
+		ck_assert(seenlook_find(look, &hash[a], 4, hour) == (a == 1));
+	ck_assert_uint_eq(seenlook_counts(look, hour, &until), 1);
+	seenlook_close(look);
+	tapedir_close(&dir);
+	for (int a = 1; a < 4; a++)
+		ck_assert(done_long(x, a) == (a == 1));
+	ck_assert_int_eq(tape_close(y), 0);
+	ck_assert_int_eq(tape_close(x), 0);
+}
+END_TEST
+
 /* ---- runs that were killed ---- */
 
 /* A process that restores with that dt, goes on, records and is killed. */
@@ -537,6 +626,8 @@ main(void)
 	tcase_add_test(tc, latest_and_at_give_scopes_to_bind);
 	tcase_add_test(tc, resume_goes_on_from_what_was_restored);
 	tcase_add_test(tc, what_is_superseded_has_not_been_seen);
+	tcase_add_test(tc, what_it_supersedes_itself_is_seen_no_more);
+	tcase_add_test(tc, what_others_supersede_is_seen_no_more);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("killed");
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
