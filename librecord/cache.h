@@ -46,6 +46,8 @@ enum entry_flags {
 		32, /* another result was met under its key, or another type asked for */
 	ENTRY_DOUBTED =
 		64, /* another result was met: it is not known yet if that counts */
+	/* On no tape: a write failed, or it is staged by a fork's parent. */
+	ENTRY_LOOSE = 128,
 };
 
 /*
@@ -256,8 +258,16 @@ void cache_news(struct cache *c, uint32_t news);
 int64_t cache_time_behind(struct cache *c, struct tape_key key, int64_t time);
 /* A doubt that was looked into: is it as it was? 1 and *first: the one that holds. */
 int cache_judge(struct cache *c, const struct cache_doubt *doubt, struct tape_pos *first);
-/* A commit gave the staged entry of that time its seq. */
-void cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t seq);
+
+/* ---- cache_commit.c; commit_lock is held ---- */
+
+struct part;
+/* CACHE records get the seq that the scope in front of them will have. */
+void cache_number(struct tape *t, struct part *parts);
+/* They were written: entries have their seqs from now on. */
+void cache_committed(struct tape *t, struct part *parts);
+/* They were not, and will not be: what is known stays known in this process, and may be stored again. */
+void cache_lost(struct tape *t, struct part *parts);
 
 /* ---- cache_doubt.c ---- */
 

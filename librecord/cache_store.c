@@ -383,7 +383,7 @@ put_scope(struct cache *c, struct storing *s, const struct tape_site *site,
 	return r;
 }
 
-/* Is there a result already? If it is another one, that will be looked into. */
+/* Is there a result already, on the tape or on its way? If it is another one, that will be looked into. */
 static bool
 known(struct cache *c, struct tape_key key, const struct cache_values *values,
       int64_t *again_after)
@@ -394,6 +394,10 @@ known(struct cache *c, struct tape_key key, const struct cache_values *values,
 		return false;
 	if (old->flags & ENTRY_DAMAGED) {
 		*again_after = old->time;
+		cache_put(old);
+		return false;
+	}
+	if (old->flags & ENTRY_LOOSE) {
 		cache_put(old);
 		return false;
 	}

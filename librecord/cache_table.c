@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/le.h"
 #include "format/os.h"
 #include "librecord/cache.h"
 #include "librecord/key.h"
@@ -265,25 +264,6 @@ cache_time_behind(struct cache *c, struct tape_key key, int64_t time)
 	return time;
 }
 
-void
-cache_committed(struct tape *t, const uint8_t key[16], int64_t time, uint64_t seq)
-{
-	struct cache *c = atomic_load(&t->cache);
-	struct tape_key k = { .hi = __builtin_bswap64(get_le64(key)),
-			      .lo = __builtin_bswap64(get_le64(key + 8)) };
-	struct cache_shard *s;
-
-	if (!c)
-		return;
-	s = cache_shard_of(c, k);
-	cache_lock(s);
-	for (struct cache_entry *e = cache_first(s, k); e; e = e->later)
-		if (e->pos.seq == 0 && e->time == time &&
-		    memcmp(e->pos.session, t->session, sizeof t->session) == 0)
-			e->pos.seq = seq;
-	cache_unlock(s);
-}
-
 /* ---- which one stays ---- */
 
 /* A staged one has its session's next seq. */
@@ -399,6 +379,8 @@ put_entry(struct cache *c, struct cache_entry **at, struct cache_entry *e)
 	old = *at;
 	if (old && same_place(old, e)) {
 		/* Staged by the parent of a fork, and committed since; or just numbered. */
+		if (e->pos.seq)
+			old->flags &= ~(uint32_t)ENTRY_LOOSE;
 		if (old->pos.seq == 0)
 			old->pos.seq = e->pos.seq;
 		else if (e->pos.seq == 0)
@@ -463,8 +445,9 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 	if (slot && dropped > slot->dropped)
 		slot->dropped = dropped;
 	dropped = slot ? slot->dropped : dropped;
-	while (first && (first->time < dropped ||
-			 ((first->flags & ENTRY_DAMAGED) && first->later)))
+	while (first &&
+	       (first->time < dropped ||
+		((first->flags & (ENTRY_DAMAGED | ENTRY_LOOSE)) && first->later)))
 		pop_entry(c, &first);
 	if (spot)
 		spot_set(spot, first);
@@ -629,6 +612,15 @@ cache_unlock_all(struct tape *t)
 	}
 }
 
+/* What the parent has staged may never come to the tape. */
+static void
+loosen(struct cache_entry *e)
+{
+	for (; e; e = e->later)
+		if (e->pos.seq == 0)
+			e->flags |= ENTRY_LOOSE;
+}
+
 /* What was staged is the parent's, as are the counts; what is known is known here too. */
 void
 cache_after_fork(struct tape *t)
@@ -645,6 +637,7 @@ cache_after_fork(struct tape *t)
 
 			if (e)
 				e->flags &= ~(uint32_t)ENTRY_USED;
+			loosen(e);
 		}
 	}
 	if (c)

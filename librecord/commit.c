@@ -72,39 +72,6 @@ find_repeats(struct tape *t, struct part *part, uint64_t seq)
 	return seq;
 }
 
-/* CACHE records get the seq of the scope in front of them. */
-static void
-number_caches(struct tape *t, struct part *parts)
-{
-	uint64_t seq = t->next_seq;
-	int64_t time = 0;
-	bool any = false;
-
-	for (const struct part *part = parts; part; part = part->next)
-		any |= part->caches;
-	for (struct part *part = any ? parts : NULL; part; part = part->next) {
-		if (!part->caches) {
-			seq += part->next ? part_count(part) : 0;
-			continue;
-		}
-		for (size_t at = FRAME_HEADER; at < part->len;) {
-			uint8_t *record = part->records + at;
-			uint32_t kind = get_le32(record + 4) & 0xff;
-
-			if (kind == RECORD_CACHE) {
-				put_le64(record + CACHE_RECORD - 8, seq - 1);
-				cache_committed(t, record + RECORD_HEADER, time, seq - 1);
-			}
-			if (record_has_seq(kind)) {
-				time = (int64_t)((uint64_t)part->base_time +
-						 get_le64(record + RECORD_HEADER));
-				seq++;
-			}
-			at += get_le32(record);
-		}
-	}
-}
-
 /* ---- commit ---- */
 
 static bool
@@ -133,6 +100,7 @@ take(struct tape *t, struct stage *stage, struct part **part)
 static void
 drop(struct tape *t, struct part *parts)
 {
+	cache_lost(t, parts);
 	for (struct part *part = parts; part; part = part->next)
 		blobs_drop(t, part);
 	part_put_all(&t->writer->pool, parts);
@@ -182,7 +150,7 @@ commit_group(struct tape *t, struct part *parts)
 	int r;
 
 	find_known(t, parts);
-	number_caches(t, parts);
+	cache_number(t, parts);
 	bookmark_lines_make(t, parts, &lines);
 	hooks_linked(event, parts);
 	r = writer_commit(t, parts);

@@ -8,6 +8,7 @@
 #include "format/os.h"
 #include "format/path.h"
 #include "librecord/background.h"
+#include "librecord/cache.h"
 #include "librecord/cut.h"
 #include "librecord/facts.h"
 #include "librecord/seen.h"
@@ -596,6 +597,7 @@ lose(struct tape *t, struct part *parts, int why)
 	/* Nothing may link or point to what is not there. */
 	seen_clear(t->seen);
 	known_clear(&w->known);
+	cache_lost(t, parts);
 	part_put_all(&w->pool, parts);
 }
 
@@ -623,6 +625,7 @@ writer_commit(struct tape *t, struct part *parts)
 	w->group_number++;
 	t->next_seq += part_scopes(parts);
 	atomic_store(&t->committed_seq, t->next_seq - 1);
+	cache_committed(t, parts);
 	retain(t, parts);
 	return 0;
 }

@@ -475,6 +475,38 @@ START_TEST(another_result_is_told_at_the_close_if_not_before)
 }
 END_TEST
 
+/* ---- a write that fails ---- */
+
+START_TEST(what_could_not_be_written_does_not_count_as_stored)
+{
+	struct tape *t = recording_open(ASLEEP), *other = recording_open(ASLEEP);
+	struct tape_pos pos;
+
+	store_number(t, 1, 10);
+	fail_calls(1000, OS_WRITE, NULL);
+	ck_assert_int_eq(tape_commit(t), -1);
+	os_fault_set(NULL, NULL);
+	/* It is right, and known here; its number is given to something else. */
+	ck_assert_int_eq(tape_cache_has(t, key_of(1), &pos), 1);
+	ck_assert_uint_eq(pos.seq, 0);
+	ck_assert(number(t, 1) == 10);
+	store_number(t, 2, 20);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert(number(t, 1) == 10 && number(t, 2) == 20);
+	ck_assert(number(other, 1) == -1);
+	/* Nor does it keep the next one away. */
+	ck_assert_int_eq(TAPE_STORE(t, key_of(1), TAPE_AS("yield", 10.0)), 1);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert_int_eq(tape_cache_has(t, key_of(1), &pos), 1);
+	ck_assert_uint_ne(pos.seq, 0);
+	tape_refresh(other);
+	ck_assert(number(other, 1) == 10 && number(other, 2) == 20);
+	ck_assert_int_eq(tape_close(t), -1);
+	ck_assert_int_eq(tape_close(other), 0);
+	ck_assert_uint_eq(warnings("cache:"), 0);
+}
+END_TEST
+
 /* ---- a look that fails ---- */
 
 START_TEST(a_look_that_cannot_begin_is_tried_again)
@@ -593,6 +625,41 @@ START_TEST(a_child_learns_what_its_parent_had_staged_and_committed_since)
 }
 END_TEST
 
+START_TEST(what_a_parent_has_only_staged_its_child_may_store)
+{
+	struct tape *t = recording_open(RECORDING_ASLEEP), *other;
+	int status;
+	pid_t pid;
+
+	store_number(t, 1, 10);
+	store_number(t, 2, 20);
+	pid = recording_fork();
+	if (pid == 0) {
+		struct tape_pos pos;
+		int good = tape_cache_has(t, key_of(1), &pos) && pos.seq == 0 &&
+			   number(t, 1) == 10;
+
+		good = TAPE_STORE(t, key_of(1), TAPE_AS("yield", 10.0)) == 1 && good;
+		/* Once, that is. */
+		good = TAPE_STORE(t, key_of(1), TAPE_AS("yield", 10.0)) == 0 && good;
+		good = number(t, 1) == 10 && number(t, 2) == 20 && good;
+		good = tape_close(t) == 0 && good;
+		_exit(good ? 0 : 1);
+	}
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	other = recording_open(RECORDING_ASLEEP);
+	ck_assert(number(other, 1) == 10 && number(other, 2) == -1);
+	ck_assert_int_eq(tape_commit(t), 0);
+	tape_refresh(other);
+	ck_assert(number(other, 1) == 10 && number(other, 2) == 20);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_int_eq(tape_close(other), 0);
+	ck_assert_uint_eq(warnings("cache:"), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -615,6 +682,7 @@ main(void)
 	tcase_add_test(tc, a_new_result_is_no_other_one_where_the_drop_was_compacted);
 	tcase_add_test(tc, a_drop_that_stands_behind_a_failed_write_is_waited_for);
 	tcase_add_test(tc, another_result_is_told_at_the_close_if_not_before);
+	tcase_add_test(tc, what_could_not_be_written_does_not_count_as_stored);
 	tcase_add_test(tc, a_look_that_cannot_begin_is_tried_again);
 	tcase_add_test(tc, a_session_that_cannot_be_read_hides_no_other);
 	suite_add_tcase(suite, tc);
@@ -622,6 +690,7 @@ main(void)
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_add_test(tc, a_child_knows_what_its_parent_had_stored);
 	tcase_add_test(tc, a_child_learns_what_its_parent_had_staged_and_committed_since);
+	tcase_add_test(tc, what_a_parent_has_only_staged_its_child_may_store);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

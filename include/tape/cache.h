@@ -87,7 +87,10 @@ TAPE_API int tape_cache_get(struct tape *t, struct tape_key key, const char *nam
 			    size_t count, const struct tape_named *outs);
 TAPE_API int tape_cache_put(struct tape *t, struct tape_key key,
 			    struct tape_build *results);
-/* Is there a result? 1 and *pos (may be NULL): the scope that has it; its seq is 0 until it is committed. */
+/*
+ * Is there a result? 1 and *pos (may be NULL): the scope that has it; its seq is 0 until
+ * it is committed by this session, or is met where another one has committed it.
+ */
 TAPE_API int tape_cache_has(struct tape *t, struct tape_key key, struct tape_pos *pos);
 /* Withdraws it: 1, or 0: there is none. The next TAPE_STORE keeps another one. */
 TAPE_API int tape_cache_drop(struct tape *t, struct tape_key key);
