@@ -167,6 +167,14 @@ has_manifest(const struct compaction *c, size_t index)
 	return false;
 }
 
+/* Whoever is about to begin it makes its directory again. */
+static bool
+never_began(const struct snapshot_session *s)
+{
+	return s->input_count == 0 && s->generation_count == 0 && s->dir.log_count == 0 &&
+	       s->dir.blob_log_count == 0 && s->dir.error == 0;
+}
+
 /* What earlier generations replace and an earlier run did not get to. */
 static void
 remove_replaced(struct compaction *c)
@@ -189,7 +197,8 @@ remove_replaced(struct compaction *c)
 			remove_hints(c, s->dir.path);
 		if (complete && has_manifest(c, i))
 			remove_session(c, s->dir.path);
-		else if (complete) /* it goes if there never was a manifest */
+		else if (complete ||
+			 never_began(s)) /* it goes if there never was a manifest */
 			(void)os_rmdir(c->reader->dir.fd, s->dir.path);
 	}
 }

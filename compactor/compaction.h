@@ -88,6 +88,8 @@ void plan_release(struct compaction *c);
 bool plan_assumed_dead(const struct compaction *c, const uint64_t id[2]);
 /* Nothing will follow of a session that has nothing raw. */
 bool plan_is_over(const struct snapshot_session *s);
+/* Has it a directory without a segment, and nobody who records? 0, or an enum tape_status. */
+int plan_is_gone(struct compaction *c, struct snapshot_session *s, bool *gone);
 /* Notes how a raw file is now. */
 int plan_freeze(struct compaction *c, const char *path);
 

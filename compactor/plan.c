@@ -13,6 +13,7 @@
 #include "format/limits.h"
 #include "format/path.h"
 #include "format/segment.h"
+#include "search/raw.h"
 
 #define SMALL_GENERATIONS 8u
 /* So many sessions may be taken at once, and so many inputs inherited: a MANIFEST has both. */
@@ -200,6 +201,17 @@ plan_is_over(const struct snapshot_session *s)
 	return false;
 }
 
+int
+plan_is_gone(struct compaction *c, struct snapshot_session *s, bool *gone)
+{
+	*gone = false;
+	if (s->dir.path[0] == '\0' || s->dir.log_count != 0 || s->dir.error != 0)
+		return 0;
+	return raw_facts_gone(c->reader, &s->dir,
+			      s->input_count != 0 || s->generation_count != 0, gone,
+			      c->err);
+}
+
 /* How many of its logs may be taken, and whether it is over. */
 static int
 takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
@@ -207,6 +219,7 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 	struct snapshot_session *s = &c->snapshot->sessions[index];
 	char text[TAPE_SESSION_TEXT], cause[80];
 	int state, r;
+	bool gone;
 
 	*logs = 0;
 	*complete = false;
@@ -223,8 +236,9 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 	if (r != 0)
 		return r == TAPE_ERR_DAMAGED && compaction_refused(c, s->id) ? 0 : r;
 	if (s->dir.log_count == 0) {
-		c->alive |= state == TAPE_LIVE && !plan_assumed_dead(c, s->id);
-		return 0;
+		r = plan_is_gone(c, s, &gone);
+		c->alive |= state == TAPE_LIVE && !gone && !plan_assumed_dead(c, s->id);
+		return r;
 	}
 	*complete = state != TAPE_LIVE || plan_assumed_dead(c, s->id);
 	/* If the last one of a session that is not over ends just now, the next run takes it. */

@@ -270,10 +270,11 @@ walk_session(struct reclaiming *x, const struct snapshot_session *s,
 static int
 look_at_session(struct reclaiming *x, struct snapshot *snapshot, size_t index)
 {
-	const struct snapshot_session *s = &snapshot->sessions[index];
+	struct snapshot_session *s = &snapshot->sessions[index];
 	int64_t began_ns = s->id[0] < INT64_MAX / 1000 ? (int64_t)s->id[0] * 1000 : 0;
 	struct source *source = NULL;
 	int state = TAPE_LIVE, r;
+	bool gone = false;
 
 	if (plan_is_over(s))
 		return 0;
@@ -283,8 +284,10 @@ look_at_session(struct reclaiming *x, struct snapshot *snapshot, size_t index)
 		r = walk_session(x, s, source);
 		source->ops->close(source);
 	}
+	if (r >= 0 && state == TAPE_LIVE)
+		r = plan_is_gone(x->c, s, &gone);
 	/* One that has not committed yet may have written blobs all the same. */
-	if (state == TAPE_LIVE && !plan_assumed_dead(x->c, s->id) &&
+	if (state == TAPE_LIVE && !gone && !plan_assumed_dead(x->c, s->id) &&
 	    began_ns < x->oldest_ns)
 		x->oldest_ns = began_ns;
 	return r;

@@ -203,6 +203,13 @@ size_t raw_find_segment(const struct raw_session *s, uint64_t seq);
 void raw_facts_note(struct raw_session *s, const struct record *note);
 /* After all segments were probed: closed, live or killed. */
 int raw_facts_state(struct raw_session *s, struct tape_error *err);
+/*
+ * Is nobody recording a session any more whose directory has no segment? `began`:
+ * something of it was compacted. Without a manifest either it has not begun: whoever is
+ * about to counts as one that comes later, and makes the directory again.
+ */
+int raw_facts_gone(struct tape_reader *reader, struct tapedir_session *dir, bool began,
+		   bool *gone, struct tape_error *err);
 bool raw_facts_excused(struct source *source, const struct source_place *place);
 
 #endif

@@ -78,6 +78,32 @@ owner_alive(const struct raw_session *s)
 	return !s->about.have_pid_start || ticks == s->about.pid_start;
 }
 
+int
+raw_facts_gone(struct tape_reader *reader, struct tapedir_session *dir, bool began,
+	       bool *gone, struct tape_error *err)
+{
+	struct raw_session s = { .base.reader = reader, .dir = dir };
+	char path[sizeof dir->path + 32];
+	struct os_stat st;
+	int r;
+
+	(void)snprintf(path, sizeof path, "%s/" PATH_MANIFEST, dir->path);
+	*gone = false;
+	if (os_stat(reader->dir.fd, path, &st) == -ENOENT) {
+		*gone = !began && dir->blob_log_count == 0;
+		return 0;
+	}
+	facts_init(&s.about, dir->id);
+	r = ask_manifest(&s, err);
+	if (r == 0 && s.about.no_memory)
+		r = error_set(err, TAPE_ERR_NOMEM, dir->path, 0,
+			      "no memory for the session");
+	if (r == 0)
+		*gone = !owner_alive(&s);
+	facts_release(&s.about);
+	return r;
+}
+
 /* Does the last segment end with an END frame of reason "closed"? */
 static int
 ends_closed(struct raw_session *s, bool *closed, struct tape_error *err)

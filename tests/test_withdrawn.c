@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "format/os.h"
@@ -293,6 +294,74 @@ START_TEST(packed_blobs_stay_while_somebody_may_record)
 }
 END_TEST
 
+/* A recorder in a process of its own, which is killed once a byte comes; a full disk took its first segment. */
+static pid_t
+recorder_without_segment(int *end)
+{
+	char id[TAPE_SESSION_TEXT], path[300], byte = 0;
+	int go[2], ready[2];
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(go), 0);
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = recording_fork();
+	if (pid == 0) {
+		tape_session_text(recording_open(ASLEEP)->session, id);
+		(void)snprintf(path, sizeof path, "%s/sessions/%s/000000.log",
+			       recording_dir, id);
+		if (unlink(path) == 0 && write(ready[1], &byte, 1) == 1)
+			(void)!read(go[0], &byte, 1);
+		_exit(0);
+	}
+	ck_assert_int_gt(pid, 0);
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(go[0]);
+	*end = go[1];
+	return pid;
+}
+
+static void
+add_scope(void)
+{
+	struct tape *t = recording_open(ASLEEP);
+
+	ck_assert_int_eq(recording_put(t, 1000), 0);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+
+START_TEST(a_session_without_a_segment_is_alive_while_its_process_is)
+{
+	char path[300], byte = 0;
+	uint64_t packed;
+	pid_t pid;
+	int end;
+
+	record();
+	compact(false);
+	withdraw_up_to(WITHDRAWN);
+	compact(false);
+	packed = on_disk();
+	/* Killed when it had made its directory, and nothing else. */
+	(void)snprintf(path, sizeof path, "%s/sessions/20260101T101112.123456Z-0a1b2c3d",
+		       recording_dir);
+	ck_assert_int_eq(mkdir(path, 0777), 0);
+	pid = recorder_without_segment(&end);
+	compact(true);
+	ck_assert_uint_ge(on_disk() + withdrawn_bytes() / 2, packed);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	ck_assert_int_eq(mkdir(path, 0777), 0);
+	ck_assert_int_eq(write(end, &byte, 1), 1);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	close(end);
+	/* One generation alone is merged with what comes. */
+	add_scope();
+	compact(true);
+	ck_assert_uint_lt(on_disk(), packed - withdrawn_bytes() + OVERHEAD);
+}
+END_TEST
+
 /* It may be about to refer to what it has stored. */
 START_TEST(a_session_that_goes_on_keeps_what_it_has)
 {
@@ -493,6 +562,7 @@ main(void)
 	tcase_add_test(tc, what_was_withdrawn_before_it_was_compacted_is_left_out);
 	tcase_add_test(tc, what_was_compacted_before_goes_when_generations_are_merged);
 	tcase_add_test(tc, packed_blobs_stay_while_somebody_may_record);
+	tcase_add_test(tc, a_session_without_a_segment_is_alive_while_its_process_is);
 	tcase_add_test(tc, a_session_that_goes_on_keeps_what_it_has);
 	tcase_add_test(tc, the_file_of_a_withdrawn_result_goes_with_it);
 	tcase_add_test(tc, who_knows_a_result_that_made_room_misses_it_without_a_word);
