@@ -388,7 +388,7 @@ fill(struct worker *w)
 
 			if (!changes(i))
 				ask(w, i);
-			else if (next_random(w) % 8 == 0)
+			else if (next_random(w) % 2 == 0)
 				change(w, i);
 			else
 				watch(w, i);
