@@ -4,6 +4,11 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "format/hash_avx2.h"
+
+/* From here on it is the vectors that take the time. */
+#define WIDE ((size_t)1024)
+
 static struct tape_hash
 canonical(XXH128_hash_t hash)
 {
@@ -24,6 +29,10 @@ hash_bytes(const void *data, size_t len)
 uint64_t
 hash_check(const void *data, size_t len, uint64_t seed)
 {
+#ifdef HASH_AVX2
+	if (len >= WIDE && __builtin_cpu_supports("avx2"))
+		return hash_avx2_check(data, len, seed);
+#endif
 	return XXH3_64bits_withSeed(data, len, seed);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 #include <yajl/yajl_tree.h>
 
 #include "format/hash.h"
@@ -240,6 +241,21 @@ START_TEST(the_hash_vectors_come_out_of_the_c_code_too)
 }
 END_TEST
 
+START_TEST(checks_are_the_same_whatever_the_processor_has)
+{
+	static uint8_t data[5000];
+
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (uint8_t)(i * i >> 3);
+	/* From short to several stripes of each kind, at any alignment. */
+	for (size_t len = 0; len < sizeof data - 8; len += len % 3 + 1)
+		for (uint64_t seed = 0; seed < 3; seed++)
+			ck_assert_uint_eq(
+				hash_check(data + len % 8, len, seed << 62),
+				XXH3_64bits_withSeed(data + len % 8, len, seed << 62));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -247,6 +263,7 @@ main(void)
 	TCase *tc = tcase_create("hash");
 
 	tcase_add_test(tc, the_hash_vectors_come_out_of_the_c_code_too);
+	tcase_add_test(tc, checks_are_the_same_whatever_the_processor_has);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
