@@ -13,6 +13,7 @@
 #include "librecord/hooks.h"
 #include "librecord/plain.h"
 #include "librecord/report.h"
+#include "librecord/seen.h"
 #include "librecord/thin.h"
 #include "librecord/ticks.h"
 
@@ -193,6 +194,8 @@ finish(struct stage *stage, const struct layout *l, size_t canonical, size_t tai
 			   XXH3_128bits(record, SCOPE_PREFIX + canonical));
 		if (unlikely(l->stores))
 			mix_stores(&stage->hashes[stage->count], l);
+		/* It is there while the stage can be locked and the recorder is not dead. */
+		seen_prefetch_early(stage->tape->seen, &stage->hashes[stage->count]);
 		stage->hashed |= l->dedup;
 	} else if (unlikely(stage->hashed)) {
 		memset(stage->hashes[stage->count].byte, 0, 16);

@@ -44,6 +44,31 @@ copy_short(uint8_t *to, const void *data, size_t n)
 	}
 }
 
+/* Is text of at most CANON_BYTES UTF-8? Most is ASCII, which costs less than a call. */
+static inline bool
+short_is_utf8(const char *text, size_t n)
+{
+	uint64_t all = 0, eight;
+	uint32_t four;
+
+	if (n >= 8) {
+		for (size_t i = 0; i + 8 < n; i += 8) {
+			memcpy(&eight, text + i, 8);
+			all |= eight;
+		}
+		memcpy(&eight, text + n - 8, 8);
+		all |= eight;
+	} else if (n >= 4) {
+		memcpy(&four, text, 4);
+		all = four;
+		memcpy(&four, text + n - 4, 4);
+		all |= four;
+	} else if (n) {
+		all = (uint8_t)text[0] | (uint8_t)text[n / 2] | (uint8_t)text[n - 1];
+	}
+	return !(all & 0x8080808080808080u) || text_is_utf8(text, n);
+}
+
 struct plain_texts {
 	const char *text[PLAIN_TEXTS];
 	uint32_t len[PLAIN_TEXTS];
@@ -85,7 +110,7 @@ plain_measure(const struct layout *l, const struct tape_word *words,
 		else
 			len = w->hi == UINT64_MAX ? strlen(text)
 						  : strnlen(text, (size_t)w->hi);
-		if (len > CANON_BYTES || !text_is_utf8(text, len))
+		if (len > CANON_BYTES || !short_is_utf8(text, len))
 			return 0;
 		texts->text[i] = text;
 		texts->len[i] = (uint32_t)len;

@@ -49,6 +49,16 @@ seen_prefetch(struct seen_set *seen, const struct tape_hash *hash)
 	__builtin_prefetch(&entry->seq, 1);
 }
 
+/* Long before it is looked for: from memory to where it does not push out what is in use. */
+static inline void
+seen_prefetch_early(struct seen_set *seen, const struct tape_hash *hash)
+{
+	struct seen_entry *entry = seen_slot(seen, hash);
+
+	__builtin_prefetch(entry, 0, 2);
+	__builtin_prefetch(&entry->seq, 0, 2);
+}
+
 /* The seq of a scope of this content, or 0. */
 static inline uint64_t
 seen_find(struct seen_set *seen, const struct tape_hash *hash)
