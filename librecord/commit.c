@@ -43,32 +43,95 @@ stage_clear(struct stage *stage)
 
 /* ---- repeats ---- */
 
-/* Turns records whose content the session already has into links. Returns the next seq. */
+/* Takes in a form that no record of the walk had before. False: no memory. */
+static bool
+meet(struct writer *w, struct rec_form *rec)
+{
+	struct writer_met *met = &w->met;
+
+	rec->met_in = w->cut_round;
+	if (met->count == met->cap) {
+		uint32_t cap = met->cap ? 2 * met->cap : 64;
+		uint32_t *forms = reallocarray(met->forms, cap, sizeof *forms);
+
+		if (!forms)
+			return false;
+		met->forms = forms;
+		met->cap = cap;
+	}
+	met->forms[met->count++] = rec->form.number;
+	return true;
+}
+
+/* A walk that finds what lays out the part. Forms are marked with its number. */
+static struct part_sum
+sum_begin(struct writer *w)
+{
+	w->cut_round++;
+	return (struct part_sum){ .known = true, .forms = w->met.count };
+}
+
+static inline void
+sum_form(struct tape *t, struct part_sum *sum, uint32_t form)
+{
+	struct rec_form *rec = form ? recorder_form(t, form) : NULL;
+
+	if (rec && rec->met_in != t->writer->cut_round && !meet(t->writer, rec))
+		sum->known = false;
+}
+
+/* What is changed once more, or is more than one frame, is walked through again. */
+static void
+sum_end(const struct writer *w, struct part *part, struct part_sum sum)
+{
+	sum.form_count = w->met.count - sum.forms;
+	sum.known = sum.known && !(part->hashed & STAGE_SUBSET) &&
+		    part->len - FRAME_HEADER <= GROUP_SCOPE_FRAME;
+	part->sum = sum;
+}
+
+/*
+ * Turns records whose content the session already has into links, and counts what lays
+ * the part out. Returns the next seq.
+ */
 static uint64_t
 find_repeats(struct tape *t, struct part *part, uint64_t seq)
 {
 	struct squeeze s = squeeze_begin(part);
-	uint32_t ahead = part->count < AHEAD ? part->count : AHEAD;
+	struct part_sum sum = sum_begin(t->writer);
+	uint32_t ahead = part->count < AHEAD ? part->count : AHEAD, last_form = 0;
+	uint64_t first = seq;
 
 	for (uint32_t i = 0; i < ahead; i++)
 		seen_prefetch(t->seen, &part->hashes[i]);
 	for (uint32_t i = 0; s.at < part->len; i++) {
 		const uint8_t *record = part->records + s.at;
-		uint32_t len = get_le32(record), kind = get_le32(record + 4) & 0xff;
+		uint32_t len = get_le32(record), head = get_le32(record + 4);
+		uint32_t kind = head & 0xff, form = head >> 8;
 		uint64_t target = 0;
 
 		if (i + AHEAD < part->count)
 			seen_prefetch(t->seen, &part->hashes[i + AHEAD]);
+		if (form != last_form)
+			sum_form(t, &sum, form);
+		last_form = form;
 		if (kind == RECORD_SCOPE && len > LINK_RECORD &&
 		    !seen_none(&part->hashes[i]))
 			target = seen_find_or_add(t->seen, &part->hashes[i], seq);
-		if (target)
+		if (target) {
 			squeeze_refer(&s, len, RECORD_LINK, target);
-		else
+			sum.contents |= HAS_LINK;
+		} else {
 			squeeze_keep(&s, len);
-		seq += record_has_seq(kind);
+			sum.contents |=
+				kind == RECORD_SCOPE ? HAS_SCOPE : record_contents(kind);
+		}
+		sum.records++;
+		seq += kind == RECORD_SCOPE || record_has_seq(kind);
 	}
 	squeeze_end(&s);
+	sum.scopes = (uint32_t)(seq - first);
+	sum_end(t->writer, part, sum);
 	return seq;
 }
 
@@ -127,6 +190,7 @@ find_known(struct tape *t, struct part *parts)
 	bool together = one_group(parts);
 	uint64_t seq = t->next_seq;
 
+	t->writer->met.count = 0;
 	for (struct part *part = parts; part; part = part->next) {
 		uint64_t first = seq;
 

@@ -8,9 +8,9 @@
 #include "format/le.h"
 #include "format/os.h"
 #include "librecord/cut.h"
+#include "librecord/writer.h"
 
-/* Frames end near these sizes: a reader holds one payload at a time. */
-#define SCOPE_FRAME ((size_t)1 << 20)
+/* As GROUP_SCOPE_FRAME. */
 #define BLOB_FRAME ((size_t)8 << 20)
 
 void
@@ -167,6 +167,29 @@ stays(uint32_t kind)
 	return kind == RECORD_CACHE || kind == RECORD_CACHE_DROP;
 }
 
+/* As group_add_scopes, of a part whose records were counted. */
+static int
+add_counted(struct group *group, struct tape *t, struct part *part, uint32_t number)
+{
+	const uint32_t *forms = t->writer->met.forms + part->sum.forms;
+	struct frame *frame;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < part->sum.form_count; i++)
+		r = add_form(group, t, forms[i], number);
+	part->scopes = part->sum.scopes;
+	if (r == 0 && part->sum.records)
+		r = begin_scopes(group, part, FRAME_HEADER, part->first_seq);
+	if (r < 0 || part->sum.records == 0)
+		return r;
+	frame = &group->scopes.items[group->scopes.count - 1].frame;
+	frame->payload_bytes = (uint32_t)(part->len - FRAME_HEADER);
+	frame->records = part->sum.records;
+	frame->contents = part->sum.contents;
+	frame->scopes = part->sum.scopes;
+	return 0;
+}
+
 int
 group_add_scopes(struct group *group, struct tape *t, struct part *part, uint32_t number)
 {
@@ -174,6 +197,8 @@ group_add_scopes(struct group *group, struct tape *t, struct part *part, uint32_
 	uint32_t last_form = 0;
 	int r = 0;
 
+	if (part->sum.known)
+		return add_counted(group, t, part, number);
 	part->scopes = 0;
 	for (size_t at = FRAME_HEADER; at < part->len;) {
 		const uint8_t *record = part->records + at;
@@ -183,8 +208,9 @@ group_add_scopes(struct group *group, struct tape *t, struct part *part, uint32_
 		if (form != last_form)
 			r = add_form(group, t, form, number);
 		last_form = form;
-		if (r == 0 && (!frame || (frame->payload_bytes + len > SCOPE_FRAME &&
-					  !stays(head & 0xff)))) {
+		if (r == 0 &&
+		    (!frame || (frame->payload_bytes + len > GROUP_SCOPE_FRAME &&
+				!stays(head & 0xff)))) {
 			r = begin_scopes(group, part, at, part->first_seq + part->scopes);
 			if (r == 0)
 				frame = &group->scopes.items[group->scopes.count - 1]

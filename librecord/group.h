@@ -8,6 +8,9 @@
 #include "librecord/part.h"
 #include "librecord/report.h"
 
+/* Frames end near this size: a reader holds one payload at a time. */
+#define GROUP_SCOPE_FRAME ((size_t)1 << 20)
+
 /* A frame of the group, in the order of the file. */
 struct group_frame {
 	struct frame frame;

@@ -100,7 +100,7 @@ part_put(struct part_pool *pool, struct part *part)
 	shrink(part);
 	part->len = part->blob_len = part->fixup_count = 0;
 	part->count = part->scopes = part->bookmarks = 0;
-	part->placed = part->begins = false;
+	part->placed = part->begins = part->sum.known = false;
 	if (part->cap < POOL_LEAST || pool->bytes + part_bytes(part) > POOL_BYTES) {
 		part_free(part);
 		return;

@@ -12,6 +12,17 @@
 /* stage_fixup.blob_at: the blob is stage->bigs[the other bits], not in stage->blobs. */
 #define PART_BIG ((size_t)1 << (sizeof(size_t) * 8 - 1))
 
+/*
+ * What a walk through the records found that lays them out, so that it need not be done
+ * again: of a part that is one frame, until it is laid out the first time.
+ */
+struct part_sum {
+	bool known;
+	uint16_t contents;
+	uint32_t records, scopes;
+	uint32_t forms, form_count; /* which of the writer's `met` */
+};
+
 struct part {
 	struct part *next;
 	uint8_t *records; /* as in struct stage; len counts FRAME_HEADER */
@@ -32,6 +43,7 @@ struct part {
 	size_t big_count, big_cap;
 	uint64_t big_bytes;
 
+	struct part_sum sum;
 	uint64_t first_seq;
 	uint32_t scopes; /* records that have a seq */
 	uint64_t group;	 /* commits are numbered, from 1 */

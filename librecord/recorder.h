@@ -62,7 +62,8 @@ struct rec_form {
 		defined_in; /* 1 + number of the segment that holds its FORM record; under commit_lock */
 	struct subset_form
 		*subset; /* subset.c; NULL: not needed yet; under commit_lock */
-	uint32_t met_in; /* cut.c: in which group it was met last; under commit_lock */
+	uint32_t
+		met_in; /* in which walk through records it was met last; under commit_lock */
 };
 
 #define REC_FORM_CHUNK 4096u

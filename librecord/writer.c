@@ -75,6 +75,8 @@ writer_release(struct tape *t)
 	free(w->continues);
 	w->continues = NULL;
 	w->continue_count = 0;
+	free(w->met.forms);
+	w->met = (struct writer_met){ 0 };
 }
 
 void
@@ -565,6 +567,7 @@ retain(struct tape *t, struct part *parts)
 		struct part *next = parts->next;
 
 		parts->group = w->group_number;
+		parts->sum.known = false;
 		part_free_bigs(parts);
 		if (t->conf.sync == SYNC_NONE) {
 			part_put(&w->pool, parts);

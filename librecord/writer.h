@@ -37,13 +37,20 @@ struct writer_rolled {
 };
 #define WRITER_ROLLED 16u
 
+/* Forms of the group at hand that a walk through its records has met (part_sum). */
+struct writer_met {
+	uint32_t *forms;
+	uint32_t count, cap;
+};
+
 struct writer {
 	struct writer_log *log;	 /* NULL: none yet, or the last one was abandoned */
 	struct writer_log *olds; /* rolled over or full, not synced yet */
 	uint32_t next_number;
 	struct writer_rolled rolled[WRITER_ROLLED];
 	unsigned rolled_count;
-	uint32_t cut_round; /* of cut.c */
+	uint32_t cut_round; /* of cut.c and of what follows */
+	struct writer_met met;
 	struct group group;
 	struct known known;
 	/* What the session goes on from: in the first group of every segment. */

@@ -313,6 +313,31 @@ START_TEST(a_failed_fsync_moves_what_was_not_safe_to_a_new_segment)
 }
 END_TEST
 
+START_TEST(what_is_moved_to_a_new_segment_takes_all_its_forms_along)
+{
+	struct tape *t = recording_open("sync=commit commit=manual");
+	struct recording read;
+
+	/* The groups before the one that fails are not trusted either: each has another form. */
+	TAPE(t, "row", TAPE_AS("i", 1), TAPE_AS("x", 1.5));
+	recording_put(t, 2);
+	ck_assert_int_eq(tape_commit(t), 0);
+	TAPE(t, "row", TAPE_AS("i", 3), TAPE_AS("s", "text"));
+	ck_assert_int_eq(tape_commit(t), 0);
+	fsyncs_fail = 1;
+	os_fault_set(refuse_fsync, NULL);
+	recording_put(t, 4);
+	ck_assert_int_eq(tape_commit(t), 0);
+	os_fault_set(NULL, NULL);
+	ck_assert_int_eq(fsyncs_fail, 0);
+	ck_assert_int_eq(tape_close(t), 0);
+	read = recording_read();
+	ck_assert_msg(read.damage == 0, "%s", read.report);
+	ck_assert_uint_eq(read.count, 4);
+	recording_release(&read);
+}
+END_TEST
+
 START_TEST(a_disk_that_refuses_every_fsync_makes_the_commit_say_so)
 {
 	struct tape *t = recording_open("sync=commit commit=manual");
@@ -353,6 +378,7 @@ main(void)
 	tcase_add_test(tc, a_close_that_fails_says_so_or_loses_nothing);
 	tcase_add_test(tc, nothing_links_to_a_scope_that_was_lost);
 	tcase_add_test(tc, a_failed_fsync_moves_what_was_not_safe_to_a_new_segment);
+	tcase_add_test(tc, what_is_moved_to_a_new_segment_takes_all_its_forms_along);
 	tcase_add_test(tc, a_disk_that_refuses_every_fsync_makes_the_commit_say_so);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

@@ -342,6 +342,54 @@ START_TEST(repeats_become_links_and_read_the_same)
 }
 END_TEST
 
+/* Of three forms; from the second time on most are repeats. */
+static void
+put_mixed(struct tape *t, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++) {
+		int64_t number = i % 500;
+
+		if (number % 7 == 0)
+			TAPE(t, "row", TAPE_AS("i", number), TAPE_AS("x", 0.5));
+		else if (number % 5 == 0)
+			TAPE(t, "other", TAPE_AS("i", number), TAPE_AS("s", "text"));
+		else
+			recording_put(t, number);
+		if (i % 400 == 3)
+			tape_bookmark(t, "here");
+	}
+	ck_assert_int_eq(tape_commit(t), 0);
+}
+
+static void
+check_headers(const char *settings)
+{
+	struct tape *t = recording_open(settings);
+	struct recording read;
+
+	put_mixed(t, 900);
+	TAPE(t, "row", TAPE_AS("i", -1), TAPE_AS("y", 1));
+	ck_assert_int_eq(tape_commit(t), 0);
+	put_mixed(t, 50000); /* several frames */
+	put_mixed(t, 5);
+	ck_assert_int_eq(tape_close(t), 0);
+	ck_assert_uint_gt(recording_groups().count, 3);
+	read = recording_read();
+	ck_assert_msg(read.damage == 0, "%s", read.report);
+	ck_assert_uint_ge(read.count, 50906);
+	recording_release(&read);
+}
+
+START_TEST(frames_say_what_is_in_them)
+{
+	static const char *const settings[] = { "off", "exact", "subset" };
+	char text[64];
+
+	snprintf(text, sizeof text, "sync=none commit=manual dedup=%s", settings[_i]);
+	check_headers(text);
+}
+END_TEST
+
 START_TEST(segments_roll_over_and_read_as_one)
 {
 	static char text[3000];
@@ -688,6 +736,7 @@ add_commits(Suite *suite)
 	tcase_add_test(tc, the_background_thread_commits_what_is_staged_for_long);
 	tcase_add_test(tc, a_signal_handler_may_ask_for_a_commit);
 	tcase_add_test(tc, repeats_become_links_and_read_the_same);
+	tcase_add_loop_test(tc, frames_say_what_is_in_them, 0, 3);
 	tcase_add_test(tc, segments_roll_over_and_read_as_one);
 	tcase_add_test(tc, a_large_manual_commit_is_one_group_of_several_frames);
 	tcase_add_test(tc, sync_none_leaves_no_mark);

@@ -376,6 +376,25 @@ recording_marks(void)
 	return marks;
 }
 
+/* What a frame's header says of its records is what they are. */
+static void
+check_header(const struct frame *frame, const uint8_t *payload)
+{
+	struct record rec = { 0 };
+	uint32_t records = 0, scopes = 0;
+	unsigned contents = 0;
+	size_t at = 0;
+
+	while (record_next(payload, frame->payload_bytes, &at, &rec) == 1) {
+		records++;
+		scopes += record_has_seq(rec.kind);
+		contents |= record_contents(rec.kind);
+	}
+	ck_assert_uint_eq(frame->records, records);
+	ck_assert_uint_eq(frame->scopes, scopes);
+	ck_assert_uint_eq(frame->contents, contents);
+}
+
 static void
 see_fill(void *user, const struct scan_event *event)
 {
@@ -384,6 +403,8 @@ see_fill(void *user, const struct scan_event *event)
 	struct record rec = { 0 };
 	size_t at = 0;
 
+	if (event->frame.kind != FRAME_END)
+		check_header(&event->frame, event->payload);
 	if (event->frame.scopes != 0 && (event->frame.flags & FRAME_LAST)) {
 		groups->count++;
 		groups->whole += end % 65536 == 0;

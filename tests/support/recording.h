@@ -47,7 +47,7 @@ size_t recording_times(const struct recording *read, int64_t number);
 size_t recording_files(const char *below);
 /* MARK records in the segments of all sessions. */
 size_t recording_marks(void);
-/* Groups with scopes, those that end at a multiple of 64 KiB, bytes of frames, those of PAD records. */
+/* Checks what headers of frames say. Groups with scopes, those that end at a multiple of 64 KiB, bytes of frames, those of PAD records. */
 struct recording_groups {
 	size_t count, whole;
 	uint64_t bytes, filled;
