@@ -146,40 +146,59 @@ label_of(const struct bench_row *row)
 	return row->checkpoint ? "checkpoint" : "iter";
 }
 
+/* How a variable is printed, and what. */
+#define TEXT_step ",\"step\":%lld"
+#define TEXT_iter ",\"iter\":%d"
+#define TEXT_T ",\"T\":%.17g"
+#define TEXT_p ",\"p\":%.17g"
+#define TEXT_rho ",\"rho\":%.17g"
+#define TEXT_u ",\"u\":%.17g"
+#define TEXT_E ",\"E\":%.17g"
+#define TEXT_phase ",\"phase\":\"%s\""
+#define VALUE_step , (long long)row->step
+#define VALUE_iter , row->iter
+#define VALUE_T , row->T
+#define VALUE_p , row->p
+#define VALUE_rho , row->rho
+#define VALUE_u , row->u
+#define VALUE_E , row->E
+#define VALUE_phase , bench_phases[row->phase]
+/* clang-format off */
+#define EACH_1(m, a) m##a
+#define EACH_2(m, a, ...) m##a EACH_1(m, __VA_ARGS__)
+#define EACH_3(m, a, ...) m##a EACH_2(m, __VA_ARGS__)
+#define EACH_4(m, a, ...) m##a EACH_3(m, __VA_ARGS__)
+#define EACH_5(m, a, ...) m##a EACH_4(m, __VA_ARGS__)
+#define EACH_6(m, a, ...) m##a EACH_5(m, __VA_ARGS__)
+#define EACH_7(m, a, ...) m##a EACH_6(m, __VA_ARGS__)
+#define EACH_8(m, a, ...) m##a EACH_7(m, __VA_ARGS__)
+#define EACH_OF(a, b, c, d, e, f, g, h, which, ...) which
+#define EACH(m, ...) \
+	EACH_OF(__VA_ARGS__, EACH_8, EACH_7, EACH_6, EACH_5, EACH_4, EACH_3, EACH_2, \
+		EACH_1, 0)(m, __VA_ARGS__)
+/* clang-format on */
+#define PRINT(out, ...)                                                                  \
+	(void)fprintf(out,                                                               \
+		      "{\"label\":\"%s\",\"time\":%lld" EACH(TEXT_, __VA_ARGS__) "}\n",  \
+		      label_of(row), time EACH(VALUE_, __VA_ARGS__))
+
+/* One call a line, as whoever writes such lines by hand has it. */
 static void
 print_row(FILE *out, const struct bench_row *row)
 {
 	long long time = os_realtime_ns();
 
 	if (row->mask == BENCH_ALL) {
-		(void)fprintf(out,
-			      "{\"label\":\"%s\",\"time\":%lld,\"step\":%lld,\"iter\":%d,"
-			      "\"T\":%.17g,"
-			      "\"p\":%.17g,\"rho\":%.17g,\"u\":%.17g,\"E\":%.17g,"
-			      "\"phase\":\"%s\"}\n",
-			      label_of(row), time, (long long)row->step, row->iter,
-			      row->T, row->p, row->rho, row->u, row->E,
-			      bench_phases[row->phase]);
+		PRINT(out, step, iter, T, p, rho, u, E, phase);
 		return;
 	}
-	(void)fprintf(out, "{\"label\":\"%s\",\"time\":%lld", label_of(row), time);
-	if (row->mask & 0x01)
-		(void)fprintf(out, ",\"step\":%lld", (long long)row->step);
-	if (row->mask & 0x02)
-		(void)fprintf(out, ",\"iter\":%d", row->iter);
-	if (row->mask & 0x04)
-		(void)fprintf(out, ",\"T\":%.17g", row->T);
-	if (row->mask & 0x08)
-		(void)fprintf(out, ",\"p\":%.17g", row->p);
-	if (row->mask & 0x10)
-		(void)fprintf(out, ",\"rho\":%.17g", row->rho);
-	if (row->mask & 0x20)
-		(void)fprintf(out, ",\"u\":%.17g", row->u);
-	if (row->mask & 0x40)
-		(void)fprintf(out, ",\"E\":%.17g", row->E);
-	if (row->mask & 0x80)
-		(void)fprintf(out, ",\"phase\":\"%s\"", bench_phases[row->phase]);
-	(void)fputs("}\n", out);
+	switch (row->subset) {
+#define PRINT_SUBSET(index, mask, ...)                                                   \
+	case index:                                                                      \
+		PRINT(out, __VA_ARGS__);                                                 \
+		break;
+		BENCH_SUBSETS(PRINT_SUBSET)
+	}
 }
 
 static int64_t
