@@ -26,6 +26,17 @@ enum outcome {
 	OUTCOME_BLOB,	 /* reported by whoever keeps blobs */
 };
 
+/* Of a record: against that of its frame. */
+static inline int64_t
+time_delta(int64_t time, int64_t base)
+{
+	int64_t delta;
+
+	if (__builtin_sub_overflow(time, base, &delta))
+		delta = time < base ? INT64_MIN : INT64_MAX;
+	return delta;
+}
+
 static inline const struct item *
 slot_item(const struct values *v, const struct slot *slot)
 {

@@ -155,16 +155,6 @@ hash_store(struct tape_hash *out, XXH128_hash_t h)
 	memcpy(out->byte + 8, &low, 8);
 }
 
-static inline int64_t
-time_delta(int64_t time, int64_t base)
-{
-	int64_t delta;
-
-	if (__builtin_sub_overflow(time, base, &delta))
-		delta = time < base ? INT64_MIN : INT64_MAX;
-	return delta;
-}
-
 /* A hash is due for the record to come, and has no room. */
 static inline bool
 hashes_short(const struct stage *stage, const struct layout *l)
@@ -180,26 +170,38 @@ mix_stores(struct tape_hash *key, const struct layout *l)
 	put_le64(key->byte, get_le64(key->byte) ^ l->stores);
 }
 
-/* The body stands behind the record's place at the stage's end: the rest of what makes it a record. */
+/*
+ * The body stands behind the record's place at the stage's end: its hash. The one before
+ * is known by now, so that fetching its place in the seen-set waits for nothing; the set
+ * is there while the stage can be locked and the recorder is not dead.
+ */
 static inline void
-finish(struct stage *stage, const struct layout *l, size_t canonical, size_t tail,
-       int64_t time, int64_t now)
+finish_hash(struct stage *stage, const struct layout *l, size_t canonical)
 {
-	size_t total = SCOPE_PREFIX + canonical + tail;
 	uint8_t *record = stage->records + stage->len;
 
 	if (l->dedup) {
+		if (stage->count)
+			seen_prefetch_early(stage->tape->seen,
+					    &stage->hashes[stage->count - 1]);
 		memcpy(record, l->form->form.head16.byte, 16);
 		hash_store(&stage->hashes[stage->count],
 			   XXH3_128bits(record, SCOPE_PREFIX + canonical));
 		if (unlikely(l->stores))
 			mix_stores(&stage->hashes[stage->count], l);
-		/* It is there while the stage can be locked and the recorder is not dead. */
-		seen_prefetch_early(stage->tape->seen, &stage->hashes[stage->count]);
 		stage->hashed |= l->dedup;
 	} else if (unlikely(stage->hashed)) {
 		memset(stage->hashes[stage->count].byte, 0, 16);
 	}
+}
+
+/* The rest of what makes it a record of so many bytes. */
+static inline void
+finish(struct stage *stage, const struct layout *l, size_t total, int64_t time,
+       int64_t now)
+{
+	uint8_t *record = stage->records + stage->len;
+
 	if (stage->count == 0) {
 		stage->base_time = now;
 		stage->first_time = now;
@@ -252,7 +254,8 @@ append(struct thread_state *ts, struct stage *stage, const struct layout *l,
 		   !thin_passes(ts, l, p, canonical, v->time ? *v->time : now)) {
 		return OUTCOME_THINNED;
 	}
-	finish(stage, l, canonical, tail, v->time ? *v->time : now, now);
+	finish_hash(stage, l, canonical);
+	finish(stage, l, total, v->time ? *v->time : now, now);
 	return OUTCOME_DONE;
 }
 
@@ -296,14 +299,16 @@ write_plain(struct thread_state *ts, const struct layout *l,
 	if (unlikely((canonical == 0 && l->fixed_bytes + l->plain_texts != 0) ||
 		     atomic_load_explicit(&t->orphan, memory_order_relaxed)))
 		return false;
-	now = ticks_now(ts);
 	stage_lock(stage);
 	if (likely(!atomic_load_explicit(&t->dead, memory_order_relaxed) &&
 		   stage->cap - stage->len >= SCOPE_PREFIX + canonical + PLAIN_SLACK &&
 		   stage->records && !hashes_short(stage, l))) {
 		plain_write(l, words, ts->level->sticky, &texts,
 			    stage->records + stage->len + SCOPE_PREFIX);
-		finish(stage, l, canonical, 0, now, now);
+		finish_hash(stage, l, canonical);
+		/* The counter takes as long to read as the hash takes to be there. */
+		now = ticks_now(ts);
+		finish(stage, l, SCOPE_PREFIX + canonical, now, now);
 		commit = stage_due(ts, stage, now);
 		staged = true;
 	}
