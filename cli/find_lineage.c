@@ -23,6 +23,7 @@ struct lineage {
 	struct tape_pos *seen; /* places that were followed, or are being so */
 	size_t seen_count, seen_cap;
 	bool cut;
+	int status; /* the exit code of the first question that failed */
 };
 
 static void
@@ -97,6 +98,13 @@ session_text(struct lineage *l, const struct tape_session_info *s, unsigned dept
 }
 
 /* The scope itself, its labels; NULL where it cannot be had. */
+static void
+failed(struct lineage *l, const struct tape_error *err)
+{
+	if (l->status == 0)
+		l->status = cli_fail(&l->find->cli, l->find->tape, err);
+}
+
 static char *
 labels_at(struct lineage *l, const struct tape_pos *pos)
 {
@@ -108,13 +116,18 @@ labels_at(struct lineage *l, const struct tape_pos *pos)
 	struct tape_error err;
 	struct out text;
 	char *labels = NULL;
+	int r;
 
 	if (pos->seq == 0) /* the beginning of a session */
 		return NULL;
 	options.after = *pos;
 	options.after.seq--;
-	if (ask_begin(&ask, l->find->reader, "", &options, &err) == 0 &&
-	    ask_next(&ask, &scope, &err) == 1) {
+	r = ask_begin(&ask, l->find->reader, "", &options, &err);
+	if (r == 0)
+		r = ask_next(&ask, &scope, &err);
+	if (r < 0)
+		failed(l, &err);
+	if (r == 1) {
 		out_hold(&text);
 		for (size_t i = 0; i < tape_scope_label_count(scope); i++) {
 			out_str(&text, i ? "/" : "");
@@ -383,9 +396,12 @@ follow(struct lineage *l, const struct tape_pos *pos, unsigned depth)
 	struct tape_info *info = NULL;
 	struct tape_error err;
 	const struct tape_session_info *session = NULL;
+	int r = tape_info_read_session(l->find->reader, pos->session, &info, &err);
 
-	if (tape_info_read_session(l->find->reader, pos->session, &info, &err) == 0)
+	if (r == 0)
 		session = &info->sessions[0];
+	else if (r != TAPE_ERR_NOT_FOUND)
+		failed(l, &err);
 	say_place(l, pos, session, depth);
 	follow_files(l, pos, depth);
 	for (size_t i = 0; session && i < session->continue_count; i++) {
@@ -449,6 +465,7 @@ find_lineage(struct find *find)
 				 "the ancestry goes on: more than %u steps, or %u one "
 				 "behind the other, are not shown",
 				 MOST_STEPS, DEEPEST);
+		status = l.status;
 	}
 	find->found = status == 0;
 	free(l.written);

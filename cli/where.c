@@ -160,14 +160,17 @@ const char *
 where_one_tape(const struct cli *cli, int argc, char **argv, int *status)
 {
 	const char *tape;
+	enum where_kind kind = argc > 0 ? where_kind(argv[0]) : WHERE_TAPE;
 
 	*status = CLI_NO_TAPE;
-	if (argc > 0 && where_kind(argv[0]) == WHERE_NOTHING &&
-	    !where_looks_like_path(argv[0])) {
+	/* What is named is meant, whatever TAPE_DIR says. */
+	if (kind == WHERE_NOTHING && !where_looks_like_path(argv[0])) {
 		cli_error(cli, "%s: there is no tape of that name", argv[0]);
 		cli_hint(cli, "a tape is a directory that holds a file named TAPE");
 		return NULL;
 	}
+	if (!usable(kind, false))
+		return no_tape_at(cli, argv[0], kind);
 	tape = where_tape(cli, &argc, &argv, false);
 	if (tape == NULL || argc == 0)
 		return tape;

@@ -48,6 +48,19 @@ $ mkdir relax; TAPE_DIR=one.tape tape-find relax
 ? 1
 $ TAPE_DIR=one.tape tape-find L --keys a
 SESSION:1 TIME L a=1
+# Where a tape alone can be named, what is named is meant.
+$ TAPE_DIR=one.tape tape-info nowhere
+! tape-info: nowhere: there is no tape of that name
+!            a tape is a directory that holds a file named TAPE
+? 5
+$ TAPE_DIR=one.tape tape-info relax
+! tape-info: relax is a directory, but no tape: it has no file TAPE
+!            name the directory that a recorder wrote to
+? 5
+$ TAPE_DIR=one.tape tape-check data.jsonl
+! tape-check: data.jsonl is a file, not a tape
+!             a tape is a directory that holds a file named TAPE
+? 5
 $ TAPE_DIR=nowhere.tape tape-find L
 ! tape-find: nowhere.tape: there is no such tape
 !            a tape is a directory; 'tape-record nowhere.tape' or tape_open() makes one

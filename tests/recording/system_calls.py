@@ -140,6 +140,20 @@ class Reading:
             acked.check_answer(done, text.read(), self.expected, self.lines, mute)
 
 
+class Telling(Reading):
+    """Of an answer that is one text: all of it, or an exit code and a reason."""
+
+    def check(self, done, action):
+        with open(self.sweep.ack, errors="replace", newline="") as text:
+            whole = text.read() == self.expected
+        if done.returncode == 0 and not whole:
+            raise acked.Failed("exit 0, and the answer is another")
+        if done.returncode not in (0, 2, 3, 4, 5):
+            raise acked.Failed("exit %d" % done.returncode)
+        if done.returncode and not done.stderr and not (action.startswith("write:") and action.endswith("+")):
+            raise acked.Failed("exit %d without a word" % done.returncode)
+
+
 def readings(sweep):
     tape = os.path.join(sweep.work, "whole.tape")
     for _ in range(2):
@@ -148,8 +162,11 @@ def readings(sweep):
         if sweep.options.tape_compact and not os.path.isdir(os.path.join(tape, "gen")):
             subprocess.run([sweep.options.tape_compact, tape, "-q"], check=True)
     find, info = sweep.options.tape_find, sweep.options.tape_info
+    place = subprocess.run([find, tape, "--last", "--keys", "_pos", "-o", "csv"], check=True,
+                           capture_output=True, text=True).stdout.split()[-1]
     return [Reading(sweep, tape, [find, "i >= 0", "-o", "jsonl"], True),
             Reading(sweep, tape, [find, "_has=b", "--first", "--cat=b"], False),
+            Telling(sweep, tape, [find, "--lineage", place], True),
             Reading(sweep, tape, [info, "--json"], False)]
 
 
