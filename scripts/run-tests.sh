@@ -10,8 +10,8 @@
 #                byte, moment or form of a tape has its turn, and which ASan's run has
 #   asan         the whole suite under ASan and UBSan, built by clang, warnings are
 #                errors, but for the suites "nosan" (tests that run programs under
-#                strace or an LD_PRELOAD) and "headers" (what compilers say of our
-#                headers, which is the same in every build)
+#                strace or an LD_PRELOAD, or that TSan's run has) and "headers" (what
+#                compilers say of our headers, which is the same in every build)
 #   tsan         the suite "threads" under TSan
 #   checks       scripts/check-*.sh
 set -euo pipefail
@@ -92,9 +92,9 @@ for configuration in "${configurations[@]}"; do
 	gcc-brief) run_suite gcc gcc 3 "--no-suite sweep" "${common[@]}" ;;
 	clang) run_suite clang clang 3 "" "${common[@]}" ;;
 	asan) run_suite asan clang 6 "--no-suite nosan --no-suite headers" "${sanitized[@]}" \
-		-Db_sanitize=address,undefined ;;
+		-Dc_args=-g1 -Db_sanitize=address,undefined ;;
 	tsan) run_suite tsan clang 6 "--suite threads" "${sanitized[@]}" \
-		-Db_sanitize=thread ;;
+		-Dc_args=-g1 -Db_sanitize=thread ;;
 	checks) run_checks ;;
 	*)
 		echo "run-tests.sh: no configuration '$configuration'" >&2

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/suite.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -27,6 +28,23 @@ suite_run(Suite *suite)
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#if defined __SANITIZE_ADDRESS__
+#define SLOW true
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define SLOW true
+#endif
+#endif
+#ifndef SLOW
+#define SLOW false
+#endif
+
+int
+suite_step(int n)
+{
+	return SLOW ? n : 1;
 }
 
 unsigned

@@ -9,5 +9,10 @@
 int suite_run(Suite *suite);
 /* The seed of a random test: $TEST_SEED, else from the clock. Printed, so that a failure can be repeated. */
 unsigned suite_seed(void);
+/*
+ * The step of a sweep over all moments: 1; under AddressSanitizer, which takes ten times
+ * as long, n: the whole sweep is gcc's.
+ */
+int suite_step(int n);
 
 #endif
