@@ -380,14 +380,15 @@ newest(struct thread_state *ts, struct looked *l, const struct context *path,
 	if (!query)
 		recorder_error(ts->tape, "TAPE_RESTORE: no memory for a query");
 	else if (search(ts->tape, l, "TAPE_RESTORE", query, &options) == 0) {
-		uint64_t before = l->reader->unreadable;
-
 		do
 			r = next(ts->tape, l, "TAPE_RESTORE", scope);
 		while (r == 1 &&
 		       (!same_path(*scope, path) || !same_sticky(*scope, sticky)));
-		/* What is not there is one thing, what nobody could look at another. */
-		if (r == 0 && l->reader->unreadable != before) {
+		/*
+		 * What is not there is one thing, what nobody could look at another. The
+		 * reader is this look's own; some is read before the search begins.
+		 */
+		if (r == 0 && l->reader->unreadable != 0) {
 			recorder_error(ts->tape, "TAPE_RESTORE: nothing was found, and a "
 						 "part of the tape cannot be read");
 			r = -1;

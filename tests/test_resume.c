@@ -224,6 +224,44 @@ START_TEST(a_tape_that_cannot_be_read_is_not_one_without_a_checkpoint)
 }
 END_TEST
 
+static int
+refuse_file(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	size_t all = path ? strlen(path) : 0, last = strlen(user);
+
+	(void)limit;
+	return call == OS_OPEN && all >= last && strcmp(path + all - last, user) == 0
+		       ? EACCES
+		       : 0;
+}
+
+/* Whatever of a compacted tape it is that nobody may open. */
+START_TEST(a_generation_that_cannot_be_read_is_not_one_without_a_checkpoint)
+{
+	static const char *const refused[] = { "live", "live/1", "MANIFEST",
+					       "scopes.pack" };
+
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		struct tape *t = recording_open("sync=none commit_ms=86400000");
+		int step = 7;
+
+		checkpoint(t, 1);
+		ck_assert_int_eq(tape_close(t), 0);
+		resuming_compact();
+		t = recording_open("sync=none commit_ms=86400000");
+		os_fault_set(refuse_file, (void *)(uintptr_t)refused[i]);
+		ck_assert_msg(TAPE_RESTORE(t, "checkpoint", &step) == -1, "%s",
+			      refused[i]);
+		os_fault_set(NULL, NULL);
+		ck_assert_int_eq(step, 7);
+		ck_assert_ptr_nonnull(strstr(tape_bind_error(), "cannot be read"));
+		ck_assert_int_eq(TAPE_RESTORE(t, "checkpoint", &step), 1);
+		(void)tape_close(t);
+		ck_assert_int_eq(system("rm -rf run.tape"), 0);
+	}
+}
+END_TEST
+
 START_TEST(under_manual_commits_what_is_staged_is_found_and_stays_staged)
 {
 	const char *const settings[] = { "commit=manual sync=none blobs=at-commit",
@@ -621,6 +659,8 @@ main(void)
 	tcase_add_test(tc, restore_goes_by_path_and_sticky_variables);
 	tcase_add_test(tc, what_does_not_fit_touches_nothing_and_says_why);
 	tcase_add_test(tc, a_tape_that_cannot_be_read_is_not_one_without_a_checkpoint);
+	tcase_add_test(tc,
+		       a_generation_that_cannot_be_read_is_not_one_without_a_checkpoint);
 	tcase_add_test(tc, under_manual_commits_what_is_staged_is_found_and_stays_staged);
 	tcase_add_test(tc, without_a_recorder_there_is_nothing);
 	tcase_add_test(tc, latest_and_at_give_scopes_to_bind);

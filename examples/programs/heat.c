@@ -34,15 +34,20 @@ begin(void)
 }
 
 /* Puts the plate of the newest checkpoint into `now`, and goes on from there. */
-static void
+static int
 restart(struct tape *t)
 {
 	int found = TAPE_RESTORE(t, "checkpoint", TAPE_OF(plate, &now));
 
 	if (found == 1)
-		tape_resume(t);
-	else if (found < 0)
+		return tape_resume(t);
+	if (found < 0) {
 		(void)fprintf(stderr, "heat: no restart: %s\n", tape_bind_error());
+		return -1;
+	}
+	/* One that is killed before its first checkpoint counts for nothing. */
+	TAPE(t, "checkpoint", TAPE_OF(plate, &now));
+	return 0;
 }
 
 /* The greatest change. */
@@ -94,7 +99,10 @@ main(int argc, char **argv)
 
 	TAPE_LABEL(t, "heat");
 	TAPE_WITH(t, TAPE_UNIT(alpha, "m2/s"), TAPE_UNIT(dt, "s"));
-	restart(t);
+	if (restart(t) < 0) {
+		tape_close(t);
+		return 1;
+	}
 	TAPE(t, "begin", TAPE_AS("from", now.step), TAPE_AS("nx", NX), TAPE_AS("ny", NY));
 	while (now.step < steps) {
 		double change = advance(alpha, dt);

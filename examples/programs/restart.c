@@ -49,7 +49,14 @@ main(int argc, char **argv)
 	}
 	struct tape *t = tape_open(argv[1], NULL);
 
-	if (TAPE_RESTORE(t, "checkpoint", TAPE_OF(state, &s), x) == 1)
+	int found = TAPE_RESTORE(t, "checkpoint", TAPE_OF(state, &s), x);
+
+	if (found < 0) { /* there may be one: nothing is to be recorded beside it */
+		(void)fprintf(stderr, "restart: no restart: %s\n", tape_bind_error());
+		tape_close(t);
+		return 1;
+	}
+	if (found == 1)
 		tape_resume(t);
 	else /* before the first step, too: a run that is killed soon counts for nothing */
 		TAPE(t, "checkpoint", TAPE_OF(state, &s), x);

@@ -4,6 +4,7 @@ $ heat run.tape 200 130
 ? 3
 # What is on the tape of a run that ended without a word: all up to its last checkpoint.
 $ $TESTS/ask.sh run.tape checkpoint --keys _path,step,time,u -o jsonl | sed 's/"blob":"[0-9a-f]*"/"blob":HASH/'
+{"path":"heat/checkpoint","vars":{"step":0,"time":0.0,"u":{"blob":HASH,"size":17952,"dtype":"f8","shape":[66,34]}}}
 {"path":"heat/checkpoint","vars":{"step":50,"time":9.999999999999996,"u":{"blob":HASH,"size":17952,"dtype":"f8","shape":[66,34]}}}
 {"path":"heat/checkpoint","vars":{"step":100,"time":19.99999999999996,"u":{"blob":HASH,"size":17952,"dtype":"f8","shape":[66,34]}}}
 $ heat more.tape 100 && heat more.tape 200
