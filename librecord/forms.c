@@ -256,9 +256,13 @@ width_of(unsigned type)
 static bool
 kind_varies(unsigned kind, struct tape_word word)
 {
-	if (kind == tape_kind_named)
-		kind = ((const struct tape_named *)(uintptr_t)word.lo)->kind;
-	return kind >= tape_kind_text;
+	const struct tape_named *named;
+
+	if (kind != tape_kind_named)
+		return kind >= tape_kind_text;
+	named = (const struct tape_named *)(uintptr_t)word.lo;
+	return named->kind >= tape_kind_text ||
+	       (named->dynamic & TAPE_NAMED_ENUMS && named->enums->wide);
 }
 
 static struct slot

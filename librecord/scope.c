@@ -388,7 +388,7 @@ tape_build_enum(struct tape_build *b, const struct tape_enumerator *names, size_
 	if (!names || b->count == 0)
 		return 0;
 	item = &b->items[b->count - 1];
-	if (item->type == TAPE_U64)
+	if (item->type == TAPE_U64 && item->value.lo <= INT64_MAX)
 		item->type = TAPE_I64;
 	if (item->type != TAPE_I64)
 		return 0;

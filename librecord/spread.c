@@ -155,13 +155,13 @@ load_member(struct thread_state *ts, const struct tape_of *of,
 	at = (const uint8_t *)base + member->offset;
 	if (shape.ndim != 0)
 		return load_array(ts, &shape, at, kind, word);
-	/* With names it is an i64, as that of TAPE_ENUM. */
+	*word = word_load(shape.kind, shape.size, at);
+	/* With names it is an i64 if it fits one, as that of TAPE_ENUM. */
 	*kind = shape.kind == TAPE_MEMBER_ENUM ||
-				(shape.kind == tape_kind_u64 &&
+				(shape.kind == tape_kind_u64 && word->lo <= INT64_MAX &&
 				 partial_member_names(of->partial, member) != NULL)
 			? (unsigned char)tape_kind_i64
 			: shape.kind;
-	*word = word_load(shape.kind, shape.size, at);
 	return true;
 }
 

@@ -142,6 +142,54 @@ START_TEST(what_is_no_integer_has_none)
 }
 END_TEST
 
+struct flags {
+	uint64_t flags;
+};
+TAPE_DESCRIBE(flagged, struct flags, flags);
+TAPE_ENUMS(flagged, TAPE_NAMES(flags, SLOW, FAST));
+
+/* No other number than it was. */
+START_TEST(what_is_too_large_for_an_i64_keeps_its_value)
+{
+	const char *values[] = { "9223372036854775807"
+				 "{SLOW:0,FAST:1}",
+				 "9223372036854775808u", "18446744073709551615u",
+				 "1{SLOW:0,FAST:1}" };
+	struct tape_enumerator names[] = { { 0, "SLOW" }, { 1, "FAST" } };
+	uint64_t flags[] = { INT64_MAX, 1ULL << 63, UINT64_MAX, 1 };
+	char all[1000] = "";
+
+	t = recorded_open("");
+	for (int i = 0; i < 4; i++) {
+		struct flags s = { flags[i] };
+		struct tape_build *b;
+
+		TAPE(t, "m", TAPE_ENUM(flags[i], SLOW, FAST));
+		TAPE(t, "s", TAPE_OF(flagged, &s));
+		b = tape_build_begin(t, "f");
+		(void)tape_build_u64(b, "flags", TAPE_NUL, flags[i]);
+		(void)tape_build_enum(b, names, 2);
+		ck_assert_int_eq(tape_build_end(b), 0);
+		snprintf(all + strlen(all), sizeof all - strlen(all),
+			 "m flags[i]=%s\ns flags=%s\nf flags=%s\n", values[i], values[i],
+			 values[i]);
+	}
+	ck_assert_str_eq(recorded(), all);
+}
+END_TEST
+
+/* Results, too. */
+START_TEST(a_large_one_comes_back_from_the_cache)
+{
+	struct flags s = { 1ULL << 63 }, back = { 0 };
+
+	t = recorded_open("");
+	ck_assert_int_eq(TAPE_STORE(t, TAPE_KEY("k", 1), TAPE_OF(flagged, &s)), 1);
+	ck_assert_int_eq(TAPE_RECALL(t, TAPE_KEY("k", 1), TAPE_OF(flagged, &back)), 1);
+	ck_assert_uint_eq(back.flags, s.flags);
+}
+END_TEST
+
 START_TEST(the_functions_take_any_number_of_any_names)
 {
 	struct tape_enumerator names[40],
@@ -219,6 +267,8 @@ main(void)
 	tcase_add_test(tc, members_of_a_described_structure_have_them);
 	tcase_add_test(tc, a_description_without_room_for_names_has_none);
 	tcase_add_test(tc, what_is_no_integer_has_none);
+	tcase_add_test(tc, what_is_too_large_for_an_i64_keeps_its_value);
+	tcase_add_test(tc, a_large_one_comes_back_from_the_cache);
 	tcase_add_test(tc, the_functions_take_any_number_of_any_names);
 	tcase_add_test(tc, a_rule_and_a_hook_know_them);
 	tcase_add_test(tc, a_scope_that_a_hook_adds_to_keeps_them);

@@ -108,16 +108,17 @@
 	tape_enum_(&(struct tape_enum){ names,                                           \
 					(const int64_t[]){ TAPE_EACH_(n, TAPE_NUMBER_,   \
 								      __VA_ARGS__, 0) }, \
-					(n) <= 32 ? (n) : tape_bad_enum(0), 0 },         \
+					(n) <= 32 ? (n) : tape_bad_enum(0),              \
+					sizeof(x) > 4 },                                 \
 		   TAPE_NAMED_(text, x))
 unsigned tape_bad_enum(int tape_dummy_)
 	TAPE_BAD_("TAPE_ENUM takes 1 to 32 names", "give those that occur");
 
-/* Whatever integer it is: with names it is an i64. */
+/* Whatever integer it is: with names it is an i64, if it fits one. */
 TAPE_INLINE_ struct tape_named *
 tape_enum_(const struct tape_enum *tape_enums_, struct tape_named *tape_named_)
 {
-	if (tape_named_->kind == tape_kind_u64)
+	if (tape_named_->kind == tape_kind_u64 && tape_named_->value.lo <= INT64_MAX)
 		tape_named_->kind = tape_kind_i64;
 	tape_named_->enums = tape_enums_;
 	tape_named_->dynamic = (unsigned char)(tape_named_->dynamic | TAPE_NAMED_ENUMS);
@@ -243,10 +244,10 @@ template <size_t N> struct tape_names_ {
 	int64_t tape_numbers_[N];
 	tape_enum tape_set_;
 	template <class... Ts>
-	tape_names_(const char *tape_text_, Ts... tape_given_)
-	    : tape_numbers_{ (int64_t)(tape_given_)... }, tape_set_{ tape_text_,
-								     tape_numbers_,
-								     (uint32_t)N, 0 }
+	tape_names_(bool tape_wide_, const char *tape_text_, Ts... tape_given_)
+	    : tape_numbers_{ (int64_t)(tape_given_)... }, tape_set_{
+		      tape_text_, tape_numbers_, (uint32_t)N, tape_wide_
+	      }
 	{
 		static_assert(N >= 1 && N <= 32, "tape: TAPE_ENUM takes 1 to 32 names");
 	}
@@ -260,14 +261,15 @@ template <size_t N>
 tape_named
 tape_enum_(const tape_cpp_::tape_names_<N> &tape_enums_, tape_named tape_v_)
 {
-	if (tape_v_.kind == tape_kind_u64)
+	if (tape_v_.kind == tape_kind_u64 && tape_v_.value.lo <= INT64_MAX)
 		tape_v_.kind = tape_kind_i64;
 	tape_v_.enums = &tape_enums_.tape_set_;
 	tape_v_.dynamic = (unsigned char)(tape_v_.dynamic | TAPE_NAMED_ENUMS);
 	return tape_v_;
 }
 #define TAPE_ENUM_(n, x, text, names, ...)                                               \
-	tape_enum_(tape_cpp_::tape_names_<(n)>(names, __VA_ARGS__), TAPE_NAMED_(text, x))
+	tape_enum_(tape_cpp_::tape_names_<(n)>(sizeof(x) > 4, names, __VA_ARGS__),       \
+		   TAPE_NAMED_(text, x))
 
 #endif /* C++ */
 

@@ -433,11 +433,14 @@ enum tape_kind {
 
 #define TAPE_SAFE_TEXT (UINT64_MAX - 1)
 
-/* Names of numbers: `names` as they were written, with commas. */
+/*
+ * Names of numbers: `names` as they were written, with commas. wide: the expression has
+ * more than 4 bytes, so that a value may be too large for an i64.
+ */
 struct tape_enum {
 	const char *names;
 	const int64_t *numbers;
-	uint32_t count, reserved;
+	uint32_t count, wide;
 };
 
 /* A name or unit that is no part of the program's text. */
