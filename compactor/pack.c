@@ -585,6 +585,12 @@ pack_all(struct compaction *c)
 	if (r == 0 && p.left_out != 0)
 		compaction_event(c, "cache", 0, "%llu withdrawn results are left out",
 				 (unsigned long long)p.left_out);
+	if (r == 0 && withdrawn_no_room(c->withdrawn) != 0)
+		compaction_event(
+			c, "cache", 0,
+			"up to %llu results that were withdrawn stay, for want of "
+			"memory: with a larger --memory they go",
+			(unsigned long long)withdrawn_no_room(c->withdrawn));
 	release(&p);
 	return r;
 }

@@ -18,11 +18,17 @@ struct withdrawal {
 };
 
 struct withdrawn {
+	struct compaction *c;
 	struct withdrawal *items; /* by key, once all are there */
 	size_t count, cap, most;
-	bool no_memory, full; /* full: some had no room */
+	bool dense;	  /* settling them once more would free little */
+	uint64_t no_room; /* so many stay on the tape */
+	uint64_t entries; /* of the cache, that were looked at */
+	int status;	  /* what ended it */
 	bool all_here;
 };
+
+#define PROGRESS_ENTRIES 4096u
 
 void
 withdrawn_free(struct withdrawn *w)
@@ -56,7 +62,19 @@ settle(struct withdrawn *w)
 	w->count = to;
 }
 
-/* What there is no room for stays on the tape, and is looked at again the next time. */
+/*
+ * What there is no room for stays on the tape, and is looked at again the next time.
+ * Settling costs a sort of all: it is done where it freed much the last time.
+ */
+static void
+make_room(struct withdrawn *w)
+{
+	if (w->dense)
+		return;
+	settle(w);
+	w->dense = w->most - w->count <= w->most / 8;
+}
+
 static int
 add(struct withdrawn *w, const struct tape_hash *key, int64_t time)
 {
@@ -64,22 +82,32 @@ add(struct withdrawn *w, const struct tape_hash *key, int64_t time)
 	struct withdrawal *more;
 
 	if (w->count == w->most)
-		settle(w);
+		make_room(w);
 	if (w->count == w->most) {
-		w->full = true;
+		w->no_room++;
 		return 0;
 	}
 	if (w->count == w->cap) {
 		more = reallocarray(w->items, cap, sizeof *more);
-		if (more == NULL) {
-			w->no_memory = true;
-			return TAPE_ERR_NOMEM;
-		}
+		if (more == NULL)
+			return compaction_no_memory(w->c);
 		w->items = more;
 		w->cap = cap;
 	}
 	w->items[w->count++] = (struct withdrawal){ *key, time };
 	return 0;
+}
+
+/* One more entry was met. What ended it once ends it for the sessions that follow, too. */
+static int
+take(struct withdrawn *w, const struct tape_hash *key, bool withdraws, int64_t time)
+{
+	if (w->status == 0 && ++w->entries % PROGRESS_ENTRIES == 0)
+		w->status =
+			compaction_progress(w->c, TAPE_COMPACT_PLAN, w->entries, 0, 0, 0);
+	if (w->status == 0 && withdraws)
+		w->status = add(w, key, time);
+	return w->status;
 }
 
 /* ---- where they are said ---- */
@@ -89,19 +117,16 @@ take_raw(void *user, const struct cachelook_entry *e)
 {
 	struct tape_hash key;
 
-	if (!e->again && !e->dropped)
-		return 0;
 	put_le64(key.byte, __builtin_bswap64(e->key.hi));
 	put_le64(key.byte + 8, __builtin_bswap64(e->key.lo));
-	return add(user, &key, e->time);
+	return take(user, &key, e->again || e->dropped, e->time);
 }
 
 static int
 take_packed(void *user, const struct index_cache_entry *e)
 {
-	return (e->flags & (CACHED_AGAIN | CACHED_DROPPED)) == 0
-		       ? 0
-		       : add(user, &e->key, e->time);
+	return take(user, &e->key, (e->flags & (CACHED_AGAIN | CACHED_DROPPED)) != 0,
+		    e->time);
 }
 
 static int
@@ -116,7 +141,9 @@ know_raw(struct compaction *c, struct withdrawn *w)
 	if (r == 0)
 		(void)cachelook_scan(look, nobody, true, take_raw, w);
 	cachelook_close(look);
-	return r == TAPE_ERR_NOMEM || w->no_memory ? compaction_no_memory(c) : 0;
+	return w->status != 0	     ? w->status
+	       : r == TAPE_ERR_NOMEM ? compaction_no_memory(c)
+				     : 0;
 }
 
 static bool
@@ -140,7 +167,9 @@ know_packed(struct compaction *c, size_t index, struct withdrawn *w)
 		x = generation_index(g, index);
 	if (x != NULL)
 		r = index_each_cache(x, take_packed, w, &why);
-	return r == TAPE_ERR_NOMEM ? compaction_no_memory(c) : 0;
+	return w->status != 0	     ? w->status
+	       : r == TAPE_ERR_NOMEM ? compaction_no_memory(c)
+				     : 0;
 }
 
 int
@@ -152,6 +181,7 @@ withdrawn_know(struct compaction *c, struct withdrawn **out)
 	*out = NULL;
 	if (w == NULL)
 		return compaction_no_memory(c);
+	w->c = c;
 	w->most = (size_t)(c->options.memory / 16 / sizeof *w->items) + 1;
 	r = know_raw(c, w);
 	for (size_t i = 0; r == 0 && i < c->snapshot->generations->count; i++)
@@ -186,10 +216,16 @@ find(const struct withdrawn *w, const struct tape_hash *key)
 	return NULL;
 }
 
+uint64_t
+withdrawn_no_room(const struct withdrawn *w)
+{
+	return w == NULL ? 0 : w->no_room;
+}
+
 void
 withdrawn_all_here(struct withdrawn *w)
 {
-	w->all_here = !w->full;
+	w->all_here = w->no_room == 0;
 }
 
 bool

@@ -12,10 +12,12 @@
 struct withdrawn;
 /*
  * What the tape says was withdrawn, by key. *out NULL: nothing was. What cannot be read
- * withdraws nothing. TAPE_ERR_NOMEM.
+ * withdraws nothing. TAPE_ERR_NOMEM, TAPE_ERR_STOPPED.
  */
 int withdrawn_know(struct compaction *c, struct withdrawn **out);
 void withdrawn_free(struct withdrawn *w); /* NULL is fine */
+/* So many withdrawals are not known, for want of memory: what they withdraw stays. */
+uint64_t withdrawn_no_room(const struct withdrawn *w); /* NULL: none */
 /*
  * All results of the tape are in what is compacted now, without those that were
  * withdrawn: what says so has nothing more to say, and counts as withdrawn itself.
