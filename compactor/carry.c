@@ -160,13 +160,23 @@ carry_begin(struct compaction *c, struct blobs *blobs, bool choosy, struct carry
 	return r;
 }
 
+/* Results of the others stay, whatever was withdrawn. */
+static bool
+all_over(const struct compaction *c)
+{
+	for (size_t i = 0; i < c->part_count; i++)
+		if (!c->parts[i].over)
+			return false;
+	return true;
+}
+
 bool
 carry_must(struct compaction *c, struct carry *k)
 {
 	const struct generations *g = c->snapshot->generations;
 
-	if (c->keep != 0 || !may_choose(c) || (k == NULL && g->count != 0) ||
-	    (k != NULL && k->some_unread))
+	if (c->keep != 0 || !may_choose(c) || !all_over(c) ||
+	    (k == NULL && g->count != 0) || (k != NULL && k->some_unread))
 		return false;
 	if (k != NULL)
 		k->must = true;

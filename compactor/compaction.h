@@ -29,6 +29,7 @@ struct part {
 	uint64_t lo;  /* first seq of what is taken */
 	bool raw;     /* raw segments are taken: `input` says which */
 	bool complete;
+	bool over; /* it is complete, or what there is of it is all that there will be */
 	bool kept_manifest; /* the new generation has its manifest, or there is none */
 	bool has_manifest;  /* the new generation has one */
 	struct generation_input input;

@@ -346,7 +346,7 @@ is_withdrawn(struct packing *p, const struct source_record *rec)
 	struct content content;
 	int r;
 
-	if (p->c->withdrawn == NULL || !p->part->complete || rec->kind != SOURCE_SCOPE ||
+	if (p->c->withdrawn == NULL || !p->part->over || rec->kind != SOURCE_SCOPE ||
 	    !cached_form(&rec->form->form))
 		return 0;
 	r = content_get_canonical(p->source, rec, &content, p->c->err);

@@ -214,7 +214,7 @@ plan_is_gone(struct compaction *c, struct snapshot_session *s, bool *gone)
 
 /* How many of its logs may be taken, and whether it is over. */
 static int
-takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
+takeable(struct compaction *c, size_t index, uint32_t *logs, struct part *part)
 {
 	struct snapshot_session *s = &c->snapshot->sessions[index];
 	char text[TAPE_SESSION_TEXT], cause[80];
@@ -222,7 +222,7 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 	bool gone;
 
 	*logs = 0;
-	*complete = false;
+	part->complete = part->over = false;
 	if (compaction_refused(c, s->id))
 		return 0;
 	if (s->dir.error != 0) {
@@ -230,22 +230,26 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, bool *complete)
 				      os_strerror(s->dir.error, cause, sizeof cause));
 		return r == TAPE_ERR_DAMAGED ? 0 : r;
 	}
-	if (s->dir.log_count == 0 && plan_is_over(s))
+	if (s->dir.log_count == 0 && plan_is_over(s)) {
+		part->over = true;
 		return 0;
+	}
 	r = session_state(c, index, &state);
 	if (r != 0)
 		return r == TAPE_ERR_DAMAGED && compaction_refused(c, s->id) ? 0 : r;
+	part->over = state != TAPE_LIVE || plan_assumed_dead(c, s->id);
 	if (s->dir.log_count == 0) {
 		r = plan_is_gone(c, s, &gone);
-		c->alive |= state == TAPE_LIVE && !gone && !plan_assumed_dead(c, s->id);
+		part->over |= gone;
+		c->alive |= !part->over;
 		return r;
 	}
-	*complete = state != TAPE_LIVE || plan_assumed_dead(c, s->id);
+	part->complete = part->over;
 	/* If the last one of a session that is not over ends just now, the next run takes it. */
 	while (*logs < s->dir.log_count &&
-	       (*complete || (*logs + 1 < s->dir.log_count && sealed(c, s, *logs))))
+	       (part->complete || (*logs + 1 < s->dir.log_count && sealed(c, s, *logs))))
 		++*logs;
-	if (!*complete) {
+	if (!part->complete) {
 		tape_session_text(s->id, text);
 		compaction_event(c, text, 0,
 				 "may still be recorded: %u of its %zu segments are over",
@@ -262,7 +266,7 @@ consider(struct compaction *c, size_t index)
 	struct part *part = &c->parts[c->part_count];
 	uint64_t merged;
 	uint32_t logs;
-	int r = takeable(c, index, &logs, &part->complete);
+	int r = takeable(c, index, &logs, part);
 
 	if (r == 0)
 		r = merged_from(c, s, &merged);
@@ -271,7 +275,7 @@ consider(struct compaction *c, size_t index)
 	if (logs != 0 && c->raw_count == MOST_INPUTS) {
 		c->result->left_raw++; /* the next run takes it */
 		logs = 0;
-		part->complete = false;
+		part->complete = part->over = false;
 	}
 	c->raw_count += logs != 0;
 	part->index = index;
@@ -284,6 +288,7 @@ consider(struct compaction *c, size_t index)
 	if (!part->raw) /* over if what is merged says so */
 		for (size_t i = 0; i < s->input_count; i++)
 			part->complete |= s->inputs[i]->complete;
+	part->over |= part->complete;
 	/* What is not taken is not read either. */
 	s->dir.log_count = logs;
 	r = part->raw ? freeze_segments(c, s, part, logs) : 0;

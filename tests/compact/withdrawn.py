@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Results that were withdrawn, on tapes that no recorder here would write: sessions of
+another host of which something is gone.
+
+    withdrawn.py --tools DIR"""
+import argparse, json, os, shutil, struct, subprocess, sys, tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import decoder, tape_writer as w
+
+parser = argparse.ArgumentParser()
+parser.add_argument('--tools', required=True)
+tools = parser.parse_args().tools
+env = {k: v for k, v in os.environ.items() if not k.startswith('TAPE_')}
+work = tempfile.mkdtemp(prefix='tape-withdrawn-')
+tape = os.path.join(work, 'run.tape')
+passed = failed = 0
+
+KEY = b'00112233445566778899aabbccddeeff'
+ELSEWHERE = (('host', 'gone'), ('boot_id', 'elsewhere'))
+SHORT = b'x' * 40
+RESULT = w.form(1, ['_cache'], [('key', 16, 0, '', []), ('out.x', 16, 0, '', []), ('when', 3, 0, '', [])])
+DROP = w.form(2, ['_cache'], [('dropped', 2, 0, '', []), ('key', 16, 0, '', []), ('when', 3, 0, '', [])])
+
+
+def check(what, is_so):
+    global passed, failed
+    passed, failed = passed + bool(is_so), failed + (not is_so)
+    if not is_so:
+        print('not so: ' + what)
+
+
+def run(tool, *args, expect=0):
+    done = subprocess.run([os.path.join(tools, tool), *args], env=env, text=True, capture_output=True)
+    if done.returncode not in (expect if isinstance(expect, tuple) else (expect,)):
+        print('%s %s: exit %d\n%s%s' % (tool, args, done.returncode, done.stdout, done.stderr))
+        check('exit %s of %s' % (expect, tool), False)
+    return done.stdout + done.stderr
+
+
+def compact(*more):
+    return run('tape-compact', tape, *more)
+
+
+def text(b):
+    return struct.pack('<Q', len(b)) + (b if len(b) <= 64 else bytes.fromhex(decoder.hash128(b)))
+
+
+def result(value):
+    """An entry: its scope, and what says that it is one."""
+    body = struct.pack('<q', w.BASE) + text(KEY) + text(value) + (value if len(value) > 64 else b'')
+    return [w.timed(decoder.SCOPE, 1, body),
+            w.record(decoder.CACHE, bytes.fromhex(KEY.decode()) + struct.pack('<Q', 1))]
+
+
+def drop(delta=1000):
+    return [w.timed(decoder.SCOPE, 2, b'\x01' + struct.pack('<q', w.BASE + delta) + text(KEY), delta),
+            w.record(decoder.CACHE_DROP, bytes.fromhex(KEY.decode()))]
+
+
+def of_another(day):
+    """Names of sessions: they come one behind the other."""
+    return '202611%02dT101112.123456Z-0a1b2c3d' % (22 + day), (w.SESSION_ID[0] + day * 86400 * 10**6, 0x0a1b2c3d)
+
+
+def fresh():
+    shutil.rmtree(tape, ignore_errors=True)
+
+
+def scopes():
+    out = run('tape-find', tape, '_cache', '--all', '-o', 'jsonl', expect=(0, 1))
+    return [json.loads(line) for line in out.splitlines() if line.startswith('{')]
+
+
+def listed():
+    return [line for line in run('tape-cache', 'ls', '--json', tape, expect=(0, 1)).splitlines()
+            if line.startswith('{')]
+
+
+def undamaged(what):
+    out = run('tape-check', '--full', tape)
+    check('%s: nothing is damaged' % what, 'no damage' in out)
+
+
+# ---- what of a session is gone ----
+
+def a_session_of_which_some_is_gone(remains):
+    """Its first segment is packed, its second was never ended, and is gone."""
+    fresh()
+    first = w.Writer(0, 1, ELSEWHERE)
+    first.group(RESULT, *result(SHORT))
+    first.end(0)
+    first.save(tape)
+    w.Writer(1, first.seq, ELSEWHERE).save(tape)
+    compact()
+    session = os.path.join(tape, 'sessions', w.SESSION)
+    if remains == 'its directory':
+        os.remove(os.path.join(session, '000001.log'))
+    else:
+        shutil.rmtree(session)
+    check('%s: the result is found' % remains, len(listed()) == 1)
+    name, number = of_another(1)
+    other = w.Writer(0, 1, ELSEWHERE, name, number)
+    other.group(DROP, *drop())
+    other.end()
+    other.save(tape)
+    check('%s: it is withdrawn' % remains, not listed())
+    compact('--full', *(['--assume-dead', w.SESSION] if remains == 'its directory' else []))
+    check('%s: it stays withdrawn' % remains, not listed())
+    left = scopes()
+    check('%s: positions stay' % remains, len(left) == 2)
+    check('%s: the result is left out' % remains, left and left[0]['vars'] == {'withdrawn': True})
+    undamaged(remains)
+
+
+try:
+    a_session_of_which_some_is_gone('nothing')
+    a_session_of_which_some_is_gone('its directory')
+finally:
+    shutil.rmtree(work, ignore_errors=True)
+print('%d passed, %d failed' % (passed, failed))
+sys.exit(1 if failed else 0)
