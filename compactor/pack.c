@@ -172,7 +172,7 @@ keep_continuations(struct packing *p)
 /* ---- rows ---- */
 
 static void
-count_row(struct packing *p, const struct source_record *rec, const struct block_row *row)
+count_row(struct packing *p, const struct block_row *row)
 {
 	struct scopepack_session *s = p->session;
 	struct generation_manifest *m = &p->c->manifest;
@@ -185,9 +185,9 @@ count_row(struct packing *p, const struct source_record *rec, const struct block
 	s->first_time = row->time < s->first_time ? row->time : s->first_time;
 	s->last_time = row->time > s->last_time ? row->time : s->last_time;
 	s->rows++;
-	s->links += rec->kind == SOURCE_LINK;
-	s->projections += rec->kind == SOURCE_PROJECTION;
-	s->bookmarks += rec->kind == SOURCE_BOOKMARK;
+	s->links += row->kind == SOURCE_LINK;
+	s->projections += row->kind == SOURCE_PROJECTION;
+	s->bookmarks += row->kind == SOURCE_BOOKMARK;
 	if (m->scopes == 0 || row->time < m->first_time)
 		m->first_time = row->time;
 	if (m->scopes == 0 || row->time > m->last_time)
@@ -213,14 +213,16 @@ add_record(struct packing *p, struct source_record *rec)
 				 .form = (uint32_t)(uintptr_t)rec->form->plan,
 				 .seq = rec->seq,
 				 .kind = rec->kind };
+	int r;
 
 	row.time = source_time(rec);
 	row.target = rec->kind >= SOURCE_LINK ? source_target(rec) : 0;
 	if (p->no_memory || row.form == 0)
 		return compaction_no_memory(p->c);
-	count_row(p, rec, &row);
 	find_excuse(p, rec);
-	return pack_rows_add(p, rec, &row);
+	r = pack_rows_add(p, rec, &row);
+	count_row(p, &row);
+	return r;
 }
 
 /* ---- sessions ---- */

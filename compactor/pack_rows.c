@@ -251,62 +251,6 @@ add_own(struct packing *p, const struct source_record *rec, struct block_row *ro
 	return r == 0 ? add_content(p, row, row->form, &content) : r;
 }
 
-/* A projection takes its values from a scope that may come after it. */
-static int
-add_subset(struct packing *p, const struct source_record *rec, struct block_row *row,
-	   uint64_t scope)
-{
-	struct source_record target;
-	struct content content;
-	uint32_t form;
-	int r = content_get_canonical(p->source, rec, &content, p->c->err);
-
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	if (r == 0)
-		r = p->source->ops->lookup(p->source, scope, &target, p->c->err);
-	if (r == 0)
-		return add_lost(p, row);
-	if (r < 0)
-		return r;
-	r = add_staying(p, &target, row);
-	if (r != 0)
-		return r == 1 ? 0 : r;
-	form = forms_number(&p->forms, &target.form->form);
-	if (form == 0)
-		return compaction_no_memory(p->c);
-	/* The lookup has taken back what content borrowed. */
-	r = content_get_canonical(p->source, rec, &content, p->c->err);
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	return r == 0 ? add_content(p, row, form, &content) : r;
-}
-
-static int
-add_link(struct packing *p, const struct source_record *rec, struct block_row *row)
-{
-	struct source_record target;
-	struct content content;
-	int r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
-	bool subset = r == 1 && target.kind == SOURCE_PROJECTION;
-
-	/* What it repeats may be in a generation that is not touched. */
-	if (r == 1 && target.kind != SOURCE_LINK) {
-		r = add_staying(p, &target, row);
-		if (r == 1)
-			return 0;
-	}
-	if (r < 0)
-		return r;
-	/* A projection's variables are those of a scope with more. */
-	if (subset)
-		return add_subset(p, rec, row, source_target(&target));
-	r = content_get_canonical(p->source, rec, &content, p->c->err);
-	if (r == 0 && (!content_check(&content) || content.lost))
-		return add_lost(p, row);
-	return r == 0 ? add_content(p, row, row->form, &content) : r;
-}
-
 /* ---- what was withdrawn ---- */
 
 /* A file that was its alone may go. What is not noted here goes later, as others do. */
@@ -341,24 +285,19 @@ let_go(struct packing *p, const struct content *content)
 
 /* Is it a result that was withdrawn, of a session that is over? 1, 0 or negative. */
 static int
-is_withdrawn(struct packing *p, const struct source_record *rec)
+is_withdrawn(struct packing *p, const struct source_record *rec, struct content *content)
 {
-	struct content content;
 	int r;
 
 	if (p->c->withdrawn == NULL || !p->part->over || rec->kind != SOURCE_SCOPE ||
 	    !cached_form(&rec->form->form))
 		return 0;
-	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	r = content_get_canonical(p->source, rec, content, p->c->err);
 	if (r != 0)
 		return r;
-	if (!content_check(&content) || content.lost ||
-	    !withdrawn_is(p->c->withdrawn, content.form, content.body,
-			  content.canonical_len, source_time(rec)))
-		return 0;
-	let_go(p, &content);
-	p->left_out++;
-	return 1;
+	return content_check(content) && !content->lost &&
+	       withdrawn_is(p->c->withdrawn, content->form, content->body,
+			    content->canonical_len, source_time(rec));
 }
 
 /* The form of what stands in the place of scopes of that form; 0 = no memory. */
@@ -397,6 +336,8 @@ add_stand_in(struct packing *p, const struct source_record *rec, struct block_ro
 	static const uint8_t yes[1] = { 1 };
 	struct content content = { .body = yes, .len = 1, .canonical_len = 1 };
 
+	row->kind = SOURCE_SCOPE;
+	row->target = 0;
 	row->form = stand_in_form(p, row->form, &rec->form->form);
 	if (row->form == 0)
 		return compaction_no_memory(p->c);
@@ -404,13 +345,103 @@ add_stand_in(struct packing *p, const struct source_record *rec, struct block_ro
 	return add_content(p, row, row->form, &content);
 }
 
+/*
+ * What repeats a result that is left out is left out too: the bytes of its values went
+ * with that. 1 = it is such a one, and the row was added.
+ */
+static int
+add_of_withdrawn(struct packing *p, const struct source_record *rec,
+		 const struct source_record *target, struct block_row *row)
+{
+	struct content content;
+	int r = is_withdrawn(p, target, &content);
+
+	if (r != 1)
+		return r;
+	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	if (r != 0)
+		return r;
+	if (!content_check(&content) || content.lost)
+		return 0; /* it is none of it */
+	r = add_stand_in(p, rec, row);
+	return r == 0 ? 1 : r;
+}
+
+/* ---- what repeats others ---- */
+
+/* A projection takes its values from a scope that may come after it. */
+static int
+add_subset(struct packing *p, const struct source_record *rec, struct block_row *row,
+	   uint64_t scope)
+{
+	struct source_record target;
+	struct content content;
+	uint32_t form;
+	int r = content_get_canonical(p->source, rec, &content, p->c->err);
+
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	if (r == 0)
+		r = p->source->ops->lookup(p->source, scope, &target, p->c->err);
+	if (r == 0)
+		return add_lost(p, row);
+	if (r < 0)
+		return r;
+	r = add_of_withdrawn(p, rec, &target, row);
+	if (r == 0)
+		r = add_staying(p, &target, row);
+	if (r != 0)
+		return r == 1 ? 0 : r;
+	form = forms_number(&p->forms, &target.form->form);
+	if (form == 0)
+		return compaction_no_memory(p->c);
+	/* The lookup has taken back what content borrowed. */
+	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	return r == 0 ? add_content(p, row, form, &content) : r;
+}
+
+static int
+add_link(struct packing *p, const struct source_record *rec, struct block_row *row)
+{
+	struct source_record target;
+	struct content content;
+	int r = p->source->ops->lookup(p->source, row->target, &target, p->c->err);
+	bool subset = r == 1 && target.kind == SOURCE_PROJECTION;
+
+	/* What it repeats may be in a generation that is not touched. */
+	if (r == 1 && target.kind != SOURCE_LINK) {
+		r = add_of_withdrawn(p, rec, &target, row);
+		if (r == 0)
+			r = add_staying(p, &target, row);
+		if (r == 1)
+			return 0;
+	}
+	if (r < 0)
+		return r;
+	/* A projection's variables are those of a scope with more. */
+	if (subset)
+		return add_subset(p, rec, row, source_target(&target));
+	r = content_get_canonical(p->source, rec, &content, p->c->err);
+	if (r == 0 && (!content_check(&content) || content.lost))
+		return add_lost(p, row);
+	return r == 0 ? add_content(p, row, row->form, &content) : r;
+}
+
 int
 pack_rows_add(struct packing *p, const struct source_record *rec, struct block_row *row)
 {
-	int r = is_withdrawn(p, rec);
+	struct content content;
+	int r = is_withdrawn(p, rec, &content);
 
-	if (r != 0)
-		return r == 1 ? add_stand_in(p, rec, row) : r;
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		let_go(p, &content);
+		p->left_out++;
+		return add_stand_in(p, rec, row);
+	}
 	switch (rec->kind) {
 	case SOURCE_LINK:
 		return add_link(p, rec, row);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Results that were withdrawn, on tapes that no recorder here would write: sessions of
-another host of which something is gone.
+another host of which something is gone, links to results and projections of them.
 
     withdrawn.py --tools DIR"""
 import argparse, json, os, shutil, struct, subprocess, sys, tempfile
@@ -19,9 +19,11 @@ passed = failed = 0
 
 KEY = b'00112233445566778899aabbccddeeff'
 ELSEWHERE = (('host', 'gone'), ('boot_id', 'elsewhere'))
-SHORT = b'x' * 40
+SHORT, LONG = b'x' * 40, b'x' * 100
 RESULT = w.form(1, ['_cache'], [('key', 16, 0, '', []), ('out.x', 16, 0, '', []), ('when', 3, 0, '', [])])
 DROP = w.form(2, ['_cache'], [('dropped', 2, 0, '', []), ('key', 16, 0, '', []), ('when', 3, 0, '', [])])
+PART = w.form(3, ['_cache'], [('out.x', 16, 0, '', [])])
+OTHER = w.form(4, ['other'], [('text', 16, 0, '', [])])
 
 
 def check(what, is_so):
@@ -114,9 +116,49 @@ def a_session_of_which_some_is_gone(remains):
     undamaged(remains)
 
 
+# ---- what repeats a result ----
+
+def what_repeats_a_result(kind, where):
+    """A link to an entry with a long value, a projection of it, a link to that."""
+    fresh()
+    t = w.Writer(0, 1, ELSEWHERE)
+    group = [RESULT, *result(LONG)]
+    if kind != 'link':
+        group += [PART, w.timed(decoder.PROJECTION, 3, struct.pack('<Q', 1), 5)]
+    if kind == 'link':
+        group += [w.timed(decoder.LINK, 1, struct.pack('<Q', 1), 5)]
+    if kind == 'link to a projection':
+        group += [w.timed(decoder.LINK, 3, struct.pack('<Q', 2), 7)]
+    t.group(*group, OTHER, w.timed(decoder.SCOPE, 4, text(SHORT), 9))
+    t.end()
+    t.save(tape)
+    what = '%s, %s' % (kind, where)
+    if where == 'packed':
+        compact()
+        check('%s: its values are there' % what, all(s['vars']['out.x'] == LONG.decode() for s in scopes()))
+    name, number = of_another(1)
+    other = w.Writer(0, 1, ELSEWHERE, name, number)
+    other.group(DROP, *drop())
+    other.end()
+    other.save(tape)
+    positions = [s['pos'] for s in scopes()]
+    compact('--full')
+    left = scopes()
+    check('%s: positions stay' % what, [s['pos'] for s in left] == positions)
+    check('%s: all of it is left out' % what, all(s['vars'] == {'withdrawn': True} for s in left))
+    check('%s: it is not found' % what, not listed())
+    check('%s: others stay' % what, run('tape-find', tape, 'other', '--count').strip() == '1')
+    undamaged(what)
+    compact('--full')
+    check('%s: and stays so' % what, scopes() == left)
+
+
 try:
     a_session_of_which_some_is_gone('nothing')
     a_session_of_which_some_is_gone('its directory')
+    for kind in ['link', 'projection', 'link to a projection']:
+        for where in ['raw', 'packed']:
+            what_repeats_a_result(kind, where)
 finally:
     shutil.rmtree(work, ignore_errors=True)
 print('%d passed, %d failed' % (passed, failed))
