@@ -20,11 +20,22 @@ struct carried {
 	bool anew; /* it was written anew */
 };
 
+/* A pack of blobs of the new generation, as it was written. */
+struct made {
+	struct blobpack *pack;
+	struct block_source source;
+	int fd;
+	unsigned bucket;
+};
+
 struct carry {
 	struct compaction *c;
 	struct blobs *blobs;
 	struct carried *packs;
 	size_t count, cap;
+	struct made *made;
+	size_t made_count;
+	bool some_anew;
 	bool some_unread; /* the table of a pack could not be read */
 	bool must;
 };
@@ -38,6 +49,11 @@ carry_free(struct carry *k)
 		free(k->packs[i].hashes);
 		free(k->packs[i].used);
 	}
+	for (size_t i = 0; i < k->made_count; i++) {
+		blobpack_close(k->made[i].pack);
+		os_close(&k->made[i].fd);
+	}
+	free(k->made);
 	free(k->packs);
 	free(k);
 }
@@ -326,6 +342,7 @@ write_anew(struct carry *k, struct carried *p)
 		if (!written(k, p, &order[i]->hash))
 			r = blobs_copy(k->blobs, pack, order[i], stream);
 	p->anew = good && r == 0;
+	k->some_anew |= p->anew;
 	hash_stream_free(stream);
 	free(order);
 	blobpack_close(pack);
@@ -367,4 +384,88 @@ carry_finish(struct carry *k)
 				 "%llu that nothing refers to any more are left out",
 				 (unsigned long long)left_out);
 	return r;
+}
+
+/* ---- what was written ---- */
+
+static int
+open_made(struct carry *k, const struct generation_file *f, struct made *m)
+{
+	struct compaction *c = k->c;
+	char path[sizeof c->work + sizeof f->name + 1];
+	struct os_stat st;
+	unsigned number;
+	int r;
+
+	m->fd = -1;
+	(void)snprintf(path, sizeof path, "%s/%s", c->work, f->name);
+	if (sscanf(f->name, "blobs-%u-%u.pack", &m->bucket, &number) != 2)
+		return 0;
+	r = os_open_read(c->work_fd, f->name, &m->fd);
+	if (r == 0)
+		r = os_fstat(m->fd, &st);
+	if (r != 0)
+		return error_io(c->err, r, path, "cannot read back what was written");
+	m->source = block_from_fd(&m->fd, st.size);
+	return blobpack_open(&m->source, path, c->reader->dir.id, &m->pack, c->err);
+}
+
+int
+carry_written(struct carry *k)
+{
+	const struct generation_manifest *m;
+	int r = 0;
+
+	if (k == NULL || !k->some_anew)
+		return 0;
+	m = &k->c->manifest;
+	k->made = calloc(m->file_count + 1, sizeof *k->made);
+	if (k->made == NULL)
+		return compaction_no_memory(k->c);
+	for (size_t i = 0; i < m->file_count && r == 0; i++)
+		if (is_pack(&m->files[i]))
+			r = open_made(k, &m->files[i], &k->made[k->made_count++]);
+	return r;
+}
+
+/* It was in a pack that was written anew: is it in one that is there now? */
+static bool
+came_along(const struct carry *k, const struct tape_hash *hash, uint64_t size)
+{
+	unsigned bucket = blobpack_bucket(size);
+	bool gone = false;
+
+	for (size_t i = 0; i < k->count && !gone; i++)
+		gone = k->packs[i].anew && mark_of(&k->packs[i], hash) != NULL;
+	for (size_t i = 0; i < k->made_count && gone; i++)
+		gone = k->made[i].bucket != bucket ||
+		       blobpack_find(k->made[i].pack, hash) == NULL;
+	return !gone;
+}
+
+bool
+carry_has_all(const struct carry *k, const struct form *form, const uint8_t *canonical,
+	      size_t len)
+{
+	const uint8_t *at;
+	struct body_entry e;
+
+	if (k == NULL || k->made_count == 0 || form->fixed_count == form->var_count ||
+	    len < form->fixed_bytes)
+		return true;
+	at = canonical + form->fixed_bytes;
+	for (uint32_t i = form->fixed_count; i < form->var_count; i++) {
+		struct tape_hash hash;
+
+		if (body_canonical_entry(&form->vars[form->canonical[i]], at,
+					 canonical + len, &e) != 0)
+			return false;
+		at = e.next;
+		if (e.size <= CANON_BYTES)
+			continue;
+		memcpy(&hash, e.content, sizeof hash);
+		if (!came_along(k, &hash, e.size))
+			return false;
+	}
+	return true;
 }

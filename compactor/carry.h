@@ -24,5 +24,13 @@ void carry_refer(struct carry *k, const struct form *form, const uint8_t *canoni
 		 size_t len);
 /* All contents are there: takes over what is referred to. NULL is fine. */
 int carry_finish(struct carry *k);
+/* What was written is in its place: opens it again. Before the following; NULL is fine. */
+int carry_written(struct carry *k);
+/*
+ * A content as it was read back: is all that it refers to, and that was in a pack that
+ * was written anew, in one that was written? From any thread; NULL is fine.
+ */
+bool carry_has_all(const struct carry *k, const struct form *form,
+		   const uint8_t *canonical, size_t len);
 
 #endif

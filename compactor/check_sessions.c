@@ -91,6 +91,16 @@ check_inline(struct walk *w, const struct source_record *rec, const char *name,
 			  lost, "the bytes of a value do not match its hash");
 }
 
+/* May a value of that form have bytes that stand elsewhere? */
+static bool
+has_long(const struct form *form)
+{
+	for (uint32_t i = 0; i < form->var_count; i++)
+		if (form->vars[i].type >= TAPE_STR && form->vars[i].store != TAPE_AS_HASH)
+			return true;
+	return false;
+}
+
 static int
 check_values(struct walk *w, const struct source_record *rec,
 	     const struct content *content)
@@ -117,7 +127,17 @@ check_values(struct walk *w, const struct source_record *rec,
 	return r;
 }
 
-/* What a link or a projection stands for was checked where it was recorded. */
+/*
+ * A raw link or projection stands for the bytes of a scope, which are checked where it
+ * was recorded. A packed one has a content of its own, or shares that of anybody.
+ */
+static bool
+stands_for_checked(const struct source_record *rec)
+{
+	return (rec->kind == SOURCE_LINK || rec->kind == SOURCE_PROJECTION) &&
+	       (rec->generation == 0 || !has_long(&rec->form->form));
+}
+
 static int
 check_scope(struct walk *w, const struct source_record *rec)
 {
@@ -130,9 +150,7 @@ check_scope(struct walk *w, const struct source_record *rec)
 		w->c->all_blobs = false;
 		return 0;
 	}
-	if (rec->kind == SOURCE_LINK || rec->kind == SOURCE_PROJECTION)
-		return 0;
-	return check_values(w, rec, &content);
+	return stands_for_checked(rec) ? 0 : check_values(w, rec, &content);
 }
 
 /* ---- a session ---- */

@@ -125,7 +125,8 @@ bool verify_digest(const struct block_row *rows, uint32_t row_count,
 		   const struct block_content *contents, uint32_t content_count,
 		   struct tape_hash *digest);
 struct earlier;
-int verify_all(struct compaction *c, struct earlier *earlier,
+struct carry;
+int verify_all(struct compaction *c, struct earlier *earlier, const struct carry *carry,
 	       const struct verify_block *blocks, size_t count);
 /* For qsort, of pointers to entries of a blob pack: the order of the file. */
 int verify_by_place(const void *a, const void *b);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compactor/carry.h"
 #include "compactor/longlist.h"
 #include "format/error.h"
 #include "format/hash.h"
@@ -44,6 +45,7 @@ struct pending {
 struct scopes {
 	struct compaction *c;
 	struct earlier *earlier;
+	const struct carry *carry;
 	const struct verify_block *blocks;
 	const struct scopepack *pack;
 	struct pending *pending; /* of block n: n % pending_count */
@@ -82,8 +84,17 @@ compare_block(void *user, uint32_t number, const struct block_all *all,
 				 "a block does not read back as it was written");
 	for (uint32_t i = 0; i < all->row_count; i++)
 		at->refs[i] = all->rows[i].content;
-	for (uint32_t i = 0; i < all->content_count; i++)
-		at->checks[i] = verify_check_content(s->pack, &all->contents[i]);
+	for (uint32_t i = 0; i < all->content_count; i++) {
+		const struct block_content *content = &all->contents[i];
+
+		at->checks[i] = verify_check_content(s->pack, content);
+		if (!carry_has_all(s->carry, &s->pack->forms[content->form],
+				   content->canonical, content->len))
+			return error_set(err, TAPE_ERR_DAMAGED, s->pack->pack.file,
+					 s->pack->blocks[number].start,
+					 "a scope refers to a blob that did not come "
+					 "along from a generation that was merged");
+	}
 	at->rows = all->row_count;
 	at->contents = all->content_count;
 	return 0;
@@ -192,11 +203,13 @@ build(struct scopes *s, const struct pack_id *id)
 }
 
 static int
-verify_and_build(struct compaction *c, struct earlier *earlier,
+verify_and_build(struct compaction *c, struct earlier *earlier, const struct carry *carry,
 		 const struct verify_block *blocks, const struct scopepack *pack,
 		 const struct pack_id *id)
 {
-	struct scopes s = { .c = c, .earlier = earlier, .blocks = blocks, .pack = pack };
+	struct scopes s = {
+		.c = c, .earlier = earlier, .carry = carry, .blocks = blocks, .pack = pack
+	};
 	int r;
 
 	/* As many as index_build may be ahead of what was told: it never comes round. */
@@ -216,7 +229,7 @@ verify_and_build(struct compaction *c, struct earlier *earlier,
 }
 
 int
-indexing_scopes(struct compaction *c, struct earlier *earlier,
+indexing_scopes(struct compaction *c, struct earlier *earlier, const struct carry *carry,
 		const struct verify_block *blocks, size_t count, int fd, uint64_t size,
 		const char *path)
 {
@@ -238,7 +251,7 @@ indexing_scopes(struct compaction *c, struct earlier *earlier,
 		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
 			      "the pack does not read back as it was written");
 	if (r == 0)
-		r = verify_and_build(c, earlier, blocks, &pack, &id);
+		r = verify_and_build(c, earlier, carry, blocks, &pack, &id);
 	scopepack_close(&pack);
 	return r;
 }

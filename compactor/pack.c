@@ -583,7 +583,9 @@ pack_all(struct compaction *c)
 	if (r == 0)
 		r = blobs_compare(p.blobs);
 	if (r == 0)
-		r = verify_all(c, p.earlier, digests, count);
+		r = carry_written(p.carry);
+	if (r == 0)
+		r = verify_all(c, p.earlier, p.carry, digests, count);
 	if (r == 0 && p.left_out != 0)
 		compaction_event(c, "cache", 0, "%llu withdrawn results are left out",
 				 (unsigned long long)p.left_out);

@@ -207,7 +207,7 @@ check_blobs(struct compaction *c, int fd, uint64_t size, const char *path)
 }
 
 static int
-verify_file(struct compaction *c, struct earlier *earlier,
+verify_file(struct compaction *c, struct earlier *earlier, const struct carry *carry,
 	    const struct generation_file *f, const struct verify_block *blocks,
 	    size_t count)
 {
@@ -225,7 +225,7 @@ verify_file(struct compaction *c, struct earlier *earlier,
 		r = error_set(c->err, TAPE_ERR_DAMAGED, path, 0,
 			      "the file has another size than was written");
 	else if (strcmp(f->name, "scopes.pack") == 0)
-		r = indexing_scopes(c, earlier, blocks, count, fd, st.size, path);
+		r = indexing_scopes(c, earlier, carry, blocks, count, fd, st.size, path);
 	else if (strncmp(f->name, "blobs-", 6) == 0)
 		r = check_blobs(c, fd, st.size, path);
 	os_close(&fd);
@@ -233,7 +233,7 @@ verify_file(struct compaction *c, struct earlier *earlier,
 }
 
 int
-verify_all(struct compaction *c, struct earlier *earlier,
+verify_all(struct compaction *c, struct earlier *earlier, const struct carry *carry,
 	   const struct verify_block *blocks, size_t count)
 {
 	size_t files = c->manifest.file_count; /* the index comes on top */
@@ -242,7 +242,7 @@ verify_all(struct compaction *c, struct earlier *earlier,
 	for (size_t i = 0; i < files && r == 0; i++) {
 		struct generation_file f = c->manifest.files[i];
 
-		r = verify_file(c, earlier, &f, blocks, count);
+		r = verify_file(c, earlier, carry, &f, blocks, count);
 	}
 	return r;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * More results that were withdrawn than a compaction has memory for. The compactor is
- * built into this program, so that its sorts of what was withdrawn are counted.
+ * More results that were withdrawn than a compaction has memory for, and one that forgets
+ * what is referred to. The compactor is built into this program, so that its sorts of
+ * what was withdrawn are counted, and a part of it can be made to lie.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,18 @@ counted_sort(void *items, size_t count, size_t size,
 #define qsort counted_sort
 #include "compactor/withdrawn.c"
 #undef qsort
+
+static unsigned wrong_bucket, buckets; /* the so many-th answer is wrong; 0 = none */
+
+static unsigned
+lying_bucket(uint64_t size)
+{
+	return blobpack_bucket(size) ^ (++buckets == wrong_bucket);
+}
+
+#define blobpack_bucket lying_bucket
+#include "compactor/carry.c"
+#undef blobpack_bucket
 
 #include "tests/support/caching.h"
 #include "tests/support/recording.h"
@@ -146,6 +159,57 @@ START_TEST(it_is_stopped_while_it_looks_for_what_was_withdrawn)
 }
 END_TEST
 
+/* ---- blobs that are forgotten ---- */
+
+#define BLOBS 8
+#define BLOB_BYTES 3000u
+
+static void
+check_blobs(void)
+{
+	struct recording read = recording_read();
+
+	ck_assert_uint_eq(read.damage, 0);
+	ck_assert_uint_eq(read.bad_blobs, 0);
+	for (int n = 0; n < BLOBS; n++)
+		ck_assert_uint_eq(recording_times(&read, n), 1);
+	recording_release(&read);
+}
+
+/* The pack is the first that a bucket is asked for, each content one more. */
+START_TEST(a_blob_that_would_be_lost_ends_the_run_and_nothing_changes)
+{
+	struct tape_compact_options options = { .size = sizeof options,
+						.flags = TAPE_COMPACT_FULL,
+						.jobs = 1 };
+	struct tape_compact_result result;
+	struct tape_error err = { 0 };
+	struct tape *t = recording_open(ASLEEP);
+	unsigned char bytes[BLOB_BYTES];
+
+	for (int n = 0; n < BLOBS; n++)
+		ck_assert_int_eq(recording_put_blob(t, n, (unsigned)n, BLOB_BYTES), 0);
+	recording_fill(bytes, sizeof bytes, 1000);
+	ck_assert_int_eq(TAPE_STORE(t, key_of(1), TAPE_BYTES(bytes, sizeof bytes)), 1);
+	ck_assert_int_eq(tape_close(t), 0);
+	compact(false);
+	t = recording_open(ASLEEP);
+	ck_assert_int_eq(tape_cache_drop(t, key_of(1)), 1);
+	ck_assert_int_eq(tape_close(t), 0);
+	for (wrong_bucket = 2; wrong_bucket < 2 + BLOBS; wrong_bucket += 3) {
+		buckets = 0;
+		ck_assert_int_eq(tape_compact(recording_dir, &options, &result, &err),
+				 TAPE_ERR_DAMAGED);
+		ck_assert(strstr(err.message, "did not come along") != NULL);
+		check_blobs();
+	}
+	wrong_bucket = 0;
+	compact(true);
+	ck_assert_uint_eq(left(), 0);
+	check_blobs();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -157,6 +221,7 @@ main(void)
 	tcase_add_test(tc, what_there_is_no_memory_for_is_not_sorted_again_and_again);
 	tcase_add_test(tc, of_a_key_that_was_withdrawn_often_one_takes_memory);
 	tcase_add_test(tc, it_is_stopped_while_it_looks_for_what_was_withdrawn);
+	tcase_add_test(tc, a_blob_that_would_be_lost_ends_the_run_and_nothing_changes);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

@@ -153,7 +153,30 @@ def what_repeats_a_result(kind, where):
     check('%s: and stays so' % what, scopes() == left)
 
 
+# ---- values that are nowhere ----
+
+def values_of_projections_are_looked_for():
+    """A projection before the scope that it is of, whose blob is nowhere any more."""
+    fresh()
+    form = w.form(1, ['scope'], [('i', 3, 0, '', []), ('text', 16, 0, '', [])])
+    part = w.form(2, ['scope'], [('text', 16, 0, '', [])])
+    t = w.Writer(0, 1, ELSEWHERE)
+    t.group(form, part, w.timed(decoder.PROJECTION, 2, struct.pack('<Q', 2)),
+            w.timed(decoder.SCOPE, 1, struct.pack('<q', 5) + text(LONG) + LONG))
+    t.end()
+    t.save(tape)
+    compact()
+    undamaged('a projection')
+    for at, _, names in os.walk(os.path.join(tape, 'gen')):
+        for name in names:
+            if name.startswith('blobs-'):
+                os.remove(os.path.join(at, name))
+    out = run('tape-check', '--full', '--json', tape, expect=(1, 2, 3, 4, 5))
+    check('a projection: its value is said to be missing', 'text of %s:1' % w.SESSION in out)
+
+
 try:
+    values_of_projections_are_looked_for()
     a_session_of_which_some_is_gone('nothing')
     a_session_of_which_some_is_gone('its directory')
     for kind in ['link', 'projection', 'link to a projection']:
