@@ -134,15 +134,34 @@ add_pack(struct carry *k, const struct generation *of, const struct generation_f
  * pack alone has now; and what is raw and stays so may refer to any.
  */
 static bool
-may_choose(const struct compaction *c)
+nobody_refers(const struct compaction *c)
+{
+	return !c->alive && c->result->left_raw == 0 && c->refused_count == 0;
+}
+
+static bool
+have_room(const struct compaction *c)
 {
 	const struct generations *g = c->snapshot->generations;
 	uint64_t blobs = 0;
 
 	for (size_t i = c->keep; i < g->count; i++)
 		blobs += g->items[i].manifest.blobs;
-	return !c->alive && c->result->left_raw == 0 && c->refused_count == 0 &&
-	       blobs <= c->options.memory / 4 / (sizeof(struct tape_hash) + 1);
+	return blobs <= c->options.memory / 4 / (sizeof(struct tape_hash) + 1);
+}
+
+static bool
+may_choose(struct compaction *c)
+{
+	if (!nobody_refers(c))
+		return false;
+	if (have_room(c))
+		return true;
+	compaction_event(
+		c, "blobs", 0,
+		"that only withdrawn results refer to may stay, for want of memory: "
+		"with a larger --memory they go");
+	return false;
 }
 
 int
@@ -187,12 +206,18 @@ all_over(const struct compaction *c)
 }
 
 bool
+carry_may_forget(const struct compaction *c)
+{
+	return c->keep == 0 && nobody_refers(c) && have_room(c) && all_over(c);
+}
+
+bool
 carry_must(struct compaction *c, struct carry *k)
 {
 	const struct generations *g = c->snapshot->generations;
 
-	if (c->keep != 0 || !may_choose(c) || !all_over(c) ||
-	    (k == NULL && g->count != 0) || (k != NULL && k->some_unread))
+	if (!carry_may_forget(c) || (k == NULL && g->count != 0) ||
+	    (k != NULL && k->some_unread))
 		return false;
 	if (k != NULL)
 		k->must = true;

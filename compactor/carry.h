@@ -14,6 +14,8 @@ struct carry;
 int carry_begin(struct compaction *c, struct blobs *blobs, bool choosy,
 		struct carry **out);
 void carry_free(struct carry *k); /* NULL is fine */
+/* May what was withdrawn be forgotten with this run? */
+bool carry_may_forget(const struct compaction *c);
 /*
  * What was withdrawn is forgotten with this run: what nothing refers to has to go in it,
  * or it fails. False: it may have to stay, so nothing can be forgotten.

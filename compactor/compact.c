@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compactor/compaction.h"
+#include "compactor/withdrawn.h"
 #include "format/error.h"
 
 #define DEFAULT_LEVEL 3
@@ -115,7 +115,21 @@ say_session(struct compaction *c, const struct part *p)
 			 who, p->complete ? "" : "; it goes on");
 }
 
-static void
+static int
+say_withdrawn(struct compaction *c)
+{
+	struct withdrawn_sum sum;
+	int r = withdrawn_sum_up(c, true, &sum);
+
+	if (r == 0 && sum.results != 0)
+		compaction_event(c, "cache", sum.bytes,
+				 "%llu withdrawn result%s would be left out",
+				 (unsigned long long)sum.results,
+				 sum.results == 1 ? "" : "s");
+	return r;
+}
+
+static int
 say_plan(struct compaction *c)
 {
 	for (size_t i = 0; i < c->part_count; i++)
@@ -125,6 +139,7 @@ say_plan(struct compaction *c)
 		compaction_event(c, c->snapshot->generations->items[i].path,
 				 c->snapshot->generations->live.generations[i].bytes,
 				 "would be merged and removed");
+	return say_withdrawn(c);
 }
 
 static void
@@ -156,10 +171,8 @@ attempt(struct compaction *c)
 	r = plan_make(c);
 	if (r != 0)
 		return r;
-	if ((c->options.flags & TAPE_COMPACT_DRY_RUN) != 0) {
-		say_plan(c);
-		return 0;
-	}
+	if ((c->options.flags & TAPE_COMPACT_DRY_RUN) != 0)
+		return say_plan(c);
 	if (c->part_count == 0) {
 		clean_replaced(c);
 		return 0;

@@ -539,6 +539,28 @@ keep_foreign(struct packing *p)
 	return 0;
 }
 
+static void
+say_left_out(const struct packing *p)
+{
+	const unsigned long long results = p->left_out, drops = p->left_out_drops;
+	const unsigned long long no_room = withdrawn_no_room(p->c->withdrawn);
+
+	if (results != 0)
+		compaction_event(p->c, "cache", 0, "%llu withdrawn result%s left out",
+				 results, results == 1 ? " is" : "s are");
+	if (drops != 0)
+		compaction_event(p->c, "cache", 0,
+				 "%llu scope%s left out: what said that results were "
+				 "withdrawn has nothing more to say",
+				 drops, drops == 1 ? " is" : "s are");
+	if (no_room != 0)
+		compaction_event(
+			p->c, "cache", 0,
+			"up to %llu results that were withdrawn stay, for want of "
+			"memory: with a larger --memory they go",
+			no_room);
+}
+
 int
 pack_all(struct compaction *c)
 {
@@ -586,15 +608,8 @@ pack_all(struct compaction *c)
 		r = carry_written(p.carry);
 	if (r == 0)
 		r = verify_all(c, p.earlier, p.carry, digests, count);
-	if (r == 0 && p.left_out != 0)
-		compaction_event(c, "cache", 0, "%llu withdrawn results are left out",
-				 (unsigned long long)p.left_out);
-	if (r == 0 && withdrawn_no_room(c->withdrawn) != 0)
-		compaction_event(
-			c, "cache", 0,
-			"up to %llu results that were withdrawn stay, for want of "
-			"memory: with a larger --memory they go",
-			(unsigned long long)withdrawn_no_room(c->withdrawn));
+	if (r == 0)
+		say_left_out(&p);
 	release(&p);
 	return r;
 }

@@ -283,7 +283,7 @@ let_go(struct packing *p, const struct content *content)
 	}
 }
 
-/* Is it a result that was withdrawn, of a session that is over? 1, 0 or negative. */
+/* Is it a result that was withdrawn, of a session that is over? enum withdrawn_what, or negative. */
 static int
 is_withdrawn(struct packing *p, const struct source_record *rec, struct content *content)
 {
@@ -295,9 +295,10 @@ is_withdrawn(struct packing *p, const struct source_record *rec, struct content 
 	r = content_get_canonical(p->source, rec, content, p->c->err);
 	if (r != 0)
 		return r;
-	return content_check(content) && !content->lost &&
-	       withdrawn_is(p->c->withdrawn, content->form, content->body,
-			    content->canonical_len, source_time(rec));
+	if (!content_check(content) || content->lost)
+		return WITHDRAWN_NOT;
+	return (int)withdrawn_is(p->c->withdrawn, content->form, content->body,
+				 content->canonical_len, source_time(rec));
 }
 
 /* The form of what stands in the place of scopes of that form; 0 = no memory. */
@@ -356,7 +357,7 @@ add_of_withdrawn(struct packing *p, const struct source_record *rec,
 	struct content content;
 	int r = is_withdrawn(p, target, &content);
 
-	if (r != 1)
+	if (r <= 0)
 		return r;
 	r = content_get_canonical(p->source, rec, &content, p->c->err);
 	if (r != 0)
@@ -437,9 +438,10 @@ pack_rows_add(struct packing *p, const struct source_record *rec, struct block_r
 
 	if (r < 0)
 		return r;
-	if (r == 1) {
+	if (r != WITHDRAWN_NOT) {
 		let_go(p, &content);
-		p->left_out++;
+		p->left_out += r == WITHDRAWN_RESULT;
+		p->left_out_drops += r == WITHDRAWN_DROP;
 		return add_stand_in(p, rec, row);
 	}
 	switch (rec->kind) {

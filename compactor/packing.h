@@ -24,7 +24,8 @@ struct packing {
 	uint8_t (*foreign)[16];
 	uint32_t foreign_count;
 	uint64_t rows;
-	uint64_t left_out; /* results that were withdrawn */
+	uint64_t left_out;	 /* results that were withdrawn */
+	uint64_t left_out_drops; /* what said so */
 	uint32_t *
 		stand_ins; /* by number of a form: that of what stands in its place; 0 = none yet */
 	uint32_t stand_in_cap;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compactor/compaction.h"
+#include "compactor/carry.h"
 #include "compactor/withdrawn.h"
 #include "format/error.h"
 #include "format/hash.h"
@@ -212,6 +212,21 @@ plan_is_gone(struct compaction *c, struct snapshot_session *s, bool *gone)
 			      c->err);
 }
 
+/* One that has begun nothing yet, or whose segments are all compacted. */
+static void
+say_alive(struct compaction *c, const struct snapshot_session *s)
+{
+	char text[TAPE_SESSION_TEXT];
+
+	if (c->withdrawn == NULL || c->keep == c->snapshot->generations->count)
+		return;
+	tape_session_text(s->id, text);
+	compaction_event(
+		c, text, 0,
+		"may still be recorded: blobs of withdrawn results stay in packs "
+		"until it is over; if it is known to be, --assume-dead says so");
+}
+
 /* How many of its logs may be taken, and whether it is over. */
 static int
 takeable(struct compaction *c, size_t index, uint32_t *logs, struct part *part)
@@ -241,6 +256,8 @@ takeable(struct compaction *c, size_t index, uint32_t *logs, struct part *part)
 	if (s->dir.log_count == 0) {
 		r = plan_is_gone(c, s, &gone);
 		part->over |= gone;
+		if (r == 0 && !part->over)
+			say_alive(c, s);
 		c->alive |= !part->over;
 		return r;
 	}
@@ -329,7 +346,8 @@ choose_keep(const struct compaction *c, bool any_raw)
 	if (c->merge_none)
 		return count;
 	if ((c->options.flags & TAPE_COMPACT_FULL) != 0)
-		return count + any_raw > 1 ? within_limits(c, 0) : count;
+		return count + any_raw > 1 || c->withdrawn != NULL ? within_limits(c, 0)
+								   : count;
 	if (count + any_raw <= SMALL_GENERATIONS)
 		return count;
 	while (keep > 0 && (keep > SMALL_GENERATIONS / 2 ||
@@ -424,6 +442,45 @@ any_takeable(struct compaction *c, bool *any)
 	return 0;
 }
 
+/* Is there anything in a generation alone that would be made anew without it? 1, 0 or negative. */
+static int
+leaves_out(struct compaction *c)
+{
+	struct withdrawn_sum sum;
+	int r;
+
+	if ((c->options.flags & TAPE_COMPACT_FULL) == 0 ||
+	    c->keep == c->snapshot->generations->count)
+		return 0;
+	r = withdrawn_sum_up(c, false, &sum);
+	if (r != 0)
+		return r;
+	return sum.results != 0 || sum.drops != 0 ||
+	       (sum.last != 0 && carry_may_forget(c));
+}
+
+/* One generation alone is what it was; what is not compacted must not go. */
+static int
+drop_needless(struct compaction *c)
+{
+	bool any = false;
+	int r;
+
+	/* A session may have ended since it was looked at first. */
+	for (size_t i = 0; i < c->part_count; i++)
+		any |= c->parts[i].raw;
+	if (any || c->snapshot->generations->count - c->keep > 1)
+		return 0;
+	r = leaves_out(c);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	c->part_count = 0;
+	c->keep = c->snapshot->generations->count;
+	c->frozen.count = 0;
+	c->bytes_in = 0;
+	return 0;
+}
+
 int
 plan_make(struct compaction *c)
 {
@@ -446,17 +503,8 @@ plan_make(struct compaction *c)
 		return compaction_no_memory(c);
 	for (size_t i = 0; i < c->snapshot->count && r == 0; i++)
 		r = consider(c, i);
-	/* A session may have ended since it was looked at first. */
-	any = false;
-	for (size_t i = 0; i < c->part_count; i++)
-		any |= c->parts[i].raw;
-	/* One generation alone is what it was; what is not compacted must not go. */
-	if (!any && c->snapshot->generations->count - c->keep <= 1) {
-		c->part_count = 0;
-		c->keep = c->snapshot->generations->count;
-		c->frozen.count = 0;
-		c->bytes_in = 0;
-	}
+	if (r == 0)
+		r = drop_needless(c);
 	return r == 0 ? make_uid(c) : r;
 }
 

@@ -112,13 +112,19 @@ take(struct withdrawn *w, const struct tape_hash *key, bool withdraws, int64_t t
 
 /* ---- where they are said ---- */
 
+static void
+put_key(struct tape_hash *out, struct tape_key key)
+{
+	put_le64(out->byte, __builtin_bswap64(key.hi));
+	put_le64(out->byte + 8, __builtin_bswap64(key.lo));
+}
+
 static int
 take_raw(void *user, const struct cachelook_entry *e)
 {
 	struct tape_hash key;
 
-	put_le64(key.byte, __builtin_bswap64(e->key.hi));
-	put_le64(key.byte + 8, __builtin_bswap64(e->key.lo));
+	put_key(&key, e->key);
 	return take(user, &key, e->again || e->dropped, e->time);
 }
 
@@ -228,7 +234,7 @@ withdrawn_all_here(struct withdrawn *w)
 	w->all_here = w->no_room == 0;
 }
 
-bool
+enum withdrawn_what
 withdrawn_is(const struct withdrawn *w, const struct form *form, const uint8_t *canonical,
 	     size_t len, int64_t time)
 {
@@ -237,9 +243,136 @@ withdrawn_is(const struct withdrawn *w, const struct form *form, const uint8_t *
 	unsigned flags;
 
 	if (!cached_form(form) || !cached_read(form, canonical, len, &key, &flags))
-		return false;
+		return WITHDRAWN_NOT;
 	by = find(w, &key);
-	if (by == NULL || time > by->time)
-		return false;
-	return time < by->time || (w->all_here && (flags & CACHED_DROPPED) != 0);
+	if (by == NULL || time > by->time ||
+	    (time == by->time && (!w->all_here || (flags & CACHED_DROPPED) == 0)))
+		return WITHDRAWN_NOT;
+	return (flags & CACHED_DROPPED) != 0 ? WITHDRAWN_DROP : WITHDRAWN_RESULT;
+}
+
+/* ---- how much that is ---- */
+
+struct summing {
+	struct compaction *c;
+	const struct scopepack *pack; /* of the generation at hand */
+	struct withdrawn_sum *sum;
+	uint64_t entries;
+	int status;
+};
+
+static const struct part *
+part_of(const struct compaction *c, const uint64_t session[2])
+{
+	size_t lo = 0, hi = c->part_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const uint64_t *is = c->parts[mid].input.session;
+
+		if (is[0] == session[0] && is[1] == session[1])
+			return &c->parts[mid];
+		if (is[0] < session[0] || (is[0] == session[0] && is[1] < session[1]))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+static uint64_t
+bytes_of_results(const struct form *form, const uint8_t *canonical, size_t len)
+{
+	uint64_t bytes = 0;
+	struct tape_value v;
+
+	for (uint32_t i = 0; i < form->var_count; i++)
+		if (strncmp(form->vars[i].name, CACHE_OUT, sizeof CACHE_OUT - 1) == 0 &&
+		    form->vars[i].type >= TAPE_STR &&
+		    cached_value(form, canonical, len, i, &v) == 0)
+			bytes += v.size;
+	return bytes;
+}
+
+static void
+sum_withdrawn(struct withdrawn_sum *sum, bool drop, bool last, uint64_t bytes)
+{
+	sum->results += !drop;
+	sum->bytes += drop ? 0 : bytes;
+	sum->drops += drop && !last;
+	sum->last += drop && last;
+}
+
+static int
+sum_entry(struct summing *s, const struct tape_hash *key, unsigned flags, int64_t time,
+	  const uint64_t session[2], const struct form *form, const uint8_t *canonical,
+	  size_t len)
+{
+	const struct withdrawal *by = find(s->c->withdrawn, key);
+	const struct part *part = by != NULL ? part_of(s->c, session) : NULL;
+	bool drop = (flags & CACHED_DROPPED) != 0;
+
+	if (part != NULL && part->over && (time < by->time || (drop && time == by->time)))
+		sum_withdrawn(s->sum, drop, time == by->time,
+			      form == NULL || drop
+				      ? 0
+				      : bytes_of_results(form, canonical, len));
+	if (s->status == 0 && ++s->entries % PROGRESS_ENTRIES == 0)
+		s->status =
+			compaction_progress(s->c, TAPE_COMPACT_PLAN, s->entries, 0, 0, 0);
+	return s->status;
+}
+
+static int
+sum_packed(void *user, const struct index_cache_entry *e)
+{
+	struct summing *s = user;
+
+	return sum_entry(s, &e->key, e->flags, e->time, s->pack->sessions[e->session].id,
+			 e->form != 0 ? &s->pack->forms[e->form] : NULL, e->canonical,
+			 e->len);
+}
+
+static int
+sum_raw(void *user, const struct cachelook_entry *e)
+{
+	struct summing *s = user;
+	const struct part *part = part_of(s->c, e->pos.session);
+	struct tape_hash key;
+
+	if (part == NULL || !part->raw)
+		return s->status;
+	put_key(&key, e->key);
+	return sum_entry(s, &key,
+			 (e->again ? CACHED_AGAIN : 0u) |
+				 (e->dropped ? CACHED_DROPPED : 0u),
+			 e->time, e->pos.session, e->form, e->body, e->len);
+}
+
+/* What cannot be read counts as nothing: it is told where it is taken. */
+int
+withdrawn_sum_up(struct compaction *c, bool raw, struct withdrawn_sum *out)
+{
+	static const uint64_t nobody[2];
+	struct generations *g = c->snapshot->generations;
+	struct tape_reader_options options = { .size = sizeof options };
+	struct summing s = { .c = c, .sum = out };
+	struct cachelook *look = NULL;
+	struct tape_error why;
+
+	memset(out, 0, sizeof *out);
+	if (c->withdrawn == NULL)
+		return 0;
+	for (size_t i = c->keep; i < g->count && s.status == 0; i++) {
+		struct index_reader *x = generation_index(g, i);
+
+		s.pack = &g->items[i].scopes;
+		if (x != NULL)
+			(void)index_each_cache(x, sum_packed, &s, &why);
+	}
+	if (raw && s.status == 0 &&
+	    cachelook_open(&c->reader->dir, &options, &look, &why) == 0)
+		(void)cachelook_scan(look, nobody, true, sum_raw, &s);
+	cachelook_close(look);
+	return s.status;
 }

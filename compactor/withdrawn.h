@@ -24,7 +24,21 @@ uint64_t withdrawn_no_room(const struct withdrawn *w); /* NULL: none */
  */
 void withdrawn_all_here(struct withdrawn *w);
 /* Is a scope of that form and time, with that canonical part, a result that was withdrawn? */
-bool withdrawn_is(const struct withdrawn *w, const struct form *form,
-		  const uint8_t *canonical, size_t len, int64_t time);
+enum withdrawn_what {
+	WITHDRAWN_NOT,
+	WITHDRAWN_RESULT,
+	WITHDRAWN_DROP /* it said that others were, and has nothing more to say */
+};
+enum withdrawn_what withdrawn_is(const struct withdrawn *w, const struct form *form,
+				 const uint8_t *canonical, size_t len, int64_t time);
+
+/* What this run would leave out, once it is planned. */
+struct withdrawn_sum {
+	uint64_t results, bytes; /* of their values, where these are known */
+	uint64_t drops;
+	uint64_t last; /* drops that go only where they can be forgotten */
+};
+/* Of generations that are merged, and (`raw`) of what is taken. TAPE_ERR_STOPPED, TAPE_ERR_NOMEM. */
+int withdrawn_sum_up(struct compaction *c, bool raw, struct withdrawn_sum *out);
 
 #endif

@@ -159,6 +159,32 @@ START_TEST(it_is_stopped_while_it_looks_for_what_was_withdrawn)
 }
 END_TEST
 
+/* ---- blobs that there is no memory to choose from ---- */
+
+/* There is room for 963 blobs in so much memory. */
+START_TEST(packs_that_memory_has_no_room_for_stay_and_that_is_said)
+{
+	struct tape *t = recording_open(ASLEEP);
+	unsigned char bytes[100];
+
+	for (int n = 0; n < 1000; n++)
+		ck_assert_int_eq(recording_put_blob(t, n, (unsigned)n, sizeof bytes), 0);
+	recording_fill(bytes, sizeof bytes, 2000);
+	ck_assert_int_eq(TAPE_STORE(t, key_of(1), TAPE_BYTES(bytes, sizeof bytes)), 1);
+	ck_assert_int_eq(tape_close(t), 0);
+	compact(false);
+	t = recording_open(ASLEEP);
+	ck_assert_int_eq(tape_cache_drop(t, key_of(1)), 1);
+	ck_assert_int_eq(tape_close(t), 0);
+	compact_within(65536, NULL);
+	ck_assert(told);
+	ck_assert_uint_eq(count("_cache _has=dropped"), 1); /* it says so once more */
+	compact_within(MEMORY, NULL);
+	ck_assert(!told);
+	ck_assert_uint_eq(count("_cache _has=dropped"), 0);
+}
+END_TEST
+
 /* ---- blobs that are forgotten ---- */
 
 #define BLOBS 8
@@ -221,6 +247,7 @@ main(void)
 	tcase_add_test(tc, what_there_is_no_memory_for_is_not_sorted_again_and_again);
 	tcase_add_test(tc, of_a_key_that_was_withdrawn_often_one_takes_memory);
 	tcase_add_test(tc, it_is_stopped_while_it_looks_for_what_was_withdrawn);
+	tcase_add_test(tc, packs_that_memory_has_no_room_for_stay_and_that_is_said);
 	tcase_add_test(tc, a_blob_that_would_be_lost_ends_the_run_and_nothing_changes);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

@@ -175,7 +175,85 @@ def values_of_projections_are_looked_for():
     check('a projection: its value is said to be missing', 'text of %s:1' % w.SESSION in out)
 
 
+# ---- one generation, and what is said ----
+
+def withdraw(day=1):
+    name, number = of_another(day)
+    other = w.Writer(0, 1, ELSEWHERE, name, number)
+    other.group(DROP, *drop())
+    other.end()
+    other.save(tape)
+
+
+def a_generation_alone_is_made_anew():
+    """Its result could not go when it was made, since its session went on."""
+    fresh()
+    first = w.Writer(0, 1, ELSEWHERE)
+    first.group(RESULT, *result(LONG))
+    first.end(0)
+    first.save(tape)
+    w.Writer(1, first.seq, ELSEWHERE).save(tape)
+    withdraw()
+    check('alone: nothing is left out', 'left out' not in compact())
+    shutil.rmtree(os.path.join(tape, 'sessions', w.SESSION))
+    before = os.listdir(os.path.join(tape, 'gen'))
+    said = compact('--full', '--dry-run')
+    check('alone: --dry-run says what would be left out', '1 withdrawn result would be left out (100 B)' in said)
+    check('alone: and does nothing', os.listdir(os.path.join(tape, 'gen')) == before)
+    said = compact('--full')
+    check('alone: the result is left out', '1 withdrawn result is left out' in said)
+    check('alone: what said so is counted for itself', '1 scope is left out: what said' in said)
+    check('alone: its bytes go', '1 that nothing refers to any more' in said)
+    check('alone: all of it is left out', all(s['vars'] == {'withdrawn': True} for s in scopes()))
+    undamaged('alone')
+    after = os.listdir(os.path.join(tape, 'gen'))
+    compact('--full')
+    check('alone: once', os.listdir(os.path.join(tape, 'gen')) == after != before)
+
+
+def who_holds_bytes_back_is_named():
+    """Of a session there is nothing but its directory, and who it is of."""
+    fresh()
+    first = w.Writer(0, 1, ELSEWHERE)
+    first.group(RESULT, *result(LONG))
+    first.end()
+    first.save(tape)
+    compact()
+    withdraw()
+    name, _ = of_another(2)
+    os.makedirs(os.path.join(tape, 'sessions', name))
+    with open(os.path.join(tape, 'sessions', name, 'manifest.jsonl'), 'w', encoding='ascii') as f:
+        f.write(json.dumps({'session': name, **dict(ELSEWHERE)}) + '\n')
+    said = compact('--full')
+    check('empty: the result is left out', '1 withdrawn result is left out' in said)
+    check('empty: it is named', any(name in line and '--assume-dead' in line for line in said.splitlines()))
+    check('empty: bytes stay', 'nothing refers to any more' not in said)
+    before = os.listdir(os.path.join(tape, 'gen'))
+    compact('--full')
+    check('empty: and no more is done', os.listdir(os.path.join(tape, 'gen')) == before)
+    said = compact('--full', '--assume-dead', name)
+    check('empty: then bytes go', '1 that nothing refers to any more' in said)
+    check('empty: and what said so', '1 scope is left out: what said' in said)
+    undamaged('empty')
+
+
+def what_is_taken_raw_is_said_before():
+    fresh()
+    first = w.Writer(0, 1, ELSEWHERE)
+    first.group(RESULT, *result(SHORT))
+    first.end()
+    first.save(tape)
+    check('raw: nothing would be left out', 'left out' not in compact('--dry-run'))
+    withdraw()
+    said = compact('--dry-run')
+    check('raw: the result would be', '1 withdrawn result would be left out (40 B)' in said)
+    check('raw: and is', '1 withdrawn result is left out' in compact())
+
+
 try:
+    a_generation_alone_is_made_anew()
+    who_holds_bytes_back_is_named()
+    what_is_taken_raw_is_said_before()
     values_of_projections_are_looked_for()
     a_session_of_which_some_is_gone('nothing')
     a_session_of_which_some_is_gone('its directory')
