@@ -447,15 +447,18 @@ raw_recall(struct source *source, const struct source_key *key, struct source_re
 void
 raw_cache_drop_segment(struct raw_session *s, size_t segment)
 {
-	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
+	for (size_t i = s->cache_oldest; i != s->cache_hand;
+	     i = (i + 1) % RAW_CACHE_SLOTS)
 		if (s->cache[i].bytes != NULL && s->cache[i].segment == segment)
 			cache_drop(s, i);
 }
 
+/* Slots that were never used are not even looked at: their memory was not touched. */
 void
 raw_cache_release(struct raw_session *s)
 {
-	for (size_t i = 0; s->cache != NULL && i < RAW_CACHE_SLOTS; i++)
+	for (size_t i = s->cache_oldest; s->cache != NULL && i != s->cache_hand;
+	     i = (i + 1) % RAW_CACHE_SLOTS)
 		raw_cached_release(&s->cache[i]);
 	free(s->cache);
 	free(s->cache_items.items);
