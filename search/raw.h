@@ -50,6 +50,7 @@ struct raw_segment {
 	uint64_t next_seq;	 /* after its last scope; 0 = it has none */
 	uint64_t mark_frame;	 /* offset of the last frame with a MARK, 0 = none */
 	struct raw_form **forms; /* open addressing by number */
+	struct raw_form *recent; /* asked for last: scopes of a form come in runs */
 	size_t form_count, form_cap;
 	uint64_t form_bytes; /* memory that they take, about */
 	uint32_t undefined;  /* of them: used and not defined */

@@ -90,7 +90,9 @@ form_slot(const struct raw_segment *g, uint32_t number)
 struct raw_form *
 raw_segment_form(struct raw_segment *g, uint32_t number)
 {
-	return g->form_cap == 0 ? NULL : g->forms[form_slot(g, number)];
+	if (g->recent == NULL || g->recent->number != number)
+		g->recent = g->form_cap == 0 ? NULL : g->forms[form_slot(g, number)];
+	return g->recent;
 }
 
 static int
@@ -492,6 +494,7 @@ drop_forms(struct raw_session *s, struct raw_segment *g)
 	}
 	free(g->forms);
 	g->forms = NULL;
+	g->recent = NULL;
 	s->form_bytes -= g->form_bytes;
 	g->form_count = g->form_cap = g->form_bytes = g->undefined = 0;
 }
