@@ -46,6 +46,20 @@ print(const struct snapshot *snapshot)
 	return sum;
 }
 
+/* False: there is one that cannot be told. */
+static bool
+take_one(struct seenhidden *h, struct source *source, const struct source_record *rec)
+{
+	if (rec->kind == SOURCE_BOOKMARK)
+		return true;
+	if (h->count == HASHES_MOST ||
+	    !seenmake_grow((void **)&h->hashes, &h->cap, h->count, sizeof *h->hashes) ||
+	    !seenmake_print(source, rec, &h->hashes[h->count]))
+		return false;
+	h->count++;
+	return true;
+}
+
 /* False: not all of them were taken. */
 static bool
 take(struct seenhidden *h, struct snapshot *snapshot, size_t index)
@@ -60,14 +74,9 @@ take(struct seenhidden *h, struct snapshot *snapshot, size_t index)
 	if (r != 1)
 		return r == 0;
 	r = source->ops->begin(source, &iter, &why);
-	while (r == 0 && (r = source->ops->next(source, &rec, &why)) == 1) {
-		if (h->count == HASHES_MOST ||
-		    !seenmake_grow((void **)&h->hashes, &h->cap, h->count,
-				   sizeof *h->hashes))
-			break;
-		h->count += seenmake_hash(source, &rec, &h->hashes[h->count]);
+	while (r == 0 && (r = source->ops->next(source, &rec, &why)) == 1 &&
+	       take_one(h, source, &rec))
 		r = 0;
-	}
 	source->ops->close(source);
 	return r == 0;
 }

@@ -30,17 +30,22 @@ seenmake_grow(void **list, size_t *cap, size_t count, size_t size)
 	return true;
 }
 
-/* The whole hash of a scope; false: it is lost, cannot be read, or is of bytes that are kept nowhere. */
+bool
+seenmake_print(struct source *source, const struct source_record *rec,
+	       struct tape_hash *out)
+{
+	struct content content;
+
+	return content_get_canonical(source, rec, &content, NULL) == 0 && !content.lost &&
+	       content_check(&content) &&
+	       content_hash(&rec->form->form, &content, out, NULL) == 0;
+}
+
 bool
 seenmake_hash(struct source *source, const struct source_record *rec,
 	      struct tape_hash *out)
 {
-	struct content content;
-
-	return !form_hashes_only(&rec->form->form) &&
-	       content_get_canonical(source, rec, &content, NULL) == 0 && !content.lost &&
-	       content_check(&content) &&
-	       content_hash(&rec->form->form, &content, out, NULL) == 0;
+	return !form_hashes_only(&rec->form->form) && seenmake_print(source, rec, out);
 }
 
 /* What has a content of its own; in a generation, what its fingerprints do not tell of. */

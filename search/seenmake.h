@@ -27,6 +27,9 @@ uint64_t seenmake_walk(struct seenmake *m, struct source *source, uint64_t lo,
 /* The whole hash of a scope; false: it is lost, cannot be read, or is of bytes that are kept nowhere. */
 bool seenmake_hash(struct source *source, const struct source_record *rec,
 		   struct tape_hash *out);
+/* The hash that a generation has a fingerprint of, of bytes that are kept nowhere, too. */
+bool seenmake_print(struct source *source, const struct source_record *rec,
+		    struct tape_hash *out);
 /* Room for one more in a list; false: no memory. */
 bool seenmake_grow(void **list, size_t *cap, size_t count, size_t size);
 

@@ -455,6 +455,64 @@ START_TEST(what_it_supersedes_itself_is_seen_no_more)
 }
 END_TEST
 
+/* With an array of which the hash alone is kept, or one in a file that is lost. */
+#define ARRAY ((size_t)1 << 17)
+static double array[ARRAY];
+
+static bool
+done_with(struct tape *t, int a, bool hashed)
+{
+	array[0] = a;
+	return hashed ? TAPE_SEEN(t, "done", a, TAPE_HASHED(array, ARRAY))
+		      : TAPE_SEEN(t, "done", a, TAPE_BLOB(array, ARRAY));
+}
+
+static void
+do_with(struct tape *t, int a, bool hashed)
+{
+	array[0] = a;
+	if (hashed)
+		TAPE(t, "done", a, TAPE_HASHED(array, ARRAY));
+	else
+		TAPE(t, "done", a, TAPE_BLOB(array, ARRAY));
+}
+
+/* Those that no generation has. */
+static void
+lose_blobs(void)
+{
+	char command[600];
+
+	(void)snprintf(command, sizeof command,
+		       "find '%s' -type f '(' -name '*.blob' -o -path '*/blobs/*' ')' "
+		       "-print -delete | grep -q .",
+		       recording_dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(what_is_superseded_is_not_seen_by_hashes_alone)
+{
+	for (int hashed = 0; hashed < 2; hashed++) {
+		struct tape *t = recording_open("sync=none");
+		struct tape_pos one = resuming_at(t, 1);
+
+		for (int a = 1; a < 4; a++)
+			do_with(t, 10 * hashed + a, hashed);
+		ck_assert_int_eq(tape_close(t), 0);
+		if (!hashed)
+			lose_blobs();
+		resuming_compact();
+		t = recording_open("sync=none");
+		for (int a = 1; a < 4; a++)
+			ck_assert(done_with(t, 10 * hashed + a, hashed));
+		ck_assert_int_eq(tape_continue(t, one), 0);
+		for (int a = 1; a < 4; a++)
+			ck_assert(done_with(t, 10 * hashed + a, hashed) == (a == 1));
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+}
+END_TEST
+
 /* The set of what was recorded lately keeps what is longer than a link. */
 #define LONG "a text of some length, so that a link is shorter than the scope"
 
@@ -668,6 +726,7 @@ main(void)
 	tcase_add_test(tc, what_is_superseded_has_not_been_seen);
 	tcase_add_test(tc, what_it_supersedes_itself_is_seen_no_more);
 	tcase_add_test(tc, what_others_supersede_is_seen_no_more);
+	tcase_add_test(tc, what_is_superseded_is_not_seen_by_hashes_alone);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("killed");
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
