@@ -17,8 +17,12 @@
 #include "search/snapshot.h"
 #include "search/superseded.h"
 
-/* What is read because it has no hint, of segments that have none yet. */
+/*
+ * What is read because it has no hint, of segments that have none yet. Our own session
+ * has a part for itself: the segment that is written, and one whose hint is being made.
+ */
 #define SCAN_BYTES ((uint64_t)64 << 20)
+#define OWN_BYTES ((uint64_t)128 << 20)
 /* What a row of a generation counts for. */
 #define ROW_BYTES 64u
 /*
@@ -79,9 +83,9 @@ struct seenlook {
 	struct hint *hints;
 	size_t hint_count, hint_cap, open_hints;
 	struct seenhidden hidden;
-	uint64_t scan_bytes; /* that may still be read */
-	uint64_t session[2]; /* our own */
-	uint64_t own;	     /* what it had committed when it was looked at last */
+	uint64_t scan_bytes, own_bytes; /* that may still be read */
+	uint64_t session[2];		/* our own */
+	uint64_t own; /* what it had committed when it was looked at last */
 };
 
 int
@@ -94,6 +98,7 @@ seenlook_open(const struct tapedir *dir, const uint64_t session[2], struct seenl
 	if (look == NULL)
 		return error_set(err, TAPE_ERR_NOMEM, NULL, 0, "no memory for a reader");
 	look->scan_bytes = SCAN_BYTES;
+	look->own_bytes = OWN_BYTES;
 	look->counts = CURRENT_ALL;
 	memcpy(look->session, session, sizeof look->session);
 	r = reader_open_at(dir, NULL, &look->reader, err);
@@ -172,6 +177,14 @@ known_of(struct seenlook *look, const uint64_t id[2])
 		return k;
 	look->known[look->known_count] = (struct known){ .id = { id[0], id[1] } };
 	return &look->known[look->known_count++];
+}
+
+/* How much may still be read of a session. */
+static uint64_t *
+bytes_for(struct seenlook *look, const struct known *k)
+{
+	return memcmp(k->id, look->session, sizeof k->id) == 0 ? &look->own_bytes
+							       : &look->scan_bytes;
 }
 
 /* ---- scopes ---- */
@@ -323,7 +336,7 @@ meet_pieces(struct seenlook *look, const struct snapshot_session *s, struct know
 		if (p->there)
 			k->pieces[n++] = *p;
 		else
-			look->scan_bytes += p->read;
+			*bytes_for(look, k) += p->read;
 	}
 	k->count = n;
 	for (size_t i = 0; i < s->dir.log_count; i++) {
@@ -356,10 +369,10 @@ scan_pieces(struct seenlook *look, const struct snapshot_session *s, struct know
 		more += size > k->pieces[i].read ? size - k->pieces[i].read : 0;
 		met = k->pieces[i].met_seq > met ? k->pieces[i].met_seq : met;
 	}
-	if (more == 0 || more > look->scan_bytes || met >= hi ||
+	if (more == 0 || more > *bytes_for(look, k) || met >= hi ||
 	    !scan(look, s, met + 1, hi, false, &met))
 		return;
-	look->scan_bytes -= more;
+	*bytes_for(look, k) -= more;
 	for (size_t i = from; i < to; i++) {
 		k->pieces[i].read = size_of(s, i);
 		k->pieces[i].met_seq = met;
@@ -409,11 +422,11 @@ scan_packed(struct seenlook *look, const struct snapshot_session *s, struct know
 		if (entry->projections != 0 && entry->last_seq > k->parts_seq)
 			rows += entry->rows;
 	}
-	if (rows == 0 || rows > look->scan_bytes / ROW_BYTES)
+	if (rows == 0 || rows > *bytes_for(look, k) / ROW_BYTES)
 		return;
 	if (!scan(look, s, met + 1, s->packed_seq, true, &met))
 		return;
-	look->scan_bytes -= rows * ROW_BYTES;
+	*bytes_for(look, k) -= rows * ROW_BYTES;
 	k->parts_seq = s->packed_seq;
 }
 
@@ -485,7 +498,7 @@ take_hints(struct seenlook *look, const struct snapshot_session *s, struct known
 		p->hinted = true;
 		p->first_seq = file->first_seq;
 		p->next_seq = file->next_seq;
-		look->scan_bytes += p->read;
+		*bytes_for(look, k) += p->read;
 		p->read = 0;
 	}
 }

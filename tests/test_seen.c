@@ -226,6 +226,49 @@ START_TEST(a_scope_is_seen_after_each_of_many_commits)
 }
 END_TEST
 
+/* The segment of the first session, longer than it is by zeros. */
+static void
+make_large(off_t size)
+{
+	struct tapedir_session *sessions = NULL;
+	struct tape_error err = { 0 };
+	char path[400], name[PATH_SEGMENT_TEXT];
+	struct tapedir dir;
+	size_t count = 0;
+
+	ck_assert_int_eq(tapedir_open(recording_dir, &dir, &err), 0);
+	ck_assert_int_eq(tapedir_list(&dir, &sessions, &count, &err), 0);
+	ck_assert_uint_eq(count, 1);
+	path_segment(0, false, name);
+	(void)snprintf(path, sizeof path, "%s/%s/%s", recording_dir, sessions[0].path,
+		       name);
+	ck_assert_int_eq(truncate(path, size), 0);
+	tapedir_free_sessions(sessions, count);
+	tapedir_close(&dir);
+}
+
+/* It uses up all that may be read of others. */
+START_TEST(what_others_have_takes_nothing_from_its_own_session)
+{
+	int n = 0;
+
+	t = recording_open("sync=none");
+	put(0, SCOPES);
+	ck_assert_int_eq(tape_close(t), 0);
+	make_large(((off_t)64 << 20) - 1024);
+	t = recording_open("sync=none commit=manual");
+	ck_assert_int_eq(seen(0, SCOPES), SCOPES);
+	/* The set of what was recorded lately does not keep what is as short as a link. */
+	for (int i = 0; i < 1000; i++)
+		TAPE(t, "short", i);
+	ck_assert_int_eq(tape_commit(t), 0);
+	for (int i = 0; i < 1000; i++)
+		n += TAPE_SEEN(t, "short", i);
+	ck_assert_int_eq(n, 1000);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 static void *
 ask_and_record(void *user)
 {
@@ -633,6 +676,7 @@ seen_suite(void)
 	tcase_add_test(tc, parts_of_other_scopes_are_seen_in_segments);
 	tcase_add_test(tc, all_that_its_own_session_has_committed_is_seen_at_once);
 	tcase_add_test(tc, a_scope_is_seen_after_each_of_many_commits);
+	tcase_add_test(tc, what_others_have_takes_nothing_from_its_own_session);
 	tcase_add_test(tc, each_ended_segment_answers_by_its_hint_or_is_read);
 	tcase_add_test(tc, a_roll_over_takes_nothing_from_what_is_seen);
 	tcase_add_test(tc, threads_may_ask_while_others_record);
