@@ -76,6 +76,16 @@ check_gaps(struct raw_session *s)
 		check_gap(s, behind);
 }
 
+/* Frames in front of it are of no use: hopping over each takes its time. */
+static size_t
+first_frame(const struct raw_session *s, const struct raw_segment *g)
+{
+	/* Notes, too, stand in frames of any place. */
+	if (s->iter.note != NULL || s->iter.other != NULL)
+		return 0;
+	return raw_find_frame(g, s->iter.lo);
+}
+
 static int
 enter_segment(struct raw_session *s, struct tape_error *err)
 {
@@ -88,7 +98,7 @@ enter_segment(struct raw_session *s, struct tape_error *err)
 	if (r != 0)
 		return r;
 	check_gaps(s);
-	s->at_frame = s->iter.reverse ? g->frame_count : 0;
+	s->at_frame = s->iter.reverse ? g->frame_count : first_frame(s, g);
 	return g->bad ? 0 : 1;
 }
 
@@ -505,4 +515,25 @@ raw_open(struct tape_reader *reader, struct tapedir_session *dir, const uint64_t
 	check_numbers(s);
 	*out = &s->base;
 	return 1;
+}
+
+bool
+raw_extend(struct source *source, const uint64_t *sizes)
+{
+	struct raw_session *s = (struct raw_session *)source;
+	size_t last;
+
+	if (source->ops != &raw_ops || s->segment_count != s->dir->log_count)
+		return false;
+	last = s->segment_count - 1;
+	for (size_t i = 0; i < s->segment_count; i++)
+		if (s->segments[i].number != s->dir->logs[i] ||
+		    (i < last && s->segments[i].size != sizes[i]))
+			return false;
+	s->about.facts.bytes += sizes[last] - s->segments[last].size;
+	/* What was read ahead of frames may be as it was before them. */
+	s->view.segment = UINT32_MAX;
+	s->view.len = 0;
+	s->mark_known = false;
+	return raw_segment_extend(s, last, sizes[last]);
 }

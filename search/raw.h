@@ -40,6 +40,7 @@ struct raw_segment {
 	uint64_t
 		head_seq; /* the next free seq, as its first frame has it; 0 = no frame */
 	uint64_t cut;	  /* seqs from here on belong to a later segment */
+	uint64_t end;	  /* of its frames; more may follow there. 0: it is not read on */
 	int fd;
 	bool probed, loaded, bad; /* bad: its header does not verify */
 	bool damaged;		  /* something was reported behind its last scope */
@@ -148,6 +149,13 @@ int raw_open(struct tape_reader *reader, struct tapedir_session *dir,
 	     const uint64_t *sizes, const struct raw_rest *rest, struct source **out,
 	     struct tape_error *err);
 
+/*
+ * The session as of other sizes, of the logs that dir has by now: its last segment is
+ * read on from where its frames ended. False: it has other segments, or there is more
+ * to tell of than frames that follow, and the source is to be closed.
+ */
+bool raw_extend(struct source *source, const uint64_t *sizes);
+
 /* So many records of a session were of unknown kinds: what a walk tells at its end. */
 void raw_tell_skipped(struct tape_reader *reader, const char *dir, uint64_t count);
 
@@ -157,6 +165,8 @@ int raw_segment_open(struct raw_session *s, size_t index, struct tape_error *err
 int raw_segment_probe(struct raw_session *s, size_t index, struct tape_error *err);
 /* Frames and forms. */
 int raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err);
+/* Frames and forms behind those that are known. False: the session is of no use any more. */
+bool raw_segment_extend(struct raw_session *s, size_t index, uint64_t size);
 /* Forgets frames and forms; what was borrowed from them is gone. */
 void raw_segment_drop(struct raw_session *s, size_t index);
 void raw_segment_release(struct raw_session *s, struct raw_segment *segment);
@@ -197,6 +207,8 @@ void raw_cache_keep(struct raw_session *s, size_t segment, struct raw_frame *fra
 void raw_cache_drop_segment(struct raw_session *s, size_t segment);
 void raw_cache_release(struct raw_session *s);
 void raw_cached_release(struct raw_cached *c);
+/* Index of the first frame that has this seq or a later one, or frame_count. */
+size_t raw_find_frame(const struct raw_segment *g, uint64_t seq);
 /* Index of the segment that has this seq, or segment_count. */
 size_t raw_find_segment(const struct raw_session *s, uint64_t seq);
 

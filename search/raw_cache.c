@@ -24,8 +24,8 @@ raw_find_segment(const struct raw_session *s, uint64_t seq)
 	return s->segment_count;
 }
 
-static struct raw_frame *
-find_frame(struct raw_segment *g, uint64_t seq)
+size_t
+raw_find_frame(const struct raw_segment *g, uint64_t seq)
 {
 	size_t lo = 0, hi = g->frame_count;
 
@@ -37,9 +37,17 @@ find_frame(struct raw_segment *g, uint64_t seq)
 		else
 			hi = mid;
 	}
-	if (lo == g->frame_count || g->frames[lo].first_seq > seq)
+	return lo;
+}
+
+static struct raw_frame *
+find_frame(struct raw_segment *g, uint64_t seq)
+{
+	size_t at = raw_find_frame(g, seq);
+
+	if (at == g->frame_count || g->frames[at].first_seq > seq)
 		return NULL;
-	return &g->frames[lo];
+	return &g->frames[at];
 }
 
 /* ---- slots ---- */

@@ -17,6 +17,8 @@
 #define OPEN_MAX_PROBED 16u
 /* Bits of a frame's contents that no kind of this version has. */
 #define HAS_UNKNOWN 0xfc00u
+/* Frames that are read when a segment is loaded; of others the header is enough. */
+#define LOADED (HAS_FORM | HAS_NOTE | HAS_UNKNOWN)
 /* Memory of the forms of a segment; and of those of a session that are kept. */
 #define FORM_BYTES_MAX (96u << 20)
 /* Forms of a segment that are used and not defined: each of so many is told once. */
@@ -547,25 +549,32 @@ load_events(struct raw_session *s, size_t index, struct segment_scan *scan,
 	struct raw_segment *g = &s->segments[index];
 	struct tape_error why = { 0 };
 	struct scan_event event;
+	uint64_t end = g->end;
+	bool whole = true;
 	int r;
 
+	g->end = 0;
 	while ((r = segment_scan_next(scan, &event, &why)) == 1) {
 		switch (event.kind) {
 		case SCAN_FRAME:
 			r = load_frame(s, g, &event, err);
 			if (r != 0)
 				return r < 0 ? r : 0;
+			end = event.offset + event.bytes;
 			break;
 		case SCAN_TAIL:
 			tail_event(s, index, &event);
 			break;
 		default:
 			g->damaged = true;
+			whole = false;
 			report(s, g, TAPE_DAMAGE_MET, event.offset, event.bytes,
 			       event.message);
 			break;
 		}
 	}
+	if (r == 0 && whole && !segment_scan_ended(scan, NULL))
+		g->end = end;
 	return scan_failed(s, g, r, &why, err);
 }
 
@@ -584,7 +593,7 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 		return g->bad ? 0 : r;
 	}
 	/* Notes were read by the probe, which tells of no damage. */
-	r = scan_begin(s, index, HAS_FORM | HAS_NOTE | HAS_UNKNOWN, &scan, err);
+	r = scan_begin(s, index, LOADED, &scan, err);
 	if (g->bad)
 		return 0;
 	if (r != 0)
@@ -592,6 +601,7 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 	g->next_seq = 0;
 	g->skipped = 0;
 	g->damaged = false;
+	g->end = 0;
 	r = load_events(s, index, scan, err);
 	segment_scan_close(scan);
 	g->loaded = r == 0;
@@ -600,6 +610,32 @@ raw_segment_load(struct raw_session *s, size_t index, struct tape_error *err)
 	else
 		make_room(s, index);
 	return r;
+}
+
+/* It is opened anew: another file may stand in its place. */
+bool
+raw_segment_extend(struct raw_session *s, size_t index, uint64_t size)
+{
+	struct raw_segment *g = &s->segments[index];
+	const struct segment_key key = g->key;
+	struct segment_scan *scan = NULL;
+	int r;
+
+	if (!g->loaded || g->bad || g->end == 0 || g->next_seq == 0 ||
+	    g->first_seq == UINT64_MAX || size < g->end)
+		return false;
+	os_close(&g->fd);
+	g->size = size;
+	if (scan_begin(s, index, LOADED, &scan, NULL) != 0)
+		return false;
+	if (g->size < g->end || key.sync != g->key.sync || key.seed != g->key.seed) {
+		segment_scan_close(scan);
+		return false;
+	}
+	segment_scan_seek(scan, g->end);
+	r = load_events(s, index, scan, NULL);
+	segment_scan_close(scan);
+	return r == 0 && g->end != 0;
 }
 
 void

@@ -683,6 +683,21 @@ look_again(struct seenlook *look, int64_t now)
 			    look->taken_ns + wait_after(look->took_ns));
 }
 
+/* The open source of a session has what that has by now, or goes. */
+static void
+extend_source(struct seenlook *look, size_t at)
+{
+	for (size_t i = 0; i < OPEN_SOURCES; i++) {
+		struct source *source = look->sources[i];
+
+		if (source == NULL || look->source_of[i] != at ||
+		    snapshot_extend(look->snapshot, at, source))
+			continue;
+		source->ops->close(source);
+		look->sources[i] = NULL;
+	}
+}
+
 /* Our own session alone. False: it takes a look at all of them. */
 static bool
 look_at_own(struct seenlook *look)
@@ -692,16 +707,13 @@ look_at_own(struct seenlook *look)
 
 	if (look->snapshot == NULL || at == look->snapshot->count)
 		return false;
-	for (size_t i = 0; i < OPEN_SOURCES; i++)
-		if (look->sources[i] != NULL && look->source_of[i] == at) {
-			look->sources[i]->ops->close(look->sources[i]);
-			look->sources[i] = NULL;
-		}
 	look->hidden.fresh = false;
-	if (snapshot_refresh(look->snapshot, at, NULL) == 0)
-		return learn(look, &look->snapshot->sessions[at]);
-	drop_snapshot(look);
-	return false;
+	if (snapshot_refresh(look->snapshot, at, NULL) != 0) {
+		drop_snapshot(look);
+		return false;
+	}
+	extend_source(look, at);
+	return learn(look, &look->snapshot->sessions[at]);
 }
 
 static bool

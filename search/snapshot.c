@@ -448,3 +448,11 @@ snapshot_open(struct snapshot *s, size_t index, struct source **out,
 	free(parts);
 	return r < 0 ? r : count != 0;
 }
+
+bool
+snapshot_extend(struct snapshot *s, size_t index, struct source *source)
+{
+	const struct snapshot_session *one = &s->sessions[index];
+
+	return raw_extend(source, one->sizes) || spliced_extend(source, one->sizes);
+}

@@ -98,9 +98,12 @@ void snapshot_free(struct snapshot *s);
 size_t snapshot_find(const struct snapshot *s, const uint64_t id[2]);
 /*
  * The files of one session as they are now, if those that it had are there still: else
- * TAPE_ERR_NOT_FOUND, and *s is of no use. Sources of it are closed before.
+ * TAPE_ERR_NOT_FOUND, and *s is of no use. Sources of it are closed, or extended before
+ * they are used again.
  */
 int snapshot_refresh(struct snapshot *s, size_t index, struct tape_error *err);
+/* Has an open source of it what it has by now? Else it is to be closed. */
+bool snapshot_extend(struct snapshot *s, size_t index, struct source *source);
 /* Did a call fail because a file was replaced meanwhile? Then a new snapshot may help. */
 bool snapshot_stale(int status, const struct tape_error *err);
 /*

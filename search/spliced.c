@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/error.h"
+#include "search/raw.h"
 
 struct spliced {
 	struct source base; /* first */
@@ -205,4 +206,10 @@ spliced_open(struct tape_reader *reader, const struct spliced_part *parts, size_
 	join_facts(s);
 	*out = &s->base;
 	return 0;
+}
+
+bool
+spliced_extend(struct source *source, const uint64_t *sizes)
+{
+	return source->ops == &spliced_ops && raw_extend(last_part(source), sizes);
 }

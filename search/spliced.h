@@ -12,5 +12,7 @@ struct spliced_part {
 /* Takes the parts over, also where it fails; `id` is the session's. */
 int spliced_open(struct tape_reader *reader, const struct spliced_part *parts,
 		 size_t count, struct source **out, struct tape_error *err);
+/* As raw_extend, of the part that is raw. */
+bool spliced_extend(struct source *source, const uint64_t *sizes);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TAPE_SEEN: is a content on the tape already? And hints, which are never believed. */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -222,6 +223,58 @@ START_TEST(a_scope_is_seen_after_each_of_many_commits)
 		ck_assert_int_eq(seen(i, i + 1), 1);
 	}
 	ck_assert_int_eq(seen(0, 2000), 2000);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
+static atomic_uint reads;
+
+static int
+count_reads(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)path;
+	(void)limit;
+	if (call == OS_READ)
+		atomic_fetch_add(&reads, 1);
+	return 0;
+}
+
+/* The fewest reads of a question behind a commit: now and then it is a look at all sessions. */
+static unsigned
+reads_of_a_miss(int from, int to)
+{
+	unsigned least = UINT_MAX;
+
+	for (int i = from; i < to; i++) {
+		unsigned before;
+
+		put(i, i + 1);
+		ck_assert_int_eq(tape_commit(t), 0);
+		before = atomic_load(&reads);
+		ck_assert_int_eq(seen(1000000 + i, 1000001 + i), 0);
+		if (atomic_load(&reads) - before < least)
+			least = atomic_load(&reads) - before;
+	}
+	return least;
+}
+
+START_TEST(a_question_behind_a_commit_costs_no_more_in_a_long_session)
+{
+	unsigned first, last;
+
+	t = recording_open("sync=none commit=manual dedup=off");
+	os_fault_set(count_reads, NULL);
+	first = reads_of_a_miss(0, 100);
+	for (int i = 100; i < 3000; i++) {
+		put(i, i + 1);
+		ck_assert_int_eq(tape_commit(t), 0);
+	}
+	last = reads_of_a_miss(3000, 3050);
+	os_fault_set(NULL, NULL);
+	ck_assert_uint_gt(first, 0);
+	ck_assert_uint_le(last, first + 2);
+	ck_assert_int_eq(seen(0, 3050), 3050);
 	ck_assert_int_eq(tape_close(t), 0);
 }
 END_TEST
@@ -677,6 +730,7 @@ seen_suite(void)
 	tcase_add_test(tc, all_that_its_own_session_has_committed_is_seen_at_once);
 	tcase_add_test(tc, a_scope_is_seen_after_each_of_many_commits);
 	tcase_add_test(tc, what_others_have_takes_nothing_from_its_own_session);
+	tcase_add_test(tc, a_question_behind_a_commit_costs_no_more_in_a_long_session);
 	tcase_add_test(tc, each_ended_segment_answers_by_its_hint_or_is_read);
 	tcase_add_test(tc, a_roll_over_takes_nothing_from_what_is_seen);
 	tcase_add_test(tc, threads_may_ask_while_others_record);
