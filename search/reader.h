@@ -18,8 +18,9 @@ struct tape_reader {
 	size_t told_count, told_cap;
 	/* Of this machine, for telling live sessions from dead ones; "" = unknown. */
 	char boot_id[37], host[256];
-	bool untrusted;	 /* no file of it is taken for what its owner says */
-	bool superseded; /* what other sessions supersede is shown */
+	bool untrusted;	  /* no file of it is taken for what its owner says */
+	bool superseded;  /* what other sessions supersede is shown */
+	bool packed_only; /* raw parts of sessions are left out */
 	struct tape_read_stats stats;
 	struct generations *generations; /* the newest that were looked at, or NULL */
 	/* Of a thread that works for another reader: what it has to tell goes there. */

@@ -5,16 +5,20 @@
 #include <string.h>
 
 #include "format/hash.h"
+#include "search/reader.h"
 #include "search/seenmake.h"
 #include "search/source.h"
 
 /* 4 MiB. */
 #define HASHES_MOST ((size_t)1 << 18)
 
+enum answer { UNKNOWN, THERE, NOT_THERE };
+
 void
 seenhidden_release(struct seenhidden *h)
 {
 	free(h->hashes);
+	free(h->answers);
 	*h = (struct seenhidden){ .count = 0 };
 }
 
@@ -81,6 +85,13 @@ take(struct seenhidden *h, struct snapshot *snapshot, size_t index)
 	return r == 0;
 }
 
+void
+seenhidden_renew(struct seenhidden *h)
+{
+	free(h->answers);
+	h->answers = NULL;
+}
+
 static void
 refresh(struct seenhidden *h, struct snapshot *snapshot)
 {
@@ -91,6 +102,7 @@ refresh(struct seenhidden *h, struct snapshot *snapshot)
 		return;
 	h->of = of;
 	h->count = 0;
+	seenhidden_renew(h);
 	h->lacks = false;
 	for (size_t i = 0; i < snapshot->count && !h->lacks; i++)
 		if (any_hidden(&snapshot->sessions[i]))
@@ -99,18 +111,25 @@ refresh(struct seenhidden *h, struct snapshot *snapshot)
 		qsort(h->hashes, h->count, sizeof *h->hashes, by_hash);
 }
 
+static const struct tape_hash *
+place(const struct seenhidden *h, const struct tape_hash *hash)
+{
+	return h->count == 0 ? NULL
+			     : bsearch(hash, h->hashes, h->count, sizeof *hash, by_hash);
+}
+
 bool
 seenhidden_has(struct seenhidden *h, struct snapshot *snapshot,
 	       const struct tape_hash *hash)
 {
 	if (!h->fresh)
 		refresh(h, snapshot);
-	return h->lacks || (h->count != 0 && bsearch(hash, h->hashes, h->count,
-						     sizeof *hash, by_hash) != NULL);
+	return h->lacks || place(h, hash) != NULL;
 }
 
-bool
-seenhidden_search(struct tape_reader *reader, const struct tape_hash *hash)
+/* Of what is raw somebody else knows, without reading all of it. */
+static bool
+search_packed(struct tape_reader *reader, const struct tape_hash *hash)
 {
 	const struct tape_find_options options = { .size = sizeof options,
 						   .flags = TAPE_FIND_ALL };
@@ -122,10 +141,36 @@ seenhidden_search(struct tape_reader *reader, const struct tape_hash *hash)
 	bool found;
 
 	tape_hash_text(hash, text + strlen(text));
+	reader->packed_only = true;
 	found = tape_query_compile(text, &query, &why) == 0 &&
 		tape_find(reader, query, &options, &cursor, &why) == 0 &&
 		tape_cursor_next(cursor, &scope, &why) == 1;
 	tape_cursor_close(cursor);
 	tape_query_free(query);
+	reader->packed_only = false;
+	return found;
+}
+
+/* Where its answer is kept, or NULL: nowhere. */
+static uint8_t *
+answer(struct seenhidden *h, const struct tape_hash *hash)
+{
+	const struct tape_hash *at = place(h, hash);
+
+	if (at != NULL && h->answers == NULL)
+		h->answers = calloc(h->count, 1);
+	return at != NULL && h->answers != NULL ? &h->answers[at - h->hashes] : NULL;
+}
+
+bool
+seenhidden_search(struct seenhidden *h, struct tape_reader *reader,
+		  const struct tape_hash *hash)
+{
+	uint8_t *known = answer(h, hash);
+	bool found = known != NULL && *known != UNKNOWN ? *known == THERE
+							: search_packed(reader, hash);
+
+	if (known != NULL)
+		*known = found ? THERE : NOT_THERE;
 	return found;
 }

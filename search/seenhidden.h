@@ -11,9 +11,10 @@
 struct seenhidden {
 	struct tape_hash *hashes; /* sorted */
 	size_t count, cap;
-	uint64_t of; /* which scopes they are of */
-	bool lacks;  /* there are more */
-	bool fresh;  /* of the snapshot as it is: false where it has changed */
+	uint8_t *answers; /* of seenhidden_search, by hash; NULL: none yet */
+	uint64_t of;	  /* which scopes they are of */
+	bool lacks;	  /* there are more */
+	bool fresh;	  /* of the snapshot as it is: false where it has changed */
 };
 void seenhidden_release(struct seenhidden *h);
 /*
@@ -22,7 +23,10 @@ void seenhidden_release(struct seenhidden *h);
  */
 bool seenhidden_has(struct seenhidden *h, struct snapshot *snapshot,
 		    const struct tape_hash *hash);
-/* Has a scope that counts this content? A whole search, for few. */
-bool seenhidden_search(struct tape_reader *reader, const struct tape_hash *hash);
+/* Has a packed scope that counts this content? A search, which is kept in mind. */
+bool seenhidden_search(struct seenhidden *h, struct tape_reader *reader,
+		       const struct tape_hash *hash);
+/* Searches again: the tape has changed. */
+void seenhidden_renew(struct seenhidden *h);
 
 #endif

@@ -671,6 +671,7 @@ look_again(struct seenlook *look, int64_t now)
 		look->snapshot = NULL;
 	look->known_at = 0;
 	look->hidden.fresh = false;
+	seenhidden_renew(&look->hidden);
 	for (size_t i = look->snapshot != NULL ? look->snapshot->count : 0; i-- > 0;)
 		if (!learn(look, &look->snapshot->sessions[i]))
 			break;
@@ -725,7 +726,8 @@ ask(struct seenlook *look, const struct tape_hash *hash)
 		return ask_hints(look, hash);
 	/* What a generation has may be had by scopes alone that are superseded. */
 	return !seenhidden_has(&look->hidden, look->snapshot, hash) ||
-	       ask_hints(look, hash) || seenhidden_search(look->reader, hash);
+	       ask_hints(look, hash) ||
+	       seenhidden_search(&look->hidden, look->reader, hash);
 }
 
 /* Is the content there, now that we have committed more? */

@@ -433,7 +433,8 @@ snapshot_open(struct snapshot *s, size_t index, struct source **out,
 		return no_memory(err);
 	r = open_packed(s, one, parts, &count, err);
 	packed = count;
-	if (r == 0 && (one->dir.log_count != 0 || one->dir.error != 0))
+	if (r == 0 && !s->reader->packed_only &&
+	    (one->dir.log_count != 0 || one->dir.error != 0))
 		r = open_raw(s, one, parts, &count, err);
 	if (r == 0 && count == 1) {
 		*out = parts[0].source;

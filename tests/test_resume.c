@@ -427,6 +427,41 @@ START_TEST(what_is_superseded_has_not_been_seen)
 }
 END_TEST
 
+static int
+count_reads(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)path;
+	(void)limit;
+	*(unsigned *)user += call == OS_READ;
+	return 0;
+}
+
+/* The answer hangs on what is packed; of what is raw hints have told. */
+START_TEST(what_is_superseded_and_packed_is_not_looked_for_in_all_that_is_raw)
+{
+	struct tape *t = recording_open("sync=none");
+	struct tape_pos one = resuming_at(t, 1);
+	unsigned reads = 0;
+
+	for (int a = 1; a < 4; a++)
+		TAPE(t, "done", a);
+	ck_assert_int_eq(tape_close(t), 0);
+	resuming_compact();
+	t = recording_open("sync=none");
+	ck_assert_int_eq(tape_continue(t, one), 0);
+	for (int i = 0; i < 200000; i++)
+		TAPE(t, "raw", i);
+	ck_assert_int_eq(tape_commit(t), 0);
+	ck_assert(!done(t, 2));
+	os_fault_set(count_reads, &reads);
+	ck_assert(!done(t, 3));
+	ck_assert(!done(t, 3));
+	os_fault_set(NULL, NULL);
+	ck_assert_uint_lt(reads, 30);
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 /* Of a recorder that had seen it, when it goes on from before it. */
 START_TEST(what_it_supersedes_itself_is_seen_no_more)
 {
@@ -724,6 +759,8 @@ main(void)
 	tcase_add_test(tc, latest_and_at_give_scopes_to_bind);
 	tcase_add_test(tc, resume_goes_on_from_what_was_restored);
 	tcase_add_test(tc, what_is_superseded_has_not_been_seen);
+	tcase_add_test(
+		tc, what_is_superseded_and_packed_is_not_looked_for_in_all_that_is_raw);
 	tcase_add_test(tc, what_it_supersedes_itself_is_seen_no_more);
 	tcase_add_test(tc, what_others_supersede_is_seen_no_more);
 	tcase_add_test(tc, what_is_superseded_is_not_seen_by_hashes_alone);
