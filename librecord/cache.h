@@ -87,7 +87,8 @@ _Static_assert(sizeof(struct cache_wide) == sizeof(struct tape_word), "a word");
 
 /* A key that was asked for, and what it was made of, while its result is computed. */
 struct cache_miss {
-	int64_t since; /* monotonic */
+	int64_t since;	/* monotonic */
+	uint32_t asked; /* as that of an entry */
 	size_t len;
 	uint8_t hashed[];
 };
@@ -250,8 +251,8 @@ void cache_take(struct cache *c, struct tape_key key, struct cache_entry *e,
 /* One of this session from that time that could not be staged is taken out again. */
 void cache_untake(struct cache *c, struct tape_key key, int64_t time);
 void cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag);
-/* Generations were asked for this key. */
-void cache_asked(struct cache *c, struct tape_key key);
+/* Generations were asked for this key. Returns the shard's `news`. */
+uint32_t cache_asked(struct cache *c, struct tape_key key);
 /* There are generations that may withdraw what was asked for before; `news`: how many so far. */
 void cache_news(struct cache *c, uint32_t news);
 /* Behind all that is known under a key. */
@@ -342,12 +343,15 @@ const char *cache_site_names(const struct tape_site *site);
 
 /* Looks at what others have committed, if it is time. look_lock is held. */
 void cache_look(struct cache *c, bool now);
-/* What has been met under the key in generations. False: they could not be asked. look_lock is held. */
-bool cache_ask(struct cache *c, struct tape_key key);
+/* What has been met under the key in generations. The shard's `news`, or 0: they could not be asked. look_lock is held. */
+uint32_t cache_ask(struct cache *c, struct tape_key key);
 /* It could not be read: is that because it was withdrawn, and made room, since it was met? look_lock is held. */
 bool cache_outdated(struct cache *c, const struct cache_entry *e);
-/* What is known under a key, here or on the tape; the caller's to cache_put. */
-struct cache_entry *cache_search(struct cache *c, struct tape_key key);
+/*
+ * What is known under a key, here or on the tape; the caller's to cache_put. *news: when
+ * generations were asked for it just now, or 0.
+ */
+struct cache_entry *cache_search(struct cache *c, struct tape_key key, uint32_t *news);
 /* The same after a look, whenever the last one was. */
 struct cache_entry *cache_search_now(struct cache *c, struct tape_key key);
 /* Says once per recorder that this key is none. */

@@ -173,44 +173,48 @@ cache_look(struct cache *c, bool now)
 		cache_settle(c, false);
 }
 
-bool
+uint32_t
 cache_ask(struct cache *c, struct tape_key key)
 {
 	if (!c->look || cachelook_find(c->look, key, take_found, c) != 0)
-		return false;
-	cache_asked(c, key);
-	return true;
+		return 0;
+	return cache_asked(c, key);
 }
 
-static void
+/* As cache_ask. */
+static uint32_t
 search_tape(struct cache *c, struct tape_key key, bool now)
 {
+	uint32_t asked = 0;
+
 	pthread_mutex_lock(&c->look_lock);
 	if (!atomic_load(&c->tape->dead)) {
 		cache_look(c, now);
 		/* What a segment has may be withdrawn in a generation, or not be the first. */
-		(void)cache_ask(c, key);
+		asked = cache_ask(c, key);
 	}
 	pthread_mutex_unlock(&c->look_lock);
+	return asked;
 }
 
 struct cache_entry *
-cache_search(struct cache *c, struct tape_key key)
+cache_search(struct cache *c, struct tape_key key, uint32_t *news)
 {
 	bool asked;
 	struct cache_entry *e = cache_find_asked(c, key, &asked);
 
+	*news = 0;
 	if (asked)
 		return e;
 	cache_put(e);
-	search_tape(c, key, false);
+	*news = search_tape(c, key, false);
 	return cache_find(c, key);
 }
 
 struct cache_entry *
 cache_search_now(struct cache *c, struct tape_key key)
 {
-	search_tape(c, key, true);
+	(void)search_tape(c, key, true);
 	return cache_find(c, key);
 }
 
@@ -272,9 +276,9 @@ forget_misses(struct cache_shard *s)
 	s->misses_open = 0;
 }
 
-/* Remembers when, and what the key was made of. */
+/* Remembers when, what the key was made of, and when generations were asked for it. */
 static void
-count_miss(struct cache *c, struct tape_key key)
+count_miss(struct cache *c, struct tape_key key, uint32_t asked)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
 	struct cache_miss *miss;
@@ -285,6 +289,7 @@ count_miss(struct cache *c, struct tape_key key)
 	miss = malloc(sizeof *miss + len);
 	if (miss) {
 		miss->since = os_monotonic_ns();
+		miss->asked = asked;
 		miss->len = len;
 		if (len)
 			memcpy(miss->hashed, hashed, len);
@@ -337,7 +342,8 @@ static int
 recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
 	    const char *names, size_t count, const struct tape_named *outs)
 {
-	struct cache_entry *e = cache_search(c, key);
+	uint32_t asked;
+	struct cache_entry *e = cache_search(c, key, &asked);
 	int r = 0;
 
 	if (e && !(e->flags & ENTRY_DAMAGED)) {
@@ -360,7 +366,7 @@ recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
 	if (r == 1)
 		hit_long(c, key);
 	else
-		count_miss(c, key);
+		count_miss(c, key, asked);
 	return r;
 }
 
@@ -416,12 +422,13 @@ tape_cache_has(struct tape *t, struct tape_key key, struct tape_pos *pos)
 {
 	struct cache *c = ready(t, key);
 	struct cache_entry *e;
+	uint32_t asked;
 	int r = 0;
 
 	if (!c)
 		return 0;
 	report_hold();
-	e = cache_search(c, key);
+	e = cache_search(c, key, &asked);
 	r = e && !(e->flags & ENTRY_DAMAGED);
 	if (r && pos)
 		*pos = cache_pos(c, e);

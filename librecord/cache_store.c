@@ -429,6 +429,8 @@ store(const struct result *r, struct cache_values *values)
 	struct cache_miss *miss;
 	struct cache_entry *e;
 	double seconds = -1;
+	/* Never, unless by a miss: generations may have the first result. */
+	uint32_t asked = 0;
 	bool stored = false;
 	size_t len = 0;
 	const uint8_t *hashed = key_remembered(r->key, &len);
@@ -438,6 +440,7 @@ store(const struct result *r, struct cache_values *values)
 	miss = take_miss(c, r->key, &dropped);
 	if (miss) {
 		seconds = (double)(os_monotonic_ns() - miss->since) * 1e-9;
+		asked = miss->asked;
 		if (miss->len) {
 			hashed = miss->hashed;
 			len = miss->len;
@@ -459,6 +462,7 @@ store(const struct result *r, struct cache_values *values)
 	if (e) {
 		e->time = now;
 		e->seconds = seconds;
+		e->asked = asked;
 		memcpy(e->pos.session, c->tape->session, sizeof e->pos.session);
 		/* Known before it is staged, so that a commit finds it. */
 		cache_take(c, r->key, e, again == INT64_MIN ? 0 : now);

@@ -226,15 +226,18 @@ cache_mark(struct cache *c, const struct cache_entry *e, uint32_t flag)
 	cache_unlock(s);
 }
 
-void
+uint32_t
 cache_asked(struct cache *c, struct tape_key key)
 {
 	struct cache_shard *s = cache_shard_of(c, key);
+	uint32_t news;
 
 	cache_lock(s);
+	news = s->news;
 	for (struct cache_entry *e = cache_first(s, key); e; e = e->later)
-		e->asked = s->news;
+		e->asked = news;
 	cache_unlock(s);
+	return news;
 }
 
 void
@@ -433,9 +436,6 @@ cache_take(struct cache *c, struct tape_key key, struct cache_entry *e, int64_t 
 	spot = e && e->time >= (slot ? slot->dropped : 0) ? spot_add(c, s, key)
 							  : cache_spot_find(s, key);
 	first = spot ? cache_spot_entry(spot) : NULL;
-	/* What this process stores it has asked for, or could have. */
-	if (e && e->pos.seq == 0)
-		e->asked = s->news;
 	if (spot && e && e->time >= (slot ? slot->dropped : 0) &&
 	    put_entry(c, &first, e)) {
 		doubt = differs(first, e);

@@ -205,6 +205,71 @@ START_TEST(a_generation_counts_though_a_segment_has_the_key)
 }
 END_TEST
 
+START_TEST(what_is_stored_unasked_hides_no_first_result_of_a_generation)
+{
+	for (int full = 0; full < 2; full++) {
+		struct tape *t = recording_open(ASLEEP);
+
+		store_number(t, full, 10);
+		ck_assert_int_eq(tape_close(t), 0);
+		compact(full);
+		t = recording_open(ASLEEP);
+		store_number(t, full, 11);
+		ck_assert(number(t, full) == 10);
+		tape_refresh(t);
+		ck_assert(number(t, full) == 10);
+		ck_assert_int_eq(tape_close(t), 0);
+		ck_assert_uint_eq(warnings("two different results"), 1u + (unsigned)full);
+	}
+}
+END_TEST
+
+/* It came between the miss and the result, and withdraws what may be known. */
+START_TEST(a_generation_that_comes_while_a_result_is_computed_counts)
+{
+	struct tape *a = recording_open(ASLEEP), *b = recording_open(ASLEEP);
+
+	ck_assert(number(a, 1) == -1);
+	store_number(b, 1, 9);
+	ck_assert_int_eq(tape_cache_drop(b, key_of(1)), 1);
+	store_number(b, 1, 10);
+	ck_assert_int_eq(tape_close(b), 0);
+	compact(false);
+	tape_refresh(a);
+	store_number(a, 1, 11);
+	ck_assert(number(a, 1) == 10);
+	ck_assert_int_eq(tape_close(a), 0);
+	ck_assert_uint_eq(warnings("two different results"), 1);
+}
+END_TEST
+
+/* Generations are not asked again. */
+static bool
+is_asked(struct tape *t, int n)
+{
+	struct cache_shard *s =
+		&atomic_load(&t->cache)->shards[key_of(n).hi % CACHE_SHARDS];
+	const struct cache_entry *e = cache_first(s, key_of(n));
+
+	ck_assert_ptr_nonnull(e);
+	return e->asked == s->news;
+}
+
+START_TEST(what_was_missed_and_stored_is_not_searched_for_again)
+{
+	struct tape *t = recording_open(ASLEEP);
+
+	ck_assert(number(t, 1) == -1);
+	store_number(t, 1, 10);
+	ck_assert(is_asked(t, 1));
+	store_number(t, 2, 20);
+	ck_assert(!is_asked(t, 2));
+	ck_assert(number(t, 2) == 20);
+	ck_assert(is_asked(t, 2));
+	ck_assert_int_eq(tape_close(t), 0);
+}
+END_TEST
+
 START_TEST(files_are_replaced_under_sessions_that_look)
 {
 	struct tape *reader = recording_open(ASLEEP);
@@ -605,6 +670,8 @@ START_TEST(a_child_learns_what_its_parent_had_staged_and_committed_since)
 	char byte = 0;
 	pid_t pid;
 
+	/* A result that was asked for: the child does not look for it by itself. */
+	ck_assert(number(t, 1) == -1);
 	store_number(t, 1, 10);
 	ck_assert_int_eq(pipe(committed), 0);
 	pid = recording_fork();
@@ -677,6 +744,9 @@ main(void)
 	tcase_add_test(tc, the_first_result_holds_and_another_one_is_told_once);
 	tcase_add_test(tc, what_is_withdrawn_is_gone_for_all_until_it_is_stored_again);
 	tcase_add_test(tc, a_generation_counts_though_a_segment_has_the_key);
+	tcase_add_test(tc, what_is_stored_unasked_hides_no_first_result_of_a_generation);
+	tcase_add_test(tc, a_generation_that_comes_while_a_result_is_computed_counts);
+	tcase_add_test(tc, what_was_missed_and_stored_is_not_searched_for_again);
 	tcase_add_test(tc, files_are_replaced_under_sessions_that_look);
 	tcase_add_test(tc, a_blob_of_two_is_safe_though_the_first_one_was_compacted);
 	tcase_add_test(tc, a_result_that_was_committed_just_now_is_withdrawn);
