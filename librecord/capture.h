@@ -182,6 +182,7 @@ enum plan_said {
 	SAID_RECORD = 256,
 	SAID_SPREAD = 1024,
 	SAID_LOCALS = 2048,
+	SAID_NAMES = 4096,
 };
 
 struct cached_layout {

@@ -199,6 +199,10 @@ plan_argument(struct plan *plan, uint32_t *at, unsigned kind, struct tape_word w
 	plan->spread = true;
 	plan->found = true;
 	(void)contract_describe(plan->tape, of->partial, NULL);
+	if (partial_names_astray(of->partial))
+		plan_complain(plan, SAID_NAMES, false,
+			      "TAPE_ENUMS names values of a member that TAPE_DESCRIBE "
+			      "does not list: list it, too, or leave the names out");
 	rest = of->partial->members;
 	for (uint32_t i = 0; i < of->partial->count; i++) {
 		const struct tape_member *member = &of->partial->list()[i];

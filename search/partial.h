@@ -100,6 +100,8 @@ struct partial_shape {
 bool partial_known(const struct tape_partial *partial);
 /* False: it is none that makes sense. */
 bool partial_member_shape(const struct tape_member *member, struct partial_shape *out);
+/* Does it name values of something that is not among its members? */
+bool partial_names_astray(const struct tape_partial *partial);
 /* Names of the values of a member, or NULL. */
 const struct tape_member_names *partial_member_names(const struct tape_partial *partial,
 						     const struct tape_member *member);

@@ -30,6 +30,30 @@ partial_member_names(const struct tape_partial *partial, const struct tape_membe
 	return NULL;
 }
 
+static bool
+is_member(const struct tape_partial *partial, size_t offset)
+{
+	const struct tape_member *members = partial->list();
+
+	for (uint32_t i = 0; i < partial->count; i++)
+		if (members[i].offset == offset)
+			return true;
+	return false;
+}
+
+bool
+partial_names_astray(const struct tape_partial *partial)
+{
+	const struct tape_member_names *names;
+
+	if (partial->version < 2 || partial->enums == NULL || *partial->enums == NULL)
+		return false;
+	for (names = (*partial->enums)(); names->count != 0; names++)
+		if (!is_member(partial, names->offset))
+			return true;
+	return false;
+}
+
 bool
 partial_member_shape(const struct tape_member *m, struct partial_shape *out)
 {

@@ -132,6 +132,26 @@ START_TEST(a_description_without_room_for_names_has_none)
 }
 END_TEST
 
+struct pair {
+	int listed, other;
+};
+TAPE_DESCRIBE(pair, struct pair, listed);
+TAPE_ENUMS(pair, TAPE_NAMES(listed, SLOW, FAST), TAPE_NAMES(other, SLOW, FAST));
+
+START_TEST(names_of_a_member_that_is_not_listed_are_said)
+{
+	struct pair p = { 1, 1 };
+
+	t = recorded_open("");
+	for (int i = 0; i < 2; i++)
+		TAPE(t, "x", TAPE_OF(pair, &p));
+	ck_assert_str_eq(recorded(), "x listed=1{SLOW:0,FAST:1}\n"
+				     "x listed=1{SLOW:0,FAST:1}\n");
+	ck_assert_uint_eq(recorded_errors(), 0);
+	ck_assert_uint_eq(recorded_said("TAPE_ENUMS names values of a member"), 1);
+}
+END_TEST
+
 START_TEST(what_is_no_integer_has_none)
 {
 	double x = 1;
@@ -266,6 +286,7 @@ main(void)
 	tcase_add_test(tc, a_name_made_at_run_time_has_them_too);
 	tcase_add_test(tc, members_of_a_described_structure_have_them);
 	tcase_add_test(tc, a_description_without_room_for_names_has_none);
+	tcase_add_test(tc, names_of_a_member_that_is_not_listed_are_said);
 	tcase_add_test(tc, what_is_no_integer_has_none);
 	tcase_add_test(tc, what_is_too_large_for_an_i64_keeps_its_value);
 	tcase_add_test(tc, a_large_one_comes_back_from_the_cache);

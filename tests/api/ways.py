@@ -117,6 +117,7 @@ def main(include, find, compact, info, *libraries):
                 verdict('%s, %s: partial' % (what, form), PARTIAL, ' '.join(' '.join(partial).split()))
                 if form == 'raw':
                     run([compact, '-q', tape])
+                    verdict('%s: a generation' % what, True, bool(os.listdir(os.path.join(tape, 'live'))))
             verdict('%s, asked again' % what, AGAIN, run([program, 'again', tape], env=env))
     print('%d passed, %d failed' % (passed, failed))
     return failed != 0

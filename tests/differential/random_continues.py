@@ -97,6 +97,8 @@ class Run:
                               capture_output=True, check=False, timeout=120)
         if done.returncode not in (0, 3):
             self.same(0, tape, 'tape-compact', done.stderr, b'')
+        if done.returncode == 0 and not os.listdir(os.path.join(tape, 'live')):
+            self.same(0, tape, 'tape-compact', b'exit 0', b'and no generation')
 
     def tape(self, seed):
         rng, raw = random.Random(seed), tempfile.mkdtemp(prefix='tape-continues-')
