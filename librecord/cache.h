@@ -26,7 +26,10 @@
 /* What was used is noted so often. */
 #define CACHE_NOTE_NS INT64_C(60000000000)
 
-/* Names and types of results, in the order of names; one for all entries that have them. */
+/*
+ * Names and types of results, in the order of names; one for all entries that have them,
+ * of whatever recorder: a place in a program keeps what it found out about it.
+ */
 struct cache_shape {
 	uint32_t count;
 	struct cache_name {
@@ -168,8 +171,6 @@ struct cache {
 	_Atomic size_t held;
 	size_t most;	  /* CACHE_HELD */
 	atomic_uint said; /* enum cache_said */
-	pthread_mutex_t shape_lock;
-	struct intern shapes;
 	struct cache_doubts doubts;
 };
 enum cache_said { CACHE_SAID_KEY = 1, CACHE_SAID_LOOK = 2 };
@@ -304,6 +305,9 @@ struct cache_entry *cache_entry_found(struct cache *c, const struct cachelook_en
 /* The same from a scope of a reader. */
 struct cache_entry *cache_entry_scope(struct cache *c, struct tape_key key,
 				      const struct tape_scope *scope);
+/* For a fork: behind all other locks. */
+void cache_lock_shapes(void);
+void cache_unlock_shapes(void);
 /* With so many bytes of data; all else is 0. NULL: no memory. */
 struct cache_entry *cache_entry_new(struct cache *c, size_t size);
 /* A value of an entry that is held; its bytes may be elsewhere. */

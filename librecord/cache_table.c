@@ -505,7 +505,6 @@ cache_get(struct tape *t)
 	c->looked = INT64_MIN / 2;
 	c->most = CACHE_HELD;
 	pthread_mutex_init(&c->look_lock, NULL);
-	pthread_mutex_init(&c->shape_lock, NULL);
 	pthread_mutex_init(&c->memory.lock, NULL);
 	pthread_mutex_init(&c->doubts.lock, NULL);
 	cache_news(c, 0);
@@ -587,10 +586,8 @@ cache_lock_all(struct tape *t)
 {
 	struct cache *c = atomic_load(&t->cache);
 
-	if (c) {
-		pthread_mutex_lock(&c->shape_lock);
+	if (c)
 		pthread_mutex_lock(&c->doubts.lock);
-	}
 	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
 		cache_lock(&c->shards[i]);
 	if (c)
@@ -606,10 +603,8 @@ cache_unlock_all(struct tape *t)
 		pthread_mutex_unlock(&c->memory.lock);
 	for (unsigned i = 0; c && i < CACHE_SHARDS; i++)
 		cache_unlock(&c->shards[i]);
-	if (c) {
+	if (c)
 		pthread_mutex_unlock(&c->doubts.lock);
-		pthread_mutex_unlock(&c->shape_lock);
-	}
 }
 
 /* What the parent has staged may never come to the tape. */

@@ -123,25 +123,40 @@ shape_make(const struct cache_values *v)
 	return shape;
 }
 
-/* Never freed before the recorder: sites keep what they found out about them. */
+/* They stay: sites keep what they found out about them. */
+static pthread_mutex_t shape_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct intern shapes;
+
 static const struct cache_shape *
-shape_of(struct cache *c, const struct cache_values *v)
+shape_of(const struct cache_values *v)
 {
 	struct cache_shape *shape;
 	uint64_t hash;
 
-	pthread_mutex_lock(&c->shape_lock);
-	shape = intern_find(&c->shapes, v->shape.data, v->shape.len, &hash);
+	pthread_mutex_lock(&shape_lock);
+	shape = intern_find(&shapes, v->shape.data, v->shape.len, &hash);
 	if (!shape) {
 		shape = shape_make(v);
-		if (shape && intern_add(&c->shapes, v->shape.data, v->shape.len, hash,
-					shape) < 0) {
+		if (shape &&
+		    intern_add(&shapes, v->shape.data, v->shape.len, hash, shape) < 0) {
 			free(shape);
 			shape = NULL;
 		}
 	}
-	pthread_mutex_unlock(&c->shape_lock);
+	pthread_mutex_unlock(&shape_lock);
 	return shape;
+}
+
+void
+cache_lock_shapes(void)
+{
+	pthread_mutex_lock(&shape_lock);
+}
+
+void
+cache_unlock_shapes(void)
+{
+	pthread_mutex_unlock(&shape_lock);
 }
 
 struct cache_entry *
@@ -178,7 +193,7 @@ cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_ke
 		return NULL;
 	e->key = key;
 	e->seconds = -1;
-	e->shape = shape_of(c, v);
+	e->shape = shape_of(v);
 	e->results = hash_bytes(v->hashed.data, v->hashed.len);
 	e->size = size;
 	if (!e->shape) {

@@ -37,6 +37,7 @@ before_fork(void)
 		pthread_mutex_lock(&t->error_lock);
 		cache_lock_all(t);
 	}
+	cache_lock_shapes();
 }
 
 static void
@@ -56,6 +57,7 @@ unlock_all(struct tape *t)
 static void
 after_fork_parent(void)
 {
+	cache_unlock_shapes();
 	for (struct tape *t = list; t; t = t->next_open)
 		unlock_all(t);
 	pthread_mutex_unlock(&list_lock);
@@ -88,6 +90,7 @@ forget_parent(struct tape *t)
 static void
 after_fork_child(void)
 {
+	cache_unlock_shapes();
 	for (struct tape *t = list; t; t = t->next_open) {
 		bool alive = !atomic_load(&t->dead);
 

@@ -362,6 +362,31 @@ slots_of(struct cache *c)
 	return slots;
 }
 
+/* What was found out about a place for one recorder holds for those that come later. */
+START_TEST(a_place_asks_many_recorders_in_turn_and_finds_its_way_once)
+{
+	static struct tape_site site = TAPE_SITE_("k, x, y", 2, TAPE_SITE_HAS_LABEL);
+	void *plans = NULL;
+
+	for (int n = 0; n < 12; n++) {
+		struct tape *t = recording_open(ASLEEP);
+		double x = n, y = -n;
+		const struct tape_named outs[] = { TAPE_TO_(&x), TAPE_TO_(&y) };
+
+		ck_assert_int_eq(TAPE_STORE(t, key_of(n), x, y), 1);
+		for (int i = 0; i < 3; i++) {
+			x = y = 99;
+			ck_assert_int_eq(tape_recall(t, &site, key_of(n), outs), 1);
+			ck_assert(x == n && y == -n);
+		}
+		plans = n == 0 ? site.plans : plans;
+		ck_assert_ptr_nonnull(plans);
+		ck_assert_ptr_eq(site.plans, plans);
+		ck_assert_int_eq(tape_close(t), 0);
+	}
+}
+END_TEST
+
 START_TEST(what_is_asked_for_and_never_stored_takes_no_memory_for_good)
 {
 	struct tape *t = recording_open(ASLEEP);
@@ -545,6 +570,7 @@ main(void)
 	tcase_add_test(tc,
 		       what_is_stored_anew_before_a_commit_is_found_with_its_own_value);
 	tcase_add_test(tc, values_beyond_the_bound_of_memory_are_read_from_the_tape);
+	tcase_add_test(tc, a_place_asks_many_recorders_in_turn_and_finds_its_way_once);
 	tcase_add_test(tc, what_is_asked_for_and_never_stored_takes_no_memory_for_good);
 	tcase_add_test(tc, entries_are_scopes_that_are_found_by_what_they_were_made_of);
 	tcase_add_test(tc, hits_are_counted_and_what_was_used_is_noted);
