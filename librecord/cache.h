@@ -134,12 +134,13 @@ struct cache_shard {
 /* cache_memory.c */
 #define CACHE_PIECES 40u
 struct cache_memory {
-	pthread_mutex_t lock; /* the very last */
-	struct cache_chunk *chunks;
-	void *spare[CACHE_PIECES];
-	uint8_t *at; /* what is left of the newest chunk */
-	size_t left;
-	size_t plain; /* bytes that malloc gave */
+	pthread_mutex_t lock;	    /* the very last */
+	struct cache_chunk *chunks; /* all */
+	struct cache_chunk *empty;
+	struct cache_chunk *open[2]; /* with room: of values, of what lasts */
+	struct cache_spare *spare[CACHE_PIECES];
+	size_t value_chunks, value_bytes; /* bytes in use there */
+	size_t plain;			  /* that malloc gave at first */
 	bool closed;
 };
 

@@ -9,6 +9,9 @@
 #include "tests/support/suite.h"
 
 #define PIECES 1500
+#define PHASES 10u
+#define PHASE_VALUES 14000u
+#define CHUNKS_SEEN 200u
 
 struct piece {
 	unsigned char *at;
@@ -85,6 +88,62 @@ START_TEST(pieces_do_not_overlap_and_are_given_back)
 }
 END_TEST
 
+/* In how many pieces of 2 MiB these lie that were not in one of `seen`. */
+static unsigned
+new_chunks(uintptr_t *seen, unsigned known, const struct piece *p)
+{
+	uintptr_t chunk = (uintptr_t)p->at >> 21;
+
+	for (unsigned i = 0; i < known; i++)
+		if (seen[i] == chunk)
+			return 0;
+	if (!p->chunked || known == CHUNKS_SEEN)
+		return 0;
+	seen[known] = chunk;
+	return 1;
+}
+
+/*
+ * Values of one size after another, 8 MiB at a time, which go but for each _i-th one (0: none
+ * stays), and an entry that stays for each of them.
+ */
+START_TEST(what_one_size_leaves_serves_another)
+{
+	struct cache_memory m = { .lock = PTHREAD_MUTEX_INITIALIZER,
+				  .plain = (size_t)1 << 20 };
+	struct piece *values = calloc(PHASES * PHASE_VALUES, sizeof *values);
+	struct piece *entries = calloc(PHASES * PHASE_VALUES, sizeof *entries);
+	uintptr_t seen[CHUNKS_SEEN];
+	unsigned chunks = 0;
+	size_t n = 0, first = 0;
+
+	for (unsigned phase = 0; phase < PHASES; phase++, first = n) {
+		size_t size = 600 + phase * 128;
+
+		for (size_t bytes = 0; bytes < (size_t)8 << 20; bytes += size, n++) {
+			get(&m, &values[n], size, 1);
+			get(&m, &entries[n], sizeof(struct cache_entry), 2);
+			chunks += new_chunks(seen, chunks, &values[n]);
+		}
+		for (size_t i = first; i < n; i++)
+			if (_i == 0 || i % (unsigned)_i != 0) {
+				put(&values[i], 1);
+				values[i].at = NULL;
+			}
+	}
+	/* What is in use at once, a quarter more, 16 MiB, and what entries took over. */
+	ck_assert_uint_le(chunks, 20);
+	for (size_t i = 0; i < n; i++) {
+		if (values[i].at)
+			put(&values[i], 1);
+		put(&entries[i], 2);
+	}
+	cache_memory_close(&m);
+	free(values);
+	free(entries);
+}
+END_TEST
+
 static void
 store_text(struct tape *t, int n, int size)
 {
@@ -134,6 +193,8 @@ main(void)
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, pieces_do_not_overlap_and_are_given_back, 0, 2);
+	tcase_add_test(tc, what_one_size_leaves_serves_another);
+	tcase_add_loop_test(tc, what_one_size_leaves_serves_another, 500, 501);
 	tcase_add_test(tc, a_large_table_is_right_and_memory_comes_again);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
