@@ -152,24 +152,16 @@ know_raw(struct compaction *c, struct withdrawn *w)
 				     : 0;
 }
 
-static bool
-may_say(const struct scopepack *p)
-{
-	for (uint32_t i = 1; i <= p->form_count; i++)
-		if (cached_withdraws(&p->forms[i]))
-			return true;
-	return false;
-}
-
 static int
 know_packed(struct compaction *c, size_t index, struct withdrawn *w)
 {
 	struct generations *g = c->snapshot->generations;
+	const struct scopepack *p = &g->items[index].scopes;
 	struct index_reader *x = NULL;
 	struct tape_error why = { 0 };
 	int r = 0;
 
-	if (may_say(&g->items[index].scopes))
+	if (cached_withdraws(p->forms, p->form_count))
 		x = generation_index(g, index);
 	if (x != NULL)
 		r = index_each_cache(x, take_packed, w, &why);

@@ -16,12 +16,21 @@ cached_form(const struct form *form)
 	       form->vars[at].type == TAPE_STR;
 }
 
-bool
-cached_withdraws(const struct form *form)
+static bool
+withdraws(const struct form *form)
 {
 	return cached_form(form) &&
 	       (form_find(form, CACHE_AGAIN, sizeof CACHE_AGAIN - 1) >= 0 ||
 		form_find(form, CACHE_DROPPED, sizeof CACHE_DROPPED - 1) >= 0);
+}
+
+bool
+cached_withdraws(const struct form *forms, uint32_t count)
+{
+	for (uint32_t i = 1; i <= count; i++)
+		if (withdraws(&forms[i]))
+			return true;
+	return false;
 }
 
 static void

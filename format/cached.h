@@ -26,8 +26,8 @@ enum cached_flags { CACHED_AGAIN = 1, CACHED_DROPPED = 2 };
 
 /* May scopes of that form be entries? */
 bool cached_form(const struct form *form);
-/* May entries of that form withdraw others? */
-bool cached_withdraws(const struct form *form);
+/* May entries of one of the forms with numbers 1 to count withdraw others? */
+bool cached_withdraws(const struct form *forms, uint32_t count);
 /* Key (16 bytes, print order) and flags of one, from its canonical part. False: it is none. */
 bool cached_read(const struct form *form, const uint8_t *canonical, size_t len,
 		 struct tape_hash *key, unsigned *flags);

@@ -483,16 +483,6 @@ scan_session(const struct reading *r)
 
 /* ---- generations, as they come ---- */
 
-/* Entries of that generation may withdraw others. */
-static bool
-may_withdraw(const struct scopepack *p)
-{
-	for (uint32_t i = 1; i <= p->form_count; i++)
-		if (cached_withdraws(&p->forms[i]))
-			return true;
-	return false;
-}
-
 static bool
 has_generation(const struct generations *g, const char *name)
 {
@@ -506,7 +496,9 @@ static void
 count_news(struct cachelook *look, const struct generations *g)
 {
 	for (size_t i = 0; i < g->count; i++)
-		if (g->items[i].scopes_ready && may_withdraw(&g->items[i].scopes) &&
+		if (g->items[i].scopes_ready &&
+		    cached_withdraws(g->items[i].scopes.forms,
+				     g->items[i].scopes.form_count) &&
 		    !has_generation(look->generations, g->items[i].name)) {
 			look->news++;
 			return;
