@@ -10,8 +10,8 @@ int suite_run(Suite *suite);
 /* The seed of a random test: $TEST_SEED, else from the clock. Printed, so that a failure can be repeated. */
 unsigned suite_seed(void);
 /*
- * The step of a sweep over all moments: 1; under AddressSanitizer, which takes ten times
- * as long, n: the whole sweep is gcc's.
+ * The step of a sweep over all moments: 1; under AddressSanitizer, whose run is that of
+ * CI, n. "make gcc" and "make clang" try them all.
  */
 int suite_step(int n);
 
