@@ -92,9 +92,9 @@ for configuration in "${configurations[@]}"; do
 	gcc-brief) run_suite gcc gcc 3 "--no-suite sweep" "${common[@]}" ;;
 	clang) run_suite clang clang 3 "" "${common[@]}" ;;
 	asan) run_suite asan clang 6 "--no-suite nosan --no-suite headers" "${sanitized[@]}" \
-		-Dc_args=-g1 -Db_sanitize=address,undefined ;;
+		-Db_sanitize=address,undefined ;;
 	tsan) run_suite tsan clang 6 "--suite threads" "${sanitized[@]}" \
-		-Dc_args=-g1 -Db_sanitize=thread ;;
+		-Db_sanitize=thread ;;
 	checks) run_checks ;;
 	*)
 		echo "run-tests.sh: no configuration '$configuration'" >&2
