@@ -171,8 +171,7 @@ TAPE_ENUMS(flagged, TAPE_NAMES(flags, SLOW, FAST));
 /* No other number than it was. */
 START_TEST(what_is_too_large_for_an_i64_keeps_its_value)
 {
-	const char *values[] = { "9223372036854775807"
-				 "{SLOW:0,FAST:1}",
+	const char *values[] = { "9223372036854775807{SLOW:0,FAST:1}",
 				 "9223372036854775808u", "18446744073709551615u",
 				 "1{SLOW:0,FAST:1}" };
 	struct tape_enumerator names[] = { { 0, "SLOW" }, { 1, "FAST" } };
