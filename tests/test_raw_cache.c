@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is kept of the frames of raw segments for links that come: how often files are read for them. */
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "format/os.h"
 #include "search/reader.h"
 #include "tests/support/reading.h"
+#include "tests/support/reads.h"
 #include "tests/support/suite.h"
 #include "tests/support/tmpdir.h"
 
@@ -13,19 +13,6 @@
 #define FAR 100u
 /* Room for a tenth of the frames, or for what a query wants of all of them. */
 #define ROOM 65536u
-
-static atomic_uint reads;
-
-static int
-count_reads(void *user, enum os_call call, const char *file, size_t *limit)
-{
-	(void)user;
-	(void)file;
-	(void)limit;
-	if (call == OS_READ)
-		atomic_fetch_add(&reads, 1);
-	return 0;
-}
 
 static void
 make_line(struct form *f, uint32_t number, uint32_t line)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "format/path.h"
 #include "search/seenmake.h"
 #include "tape/compact.h"
+#include "tests/support/reads.h"
 #include "tests/support/recording.h"
 #include "tests/support/suite.h"
 
@@ -226,19 +226,6 @@ START_TEST(a_scope_is_seen_after_each_of_many_commits)
 	ck_assert_int_eq(tape_close(t), 0);
 }
 END_TEST
-
-static atomic_uint reads;
-
-static int
-count_reads(void *user, enum os_call call, const char *path, size_t *limit)
-{
-	(void)user;
-	(void)path;
-	(void)limit;
-	if (call == OS_READ)
-		atomic_fetch_add(&reads, 1);
-	return 0;
-}
 
 /* The fewest reads of a question behind a commit: now and then it is a look at all sessions. */
 static unsigned

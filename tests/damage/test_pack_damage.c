@@ -18,16 +18,7 @@
 #define SETTINGS "sync=none commit=manual inline_max=16 embed_max=100"
 
 /* A sanitizer takes ten times as long: one bit of every other byte, one cut of sixteen. */
-#if defined __SANITIZE_ADDRESS__
-#define EVERY 16u
-#elif defined __has_feature
-#if __has_feature(address_sanitizer)
-#define EVERY 16u
-#endif
-#endif
-#ifndef EVERY
-#define EVERY 1u
-#endif
+#define EVERY ((unsigned)suite_step(16))
 
 static struct answer whole, now;
 static const char *const queries[] = {
