@@ -683,24 +683,32 @@ generations_blob_each(struct generations *g, const struct tape_hash *hash, uint6
 	return find_blob(g, hash, size, &(struct asked){ .each = fn, .user = user }, err);
 }
 
-int
-generations_find_blob(struct tape_reader *reader, const struct tape_hash *hash,
-		      uint64_t size, uint8_t **data, struct tape_error *err)
+/* In those that the reader has looked at, or newer ones if there are. */
+static int
+find_newest(struct tape_reader *reader, const struct tape_hash *hash, uint64_t size,
+	    const struct asked *asked, struct tape_error *err)
 {
 	struct generations *g = NULL;
 	int r = TAPE_ERR_NOT_FOUND;
 
 	if (reader->generations != NULL)
-		r = generations_blob(reader->generations, hash, size, data, err);
+		r = find_blob(reader->generations, hash, size, asked, err);
 	if (r != TAPE_ERR_NOT_FOUND || reader->generations == NULL ||
 	    !generations_changed(reader->generations))
 		return r;
 	/* Compacted since. */
 	r = generations_get(reader, &g, err);
 	if (r == 0)
-		r = generations_blob(g, hash, size, data, err);
+		r = find_blob(g, hash, size, asked, err);
 	generations_release(g);
 	return r;
+}
+
+int
+generations_find_blob(struct tape_reader *reader, const struct tape_hash *hash,
+		      uint64_t size, uint8_t **data, struct tape_error *err)
+{
+	return find_newest(reader, hash, size, &(struct asked){ .data = data }, err);
 }
 
 static int
@@ -718,16 +726,11 @@ generations_hold_blob(struct tape_reader *reader, const struct tape_hash *hash,
 		      uint64_t size)
 {
 	struct generations *g = NULL;
-	int r;
 
+	/* The reader keeps them in mind. */
 	if (generations_get(reader, &g, NULL) != 0)
 		return false;
-	r = generations_blob_each(g, hash, size, no_piece, NULL, NULL);
 	generations_release(g);
-	/* Merged while it was read. */
-	if (r != 0 && generations_get(reader, &g, NULL) == 0) {
-		r = generations_blob_each(g, hash, size, no_piece, NULL, NULL);
-		generations_release(g);
-	}
-	return r == 0;
+	return find_newest(reader, hash, size, &(struct asked){ .each = no_piece },
+			   NULL) == 0;
 }
