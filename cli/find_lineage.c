@@ -97,7 +97,6 @@ session_text(struct lineage *l, const struct tape_session_info *s, unsigned dept
 	}
 }
 
-/* The scope itself, its labels; NULL where it cannot be had. */
 static void
 failed(struct lineage *l, const struct tape_error *err)
 {
@@ -105,6 +104,7 @@ failed(struct lineage *l, const struct tape_error *err)
 		l->status = cli_fail(&l->find->cli, l->find->tape, err);
 }
 
+/* The scope itself, its labels; NULL where it cannot be had. */
 static char *
 labels_at(struct lineage *l, const struct tape_pos *pos)
 {
