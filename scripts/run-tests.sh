@@ -10,8 +10,9 @@
 #                byte, moment or form of a tape has its turn, and which ASan's run has
 #   asan         the whole suite under ASan and UBSan, built by clang, warnings are
 #                errors, but for the suites "nosan" (tests that run programs under
-#                strace or an LD_PRELOAD, or that TSan's run has) and "headers" (what
-#                compilers say of our headers, which is the same in every build)
+#                strace or an LD_PRELOAD, that TSan's run has, or that start programs
+#                for longer than all the rest takes) and "headers" (what compilers say
+#                of our headers, which is the same in every build)
 #   tsan         the suite "threads" under TSan
 #   checks       scripts/check-*.sh
 set -euo pipefail
