@@ -8,7 +8,6 @@
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/index.h"
-#include "format/le.h"
 #include "search/cachelook.h"
 
 /* Entries under the key from before that time are withdrawn. */
@@ -112,19 +111,12 @@ take(struct withdrawn *w, const struct tape_hash *key, bool withdraws, int64_t t
 
 /* ---- where they are said ---- */
 
-static void
-put_key(struct tape_hash *out, struct tape_key key)
-{
-	put_le64(out->byte, __builtin_bswap64(key.hi));
-	put_le64(out->byte + 8, __builtin_bswap64(key.lo));
-}
-
 static int
 take_raw(void *user, const struct cachelook_entry *e)
 {
 	struct tape_hash key;
 
-	put_key(&key, e->key);
+	cached_key_put(e->key, key.byte);
 	return take(user, &key, e->again || e->dropped, e->time);
 }
 
@@ -334,7 +326,7 @@ sum_raw(void *user, const struct cachelook_entry *e)
 
 	if (part == NULL || !part->raw)
 		return s->status;
-	put_key(&key, e->key);
+	cached_key_put(e->key, key.byte);
 	return sum_entry(s, &key,
 			 (e->again ? CACHED_AGAIN : 0u) |
 				 (e->dropped ? CACHED_DROPPED : 0u),

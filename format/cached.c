@@ -6,6 +6,20 @@
 #include "format/le.h"
 #include "format/limits.h"
 
+struct tape_key
+cached_key(const uint8_t bytes[16])
+{
+	return (struct tape_key){ .hi = __builtin_bswap64(get_le64(bytes)),
+				  .lo = __builtin_bswap64(get_le64(bytes + 8)) };
+}
+
+void
+cached_key_put(struct tape_key key, uint8_t bytes[16])
+{
+	put_le64(bytes, __builtin_bswap64(key.hi));
+	put_le64(bytes + 8, __builtin_bswap64(key.lo));
+}
+
 bool
 cached_form(const struct form *form)
 {

@@ -24,6 +24,9 @@
 
 enum cached_flags { CACHED_AGAIN = 1, CACHED_DROPPED = 2 };
 
+/* A key as 16 bytes in print order, as records and the index have it. */
+struct tape_key cached_key(const uint8_t bytes[16]);
+void cached_key_put(struct tape_key key, uint8_t bytes[16]);
 /* May scopes of that form be entries? */
 bool cached_form(const struct form *form);
 /* May entries of one of the forms with numbers 1 to count withdraw others? */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "format/cached.h"
 #include "format/le.h"
 #include "format/segment.h"
 #include "librecord/part.h"
@@ -60,16 +61,14 @@ static void
 place_entry(struct tape *t, const uint8_t *record, int64_t time, uint64_t seq)
 {
 	struct cache *c = atomic_load(&t->cache);
-	const uint8_t *key = record + RECORD_HEADER;
-	struct tape_key k = { .hi = __builtin_bswap64(get_le64(key)),
-			      .lo = __builtin_bswap64(get_le64(key + 8)) };
+	struct tape_key key = cached_key(record + RECORD_HEADER);
 	struct cache_shard *s;
 
 	if (!c)
 		return;
-	s = cache_shard_of(c, k);
+	s = cache_shard_of(c, key);
 	cache_lock(s);
-	for (struct cache_entry *e = cache_first(s, k); e; e = e->later)
+	for (struct cache_entry *e = cache_first(s, key); e; e = e->later)
 		if (e->pos.seq == 0 && e->time == time &&
 		    memcmp(e->pos.session, t->session, sizeof t->session) == 0) {
 			e->pos.seq = seq;

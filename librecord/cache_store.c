@@ -101,18 +101,6 @@ put_key(struct storing *s, const char *prefix, const char *name, size_t len,
 
 /* ---- what the key was made of ---- */
 
-static struct tape_key
-key_from(const uint8_t *byte)
-{
-	struct tape_key key = { 0, 0 };
-
-	for (int i = 0; i < 8; i++) {
-		key.hi = key.hi << 8 | byte[i];
-		key.lo = key.lo << 8 | byte[8 + i];
-	}
-	return key;
-}
-
 static void
 put_part(struct storing *s, const struct key_part *part)
 {
@@ -122,7 +110,7 @@ put_part(struct storing *s, const struct key_part *part)
 	if (part->name_len > LIMIT_NAME - (sizeof CACHE_IN - 1))
 		return;
 	if (part->key) {
-		put_key(s, CACHE_IN, part->name, part->name_len, key_from(v->data));
+		put_key(s, CACHE_IN, part->name, part->name_len, cached_key(v->data));
 		return;
 	}
 	item = next_item(s, CACHE_IN, part->name, part->name_len);
@@ -369,8 +357,7 @@ put_scope(struct cache *c, struct storing *s, const struct tape_site *site,
 	}
 	ts->level->sticky = &no_sticky;
 	layout = layout_find(ts, &place, context, s->items, s->count, NULL, NULL);
-	put_le64(hash.byte, __builtin_bswap64(key.hi));
-	put_le64(hash.byte + 8, __builtin_bswap64(key.lo));
+	cached_key_put(key, hash.byte);
 	r = layout ? capture_cached(ts, c->stage, layout, s->items, time, &hash, records)
 		   : -1;
 	ts->level->sticky = sticky;
@@ -392,12 +379,9 @@ known(struct cache *c, struct tape_key key, const struct cache_values *values,
 
 	if (!old)
 		return false;
-	if (old->flags & ENTRY_DAMAGED) {
+	if (old->flags & ENTRY_DAMAGED)
 		*again_after = old->time;
-		cache_put(old);
-		return false;
-	}
-	if (old->flags & ENTRY_LOOSE) {
+	if (old->flags & (ENTRY_DAMAGED | ENTRY_LOOSE)) {
 		cache_put(old);
 		return false;
 	}

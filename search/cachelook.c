@@ -9,7 +9,6 @@
 #include "format/error.h"
 #include "format/hash.h"
 #include "format/index.h"
-#include "format/le.h"
 #include "format/os.h"
 #include "format/path.h"
 #include "format/segment.h"
@@ -266,13 +265,6 @@ take_form(struct seen *s, const struct record *record)
 	return 0;
 }
 
-static struct tape_key
-key_from(const struct tape_hash *hash)
-{
-	return (struct tape_key){ .hi = __builtin_bswap64(get_le64(hash->byte)),
-				  .lo = __builtin_bswap64(get_le64(hash->byte + 8)) };
-}
-
 static int
 take_scope(const struct reading *r, const struct frame *frame, uint64_t seq,
 	   const struct record *record)
@@ -294,7 +286,7 @@ take_scope(const struct reading *r, const struct frame *frame, uint64_t seq,
 		if (body_check(e.form, e.body, e.len, &canonical, &ignored) != 0 ||
 		    !cached_read(e.form, e.body, canonical, &key, &flags))
 			return 0;
-		e.key = key_from(&key);
+		e.key = cached_key(key.byte);
 		e.again = flags & CACHED_AGAIN;
 		e.dropped = flags & CACHED_DROPPED;
 		return r->fn(r->user, &e);
@@ -625,8 +617,7 @@ cachelook_find(struct cachelook *look, struct tape_key key, cachelook_fn *fn, vo
 
 	if (look->generations == NULL)
 		(void)refresh_generations(look);
-	put_le64(hash.byte, __builtin_bswap64(key.hi));
-	put_le64(hash.byte + 8, __builtin_bswap64(key.lo));
+	cached_key_put(key, hash.byte);
 	r = find_in_all(&f, &hash, &skipped);
 	/* One that was merged, and went, before it was asked first: what is there now has it all. */
 	for (unsigned tries = 0; r == 0 && skipped && tries < FIND_TRIES &&
