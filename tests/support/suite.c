@@ -7,14 +7,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/sanitized_fork.h"
+
 /*
  * Check gives a test 4 seconds unless told otherwise, which a busy machine makes of
  * half a second. Read by tcase_create(), so it is set before main().
  */
 __attribute__((constructor)) static void
-patience(void)
+before_main(void)
 {
 	(void)setenv("CK_DEFAULT_TIMEOUT", "60", 0);
+	sanitized_fork();
 }
 
 int
