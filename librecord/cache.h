@@ -157,6 +157,13 @@ struct cache_doubts {
 	size_t count, cap;
 };
 
+/* Values on their way to an entry, given in the order of names. */
+struct cache_values {
+	struct bytes shape, words, data, heads, hashed;
+	uint32_t count;
+	bool whole; /* all bytes are at hand */
+};
+
 struct cache {
 	struct tape *tape;
 	struct cache_memory memory;
@@ -168,6 +175,8 @@ struct cache {
 	int64_t looked;		  /* monotonic, as are: */
 	int64_t tried;		  /* to open it */
 	_Atomic uint64_t looks;	  /* that have begun */
+	struct cache_values
+		found; /* an entry that is being read; its memory serves the next one */
 	_Atomic int64_t noted;
 	_Atomic size_t held;
 	size_t most;	  /* CACHE_HELD */
@@ -285,12 +294,6 @@ void cache_doubts_clear(struct cache *c);
 
 /* ---- cache_value.c ---- */
 
-/* Values on their way to an entry, given in the order of names. */
-struct cache_values {
-	struct bytes shape, words, data, heads, hashed;
-	uint32_t count;
-	bool whole; /* all bytes are at hand */
-};
 void cache_values_release(struct cache_values *v);
 void cache_values_reset(struct cache_values *v);
 void cache_values_fixed(struct cache_values *v, const char *name, size_t len,
@@ -301,9 +304,9 @@ void cache_values_wide(struct cache_values *v, const char *name, size_t len,
 /* An entry with these values, held if `hold`. NULL: no memory. */
 struct cache_entry *cache_values_entry(struct cache *c, const struct cache_values *v,
 				       struct tape_key key, bool hold);
-/* From a scope as it was found; NULL: no memory, or it is damaged. */
+/* From a scope as it was found; NULL: no memory, or it is damaged. look_lock is held. */
 struct cache_entry *cache_entry_found(struct cache *c, const struct cachelook_entry *at);
-/* The same from a scope of a reader. */
+/* The same from a scope of a reader. look_lock is held. */
 struct cache_entry *cache_entry_scope(struct cache *c, struct tape_key key,
 				      const struct tape_scope *scope);
 /* For a fork: behind all other locks. */

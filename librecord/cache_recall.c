@@ -346,6 +346,11 @@ recall_long(struct cache *c, struct tape_site *site, struct tape_key key,
 	struct cache_entry *e = cache_search(c, key, &asked);
 	int r = 0;
 
+	/* Mostly all that it lacked was that nobody had asked for it yet. */
+	if (e && site && recall_short(c, site, key, outs)) {
+		cache_put(e);
+		return 1;
+	}
 	if (e && !(e->flags & ENTRY_DAMAGED)) {
 		bool locked = !(e->flags & ENTRY_HELD) || !all_at_hand(e);
 

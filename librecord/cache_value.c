@@ -7,6 +7,9 @@
 #include "format/le.h"
 #include "librecord/cache.h"
 
+/* Memory that is kept between one entry that is found and the next. */
+#define FOUND_KEPT ((size_t)1 << 20)
+
 void
 cache_values_reset(struct cache_values *v)
 {
@@ -319,14 +322,24 @@ seconds_of(const struct tape_value *v)
 	return v->type == TAPE_F64 && v->as.f >= 0 ? v->as.f : -1;
 }
 
+/* What a large one took is given back, and what had no room begins anew. */
+static void
+found_done(struct cache_values *v)
+{
+	if (v->shape.failed || v->words.failed || v->data.failed || v->heads.failed ||
+	    v->hashed.failed || v->data.cap + v->hashed.cap > FOUND_KEPT)
+		cache_values_release(v);
+}
+
 struct cache_entry *
 cache_entry_found(struct cache *c, const struct cachelook_entry *at)
 {
-	struct cache_values values = { .whole = true };
+	struct cache_values *values = &c->found;
 	struct cache_entry *e = NULL;
 	double seconds = -1;
 	bool good = true;
 
+	cache_values_reset(values);
 	for (uint32_t i = 0; at->body && good && i < at->form->var_count; i++) {
 		const struct form_var *var = &at->form->vars[i];
 		struct tape_value v;
@@ -336,18 +349,18 @@ cache_entry_found(struct cache *c, const struct cachelook_entry *at)
 		else
 			body_value(at->form, at->body, i, &v, NULL);
 		if (good && is_result(var->name, var->name_len))
-			add_value(&values, var->name, var->name_len, &v);
+			add_value(values, var->name, var->name_len, &v);
 		else if (good && strcmp(var->name, CACHE_SECONDS) == 0)
 			seconds = seconds_of(&v);
 	}
 	if (good && at->body) {
-		e = cache_values_entry(c, &values, at->key, true);
+		e = cache_values_entry(c, values, at->key, true);
 	} else if (good) {
 		e = cache_entry_new(c, 0);
 		if (e)
 			e->key = at->key;
 	}
-	cache_values_release(&values);
+	found_done(values);
 	if (!e)
 		return NULL;
 	e->flags |= at->packed ? ENTRY_PACKED : 0u;
@@ -360,20 +373,21 @@ cache_entry_found(struct cache *c, const struct cachelook_entry *at)
 struct cache_entry *
 cache_entry_scope(struct cache *c, struct tape_key key, const struct tape_scope *scope)
 {
-	struct cache_values values = { .whole = true };
+	struct cache_values *values = &c->found;
 	struct cache_entry *e;
 	double seconds = -1;
 
+	cache_values_reset(values);
 	for (size_t i = 0; i < tape_scope_var_count(scope); i++) {
 		struct tape_var var = tape_scope_var(scope, i);
 
 		if (is_result(var.name, var.name_len))
-			add_value(&values, var.name, var.name_len, var.value);
+			add_value(values, var.name, var.name_len, var.value);
 		else if (strcmp(var.name, CACHE_SECONDS) == 0)
 			seconds = seconds_of(var.value);
 	}
-	e = cache_values_entry(c, &values, key, true);
-	cache_values_release(&values);
+	e = cache_values_entry(c, values, key, true);
+	found_done(values);
 	if (!e)
 		return NULL;
 	e->time = tape_scope_time(scope);

@@ -506,8 +506,9 @@ refresh_generations(struct cachelook *look)
 	struct os_stat st;
 	int r = os_stat(look->reader->dir.fd, "live", &st);
 
+	look->none_live = r == -ENOENT;
 	if (r != 0)
-		return r == -ENOENT ? 0 : unreadable(look, NULL, r, "live");
+		return look->none_live ? 0 : unreadable(look, NULL, r, "live");
 	if (look->generations != NULL && st.mtime_ns == look->live_mtime)
 		return 0;
 	r = generations_get(look->reader, &g, &why);
@@ -615,7 +616,8 @@ cachelook_find(struct cachelook *look, struct tape_key key, cachelook_fn *fn, vo
 	bool skipped;
 	int r;
 
-	if (look->generations == NULL)
+	/* Where there was none at the last look, none is asked for with every key. */
+	if (look->generations == NULL && !look->none_live)
 		(void)refresh_generations(look);
 	cached_key_put(key, hash.byte);
 	r = find_in_all(&f, &hash, &skipped);

@@ -19,6 +19,7 @@ struct cachelook {
 	int status;	   /* of listing */
 	struct generations *generations;
 	int64_t live_mtime;
+	bool none_live; /* no generation, when it was last asked */
 	uint32_t news;
 	bool told; /* that something cannot be had just now */
 	/* The session that scopes were asked of last. */

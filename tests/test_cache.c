@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "format/os.h"
 #include "librecord/cache.h"
 #include "tape/record.h"
 #include "tests/support/caching.h"
@@ -555,6 +556,46 @@ START_TEST(the_functions_underneath_do_the_same)
 }
 END_TEST
 
+static int calls_made; /* by the tester */
+static pthread_t tester;
+
+static int
+count_calls(void *user, enum os_call call, const char *path, size_t *limit)
+{
+	(void)user;
+	(void)call;
+	(void)path;
+	(void)limit;
+	calls_made += pthread_equal(pthread_self(), tester) != 0;
+	return 0;
+}
+
+/* On a tape that was never compacted, too. */
+START_TEST(between_two_looks_the_tape_is_not_touched)
+{
+	struct tape *a = recording_open(ASLEEP), *b = recording_open(ASLEEP);
+
+	for (int i = 1; i < 100; i++)
+		store_number(a, i, i);
+	ck_assert_int_eq(tape_commit(a), 0);
+	(void)number(b, 999);
+	atomic_load(&b->cache)->looked = INT64_MAX; /* none but that of the refresh */
+	calls_made = 0;
+	tester = pthread_self();
+	os_fault_set(count_calls, NULL);
+	for (int i = 1; i < 100; i++) {
+		ck_assert(number(b, i) == i);
+		ck_assert(number(b, -i) == -1);
+	}
+	ck_assert_int_eq(calls_made, 0);
+	tape_refresh(b);
+	ck_assert_int_gt(calls_made, 0);
+	os_fault_set(NULL, NULL);
+	ck_assert_int_eq(tape_close(a), 0);
+	ck_assert_int_eq(tape_close(b), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -575,6 +616,7 @@ main(void)
 	tcase_add_test(tc, entries_are_scopes_that_are_found_by_what_they_were_made_of);
 	tcase_add_test(tc, hits_are_counted_and_what_was_used_is_noted);
 	tcase_add_test(tc, the_functions_underneath_do_the_same);
+	tcase_add_test(tc, between_two_looks_the_tape_is_not_touched);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("threads");
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
