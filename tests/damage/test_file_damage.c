@@ -73,7 +73,7 @@ flip_all(const char *path)
 	uint8_t *data = load(path, &len);
 
 	ck_assert_uint_le(len, FLIPPED_MAX);
-	for (size_t bit = 0; bit < len * 8; bit += (size_t)suite_step(5)) {
+	for (size_t bit = 0; bit < len * 8; bit += (size_t)suite_step(13)) {
 		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		store(path, data, len);
 		ask(&now, queries);
@@ -160,7 +160,7 @@ cut_all(const char *path, enum tail tail, unsigned seed)
 	ck_assert_uint_ge(len, 4096);
 	ck_assert_ptr_nonnull(cut_data);
 	for (size_t cut = len; cut-- > 0;) {
-		if (cut % (size_t)suite_step(4) != 0)
+		if (cut % (size_t)suite_step(9) != 0)
 			continue;
 		memcpy(cut_data, data, cut);
 		for (size_t i = cut; i < len; i++)
@@ -208,7 +208,7 @@ START_TEST(blobs_and_blob_segments_cut_at_every_byte_are_told)
 			continue;
 		data = load(paths[i], &len);
 		for (size_t cut = len; cut-- > 0;) {
-			if (cut % (size_t)suite_step(4) != 0)
+			if (cut % (size_t)suite_step(9) != 0)
 				continue;
 			store(paths[i], data, cut);
 			ask(&now, queries);
@@ -219,7 +219,7 @@ START_TEST(blobs_and_blob_segments_cut_at_every_byte_are_told)
 				ck_assert_uint_gt(now.damage + now.notes, 0);
 			}
 		}
-		ck_assert_uint_ge(lost, 2200u / (unsigned)suite_step(4));
+		ck_assert_uint_ge(lost, 2200u / (unsigned)suite_step(9));
 		store(paths[i], data, len);
 		free(data);
 	}

@@ -18,7 +18,7 @@
 #define SETTINGS "sync=none commit=manual inline_max=16 embed_max=100"
 
 /* A sanitizer takes ten times as long: one bit of every other byte, one cut of sixteen. */
-#define EVERY ((unsigned)suite_step(16))
+#define EVERY ((unsigned)suite_step(40))
 
 static struct answer whole, now;
 static const char *const queries[] = {
