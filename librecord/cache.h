@@ -371,5 +371,7 @@ void cache_no_key(struct tape *t);
 void cache_note(struct cache *c, bool now);
 /* The last of the cache before a recorder is closed. */
 void cache_before_close(struct tape *t);
+/* No look begins any more; waits for one that goes on. The recorder is dead, close_lock is held. */
+void cache_close_look(struct tape *t);
 
 #endif

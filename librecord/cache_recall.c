@@ -123,7 +123,7 @@ take_found(void *user, const struct cachelook_entry *at)
 	return 0;
 }
 
-/* look_lock is held. False: it cannot be; that is tried again when it is time for a look. */
+/* look_lock is held. False: it cannot be; that is tried again when it is time for a look, until the end. */
 static bool
 open_look(struct cache *c, bool now)
 {
@@ -135,6 +135,8 @@ open_look(struct cache *c, bool now)
 
 	if (c->look)
 		return true;
+	if (atomic_load(&c->tape->dead))
+		return false;
 	clock = os_monotonic_ns();
 	if (c->look_failed && !now && clock - c->tried < CACHE_LOOK_NS)
 		return false;

@@ -682,8 +682,21 @@ cache_before_close(struct tape *t)
 	for (unsigned looks = 0; looks < LAST_LOOKS && cache_in_doubt(c); looks++)
 		cache_look(c, true);
 	cache_settle(c, true);
-	cachelook_close(c->look);
-	c->look = NULL;
 	pthread_mutex_unlock(&c->look_lock);
 	report_tell(t);
+}
+
+void
+cache_close_look(struct tape *t)
+{
+	struct cache *c = atomic_load(&t->cache);
+
+	if (!c)
+		return;
+	/* Another thread may be in the middle of one that began before. */
+	pthread_mutex_lock(&c->look_lock);
+	cachelook_close(c->look);
+	c->look = NULL;
+	cache_values_release(&c->found);
+	pthread_mutex_unlock(&c->look_lock);
 }

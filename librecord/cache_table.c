@@ -550,7 +550,6 @@ cache_shed(struct tape *t)
 	}
 	if (!c)
 		return;
-	cache_values_release(&c->found);
 	pthread_mutex_lock(&c->doubts.lock);
 	cache_doubts_clear(c);
 	pthread_mutex_unlock(&c->doubts.lock);

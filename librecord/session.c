@@ -333,6 +333,7 @@ tape_close(struct tape *t)
 	if (mine && atomic_exchange(&t->dead, 1) == 0) {
 		background_stop(t);
 		ask_release(t); /* it uses the directory */
+		cache_close_look(t);
 		session_lock(t);
 		(void)commit_older(t, INT64_MAX);
 		(void)thin_publish(t, true);

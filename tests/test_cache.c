@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results under keys: what is stored is found again, as it was. */
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -496,6 +498,56 @@ START_TEST(threads_fill_and_read_one_cache)
 }
 END_TEST
 
+static struct tape *filled, *closed;
+static atomic_bool over;
+static atomic_int looks;
+
+static void *
+fill_on(void *user)
+{
+	(void)user;
+	for (int i = 0; i < 4000 && !atomic_load(&over); i++) {
+		store_number(filled, i, i);
+		if (i % 8 == 0)
+			(void)tape_commit(filled);
+	}
+	return NULL;
+}
+
+static void *
+look_on(void *user)
+{
+	(void)user;
+	while (!atomic_load(&over)) {
+		tape_refresh(closed);
+		atomic_fetch_add(&looks, 1);
+	}
+	return NULL;
+}
+
+/* Memory of a look goes after it, not under it. */
+START_TEST(a_recorder_is_closed_while_another_thread_looks)
+{
+	pthread_t threads[2];
+
+	for (int round = 0; round < 8; round++) {
+		filled = recording_open(ASLEEP);
+		closed = recording_open(ASLEEP);
+		atomic_store(&over, false);
+		atomic_store(&looks, 0);
+		ck_assert_int_eq(pthread_create(&threads[0], NULL, fill_on, NULL), 0);
+		ck_assert_int_eq(pthread_create(&threads[1], NULL, look_on, NULL), 0);
+		while (atomic_load(&looks) < 1 + round % 4)
+			sched_yield();
+		ck_assert_int_eq(tape_close(closed), 0);
+		atomic_store(&over, true);
+		for (int i = 0; i < 2; i++)
+			ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_int_eq(tape_close(filled), 0);
+	}
+}
+END_TEST
+
 static void *
 store_and_checkpoint(void *user)
 {
@@ -556,8 +608,8 @@ START_TEST(the_functions_underneath_do_the_same)
 }
 END_TEST
 
-static int calls_made; /* by the tester */
 static pthread_t tester;
+static int calls_made; /* by the tester */
 
 static int
 count_calls(void *user, enum os_call call, const char *path, size_t *limit)
@@ -622,6 +674,7 @@ main(void)
 	tcase_add_checked_fixture(tc, recording_setup, recording_teardown);
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, threads_fill_and_read_one_cache);
+	tcase_add_test(tc, a_recorder_is_closed_while_another_thread_looks);
 	tcase_add_test(tc,
 		       results_stand_before_the_checkpoint_that_was_committed_with_them);
 	suite_add_tcase(suite, tc);
