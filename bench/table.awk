@@ -131,11 +131,11 @@ END {
 	mark("in process, hash / 100 us", "packed.in_process_hash", "packed.allowed", 1, 0)
 	mark("SQLite / a hit in process", "cache.tape_hit", "cache.sqlite_hit", 10, 1)
 	mark("SQLite / a hit, 100,000 keys of 400 bytes", "cache.large_tape_hit", "cache.large_sqlite_hit", 10, 1)
-	if (("cache.large_tape_hit" in median) && ("cache.large_copy_waiting" in median)) {
+	if (("cache.large_tape_hit_key_at_hand" in median) && ("cache.large_copy_waiting" in median)) {
 		median["cache.large_own"] = median["cache.large_tape_hit_key_at_hand"] - median["cache.large_copy_waiting"]
 		median["cache.large_with_key"] = median["cache.large_tape_hit"] - median["cache.large_copy_waiting"]
 		median["cache.own_allowed"] = 100
-		mark("a hit of these less the copy / 100 ns", "cache.large_own", "cache.own_allowed", 1, 0)
+		mark("a hit of these, key at hand, less the copy / 100 ns", "cache.large_own", "cache.own_allowed", 1, 0)
 		mark("  and TAPE_KEY with it / 100 ns", "cache.large_with_key", "cache.own_allowed", 1, 0)
 	}
 	mark("a hit, compacted / SQLite", "cache.tape_hit_compacted", "cache.sqlite_hit", 1, 0)
