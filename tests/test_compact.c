@@ -405,9 +405,10 @@ close_the_session(void)
 
 START_TEST(a_session_that_ends_at_any_moment_of_a_run_loses_nothing)
 {
-	long n = 0;
+	const int step = suite_step(9);
+	long n = 1 + suite_start(step);
 
-	do {
+	for (;; n += step) {
 		char when[60];
 
 		ck_assert_int_eq(system("rm -rf run.tape"), 0);
@@ -417,7 +418,7 @@ START_TEST(a_session_that_ends_at_any_moment_of_a_run_loses_nothing)
 		for (int64_t i = 8; i < 16; i++)
 			ck_assert_int_eq(recording_put(recorder, i), 0);
 		ck_assert_int_eq(tape_commit(recorder), 0);
-		snprintf(when, sizeof when, "closed at call %ld", n += suite_step(9));
+		snprintf(when, sizeof when, "closed at call %ld", n);
 		compact_with_something_at(n, close_the_session);
 		if (!meanwhile.fired)
 			close_the_session();
@@ -425,7 +426,9 @@ START_TEST(a_session_that_ends_at_any_moment_of_a_run_loses_nothing)
 		compact(0);
 		check_answers(16, when);
 		ck_assert_msg(entries("sessions") == 0, "%s: it stays raw", when);
-	} while (meanwhile.fired);
+		if (!meanwhile.fired)
+			break;
+	}
 	ck_assert_int_gt(n, 20);
 }
 END_TEST
@@ -443,16 +446,17 @@ compact_twice(void)
 
 START_TEST(a_compactor_that_is_overtaken_at_any_moment_loses_nothing)
 {
-	long n = 2; /* the lock is there from then on */
+	const int step = suite_step(9);
+	long n = 3 + suite_start(step); /* the lock is there from then on */
 
-	do {
+	for (;; n += step) {
 		char when[60];
 
 		ck_assert_int_eq(system("rm -rf run.tape"), 0);
 		record(0, 8);
 		compact(0);
 		record(8, 8);
-		snprintf(when, sizeof when, "overtaken at call %ld", n += suite_step(9));
+		snprintf(when, sizeof when, "overtaken at call %ld", n);
 		compact_with_something_at(n, compact_twice);
 		if (!meanwhile.fired)
 			break;
@@ -460,7 +464,7 @@ START_TEST(a_compactor_that_is_overtaken_at_any_moment_loses_nothing)
 		compact(0);
 		check_answers(24, when);
 		ck_assert_msg(entries("sessions") == 0, "%s: something stays raw", when);
-	} while (meanwhile.fired);
+	}
 	ck_assert_int_gt(n, 20);
 }
 END_TEST

@@ -72,7 +72,7 @@ END_TEST
 
 START_TEST(equal_contents_are_found_in_files)
 {
-	compare(1, CONTENTS / (unsigned)suite_step(4));
+	compare(1, CONTENTS / (unsigned)suite_step(2));
 }
 END_TEST
 

@@ -8,6 +8,7 @@ bad_*   must not compile, and the first error must be the one in "expect:"
 """
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ C = ['-std=c11', '-pedantic', '-Wall', '-Wextra', '-Wshadow', '-Wconversion',
      '-Wsign-conversion', '-Wdouble-promotion', '-Werror']
 # Not pedantic: TAPE_OPTIONS(.name = ...) is a designated initializer.
 CPP = ['-std=c++17', *C[2:]]
+MANY_SITES_BYTES = 512 << 20  # of the compiler; it took 160 MB
 COMPILERS = {'.c': ['gcc', 'clang'], '.cc': ['g++', 'clang++']}
 
 
@@ -153,7 +155,8 @@ def many_sites(include, tmp):
             f.write('TAPE(t, "site%d", a, b, a+1, b+1, a+2, b+2, a+3, b+3, a+4, b+4);\n' % i)
         f.write('}\n')
     done = run(['gcc', *C, '-O2', '-I', include, '-c', source, '-o',
-                os.path.join(tmp, 'many.o')])
+                os.path.join(tmp, 'many.o')],
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MANY_SITES_BYTES,) * 2))
     if done.returncode:
         raise Failure(done.stderr)
 

@@ -5,7 +5,9 @@ printed as jsonl while the tape is raw, and then when it is compacted, compacted
 more was recorded, compacted whole, half compacted, compacted while a session records, without
 its index, with a rebuilt one, and with one thread and two.
 
-    identity.py --tools DIRECTORY [--chemostat PROGRAM] [--golden TAPE] [--runs N] [--steps N]"""
+With --share N each of these is asked every N-th query, another one each time.
+
+    identity.py --tools DIRECTORY [--chemostat PROGRAM] [--golden TAPE] [--runs N] [--steps N] [--share N]"""
 import argparse, hashlib, json, os, re, shutil, subprocess, sys, tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'queries'))
@@ -84,7 +86,8 @@ class Identity:
     def answers(self, tape, bound=None, jobs=None, share=1):
         out = {}
         for i, query in enumerate(self.queries):
-            if (i + self.round) % share:
+            # Another share each time, of which each has every one of EXTRA.
+            if (i + i // len(EXTRA) + self.round) % share:
                 continue
             if bound:
                 query = '(%s) _pos=..%s' % (query, bound) if query else '_pos=..%s' % bound

@@ -161,7 +161,8 @@ sweep(uint32_t flags)
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
 		for (int ever = 0; ever < 2; ever++, runs += n / step) {
 			step = (1 + 3 * ever + 2 * (long)i) * suite_step(7);
-			for (n = 1; one(n, errors[i], ever, flags); n += step)
+			for (n = 1 + suite_start((int)step);
+			     one(n, errors[i], ever, flags); n += step)
 				;
 		}
 	ck_assert_int_gt(runs, 200 / suite_step(7));

@@ -69,11 +69,12 @@ check_flip(const char *path, size_t byte)
 static size_t
 flip_all(const char *path)
 {
+	const int step = suite_step(13);
 	size_t len, unseen = 0;
 	uint8_t *data = load(path, &len);
 
 	ck_assert_uint_le(len, FLIPPED_MAX);
-	for (size_t bit = 0; bit < len * 8; bit += (size_t)suite_step(13)) {
+	for (size_t bit = (size_t)suite_start(step); bit < len * 8; bit += (size_t)step) {
 		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		store(path, data, len);
 		ask(&now, queries);

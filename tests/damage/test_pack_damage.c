@@ -17,7 +17,7 @@
 #define LARGEST 16384u
 #define SETTINGS "sync=none commit=manual inline_max=16 embed_max=100"
 
-/* A sanitizer takes ten times as long: one bit of every other byte, one cut of sixteen. */
+/* A sanitizer takes ten times as long: one bit of some bytes, one cut of forty. */
 #define EVERY ((unsigned)suite_step(40))
 
 static struct answer whole, now;

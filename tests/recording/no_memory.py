@@ -7,6 +7,7 @@ was acknowledged is found, an exit of 0 means that nothing is missing.
 """
 import argparse
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,10 @@ import acked
 class Runs:
     def __init__(self, options):
         self.options = options
+        seed = int(os.environ.get("TEST_SEED") or random.randrange(1 << 31))
+        self.random = random.Random(seed)
+        if options.step > 1:
+            print("TEST_SEED=%d" % seed, flush=True)
         self.work = tempfile.mkdtemp(prefix="tape-nomem-")
         self.lines = os.path.join(self.work, "lines")
         self.blobs = os.path.join(self.work, "blobs")
@@ -80,7 +85,7 @@ class Runs:
 
     def sweep(self, one):
         for ever in (False, True):
-            n = 1
+            n = 1 + self.random.randrange(self.options.step)
             while one(n, ever):
                 n += self.options.step
 

@@ -6,10 +6,12 @@ of a kind (--kill) or makes that call fail (--errors), for every kind of call it
 makes and every k until a run ends untouched. What was acknowledged is found;
 an exit of 0 means that every line was recorded. With --read the same is done to
 tape-find and tape-info: the right answer, or an exit and a message that say
-what is missing.
+what is missing. With --step only every so-manieth call of a kind is struck, the
+first of them by chance ($TEST_SEED), and none that the dynamic loader makes.
 """
 import argparse
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -37,6 +39,10 @@ class Sweep:
             acked.write_blobs(self.blobs)
             acked.write_lines(self.lines, 0, options.lines, self.blobs)
         self.runs = self.struck = self.failed = 0
+        seed = int(os.environ.get("TEST_SEED") or random.randrange(1 << 31))
+        self.random = random.Random(seed)
+        if options.step > 1:
+            print("TEST_SEED=%d" % seed, flush=True)
 
     def trace(self, command, strace):
         with open(self.ack, "w") as out:
@@ -52,18 +58,29 @@ class Sweep:
                            "--blob-dir", self.blobs], strace)
 
     def calls(self):
-        """Kinds of call that a run makes, rarest first, and how many of each."""
+        """Kinds of call that a run makes, rarest first: how many, and how many of the loader."""
         log = os.path.join(self.work, "calls")
         done = self.subject.plain(["-o", log])
         if done.returncode != 0:
             raise acked.Failed("a plain run failed: %s" % done.stderr.decode())
-        counts = {}
+        counts, loading = {}, None
         with open(log, errors="replace") as text:
             for line in text:
                 match = re.match(r"\d+ +([a-z_0-9]+)\(", line)
-                if match and match[1] not in IGNORED:
-                    counts[match[1]] = counts.get(match[1], 0) + 1
-        return sorted(counts.items(), key=lambda item: item[1])
+                if not match or match[1] in IGNORED:
+                    continue
+                if loading is None and self.work in line:
+                    loading = dict(counts)
+                counts[match[1]] = counts.get(match[1], 0) + 1
+        return [(call, count, (loading or {}).get(call, 0))
+                for call, count in sorted(counts.items(), key=lambda item: item[1])]
+
+    def places(self, count, loading):
+        """The first k, and the step to the next one."""
+        if self.options.step == 1:
+            return 1, 1
+        step = max(1, min(self.options.step, count - loading))
+        return loading + 1 + self.random.randrange(step), step
 
     def one(self, what, action):
         """One run. True if the call was reached."""
@@ -87,13 +104,13 @@ class Sweep:
         return struck
 
     def sweep(self, what, action, ever):
-        for call, count in self.calls():
-            k = 1
+        for call, count, loading in self.calls():
+            k, step = self.places(count, loading)
             while k <= count + 2:
                 when = "%d+" % k if ever else "%d" % k
                 if not self.one(what, "%s:%s:when=%s" % (call, action, when)):
                     break
-                k += self.options.step
+                k += step
 
 
 class Recording:

@@ -33,10 +33,10 @@ suite_run(Suite *suite)
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-#if defined __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define SLOW true
 #elif defined __has_feature
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SLOW true
 #endif
 #endif
@@ -48,6 +48,12 @@ int
 suite_step(int n)
 {
 	return SLOW ? n : 1;
+}
+
+int
+suite_start(int step)
+{
+	return step > 1 ? (int)(suite_seed() % (unsigned)step) : 0;
 }
 
 unsigned
