@@ -28,6 +28,14 @@ cache_values_release(struct cache_values *v)
 	bytes_release(&v->hashed);
 }
 
+/* There was no memory for some of it. */
+static bool
+values_failed(const struct cache_values *v)
+{
+	return v->shape.failed || v->words.failed || v->data.failed || v->heads.failed ||
+	       v->hashed.failed;
+}
+
 /* Shape, and what tells one result from another: name and type here, the value after it. */
 static void
 begin_value(struct cache_values *v, const char *name, size_t len, unsigned type)
@@ -188,8 +196,7 @@ cache_values_entry(struct cache *c, const struct cache_values *v, struct tape_ke
 	size_t size = hold ? read + v->heads.len : 0;
 	struct cache_entry *e;
 
-	if (v->shape.failed || v->words.failed || v->data.failed || v->heads.failed ||
-	    v->hashed.failed || size > UINT32_MAX)
+	if (values_failed(v) || size > UINT32_MAX)
 		return NULL;
 	e = cache_entry_new(c, size);
 	if (!e)
@@ -326,8 +333,7 @@ seconds_of(const struct tape_value *v)
 static void
 found_done(struct cache_values *v)
 {
-	if (v->shape.failed || v->words.failed || v->data.failed || v->heads.failed ||
-	    v->hashed.failed || v->data.cap + v->hashed.cap > FOUND_KEPT)
+	if (values_failed(v) || v->data.cap + v->hashed.cap > FOUND_KEPT)
 		cache_values_release(v);
 }
 

@@ -2,6 +2,7 @@
 """Runs of tape-record --ack, and what must be true of their tape afterwards."""
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -134,6 +135,14 @@ def check_answer(done, out, expected, whole_lines=True, mute=False):
             if line.endswith("\n") and line.rstrip("\n") not in rest:
                 raise Failed("exit %d, and shows what is not on the tape: %s" %
                              (done.returncode, line))
+
+
+def by_chance(step):
+    """Where sweeps with this step begin: $TEST_SEED, which is printed if anything hangs on it."""
+    seed = int(os.environ.get("TEST_SEED") or random.randrange(1 << 31))
+    if step > 1:
+        print("TEST_SEED=%d" % seed, flush=True)
+    return random.Random(seed)
 
 
 def absolute(options):

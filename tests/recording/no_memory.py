@@ -7,7 +7,6 @@ was acknowledged is found, an exit of 0 means that nothing is missing.
 """
 import argparse
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -19,10 +18,7 @@ import acked
 class Runs:
     def __init__(self, options):
         self.options = options
-        seed = int(os.environ.get("TEST_SEED") or random.randrange(1 << 31))
-        self.random = random.Random(seed)
-        if options.step > 1:
-            print("TEST_SEED=%d" % seed, flush=True)
+        self.random = acked.by_chance(options.step)
         self.work = tempfile.mkdtemp(prefix="tape-nomem-")
         self.lines = os.path.join(self.work, "lines")
         self.blobs = os.path.join(self.work, "blobs")

@@ -11,7 +11,6 @@ first of them by chance ($TEST_SEED), and none that the dynamic loader makes.
 """
 import argparse
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -39,10 +38,7 @@ class Sweep:
             acked.write_blobs(self.blobs)
             acked.write_lines(self.lines, 0, options.lines, self.blobs)
         self.runs = self.struck = self.failed = 0
-        seed = int(os.environ.get("TEST_SEED") or random.randrange(1 << 31))
-        self.random = random.Random(seed)
-        if options.step > 1:
-            print("TEST_SEED=%d" % seed, flush=True)
+        self.random = acked.by_chance(options.step)
 
     def trace(self, command, strace):
         with open(self.ack, "w") as out:
