@@ -412,9 +412,9 @@ struct context *context_enter(struct thread_state *ts, const char *name);
 struct context *context_child(struct tape *t, struct context *parent, const char *label,
 			      size_t len);
 /*
- * The label that leads from `parent` to `child`, "" where they are the same and no
- * label was given. NULL: another one may lead elsewhere (at a limit the child is a
- * shorter path), or this one was changed.
+ * The label that leads from `parent` to `child`, as it was cleaned and cut; "" where they
+ * are the same and no label was given. NULL: another one may lead elsewhere (at a limit
+ * the child is a shorter path).
  */
 static inline const char *
 context_label(const struct context *parent, const struct context *child,

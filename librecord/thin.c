@@ -330,15 +330,36 @@ ask_label_slot(struct thread_state *ts, const struct tape_site *site, const char
 			 ASK_CACHE];
 }
 
+/* For the macro's next ones: `asks` was the recorder's before *ask was found. */
+static void
+leave_near(const struct thread_state *ts, const struct tape_site *site, unsigned asks,
+	   const struct cached_ask *ask, struct tape_near *near_by)
+{
+	bool literal = site->flags & TAPE_SITE_LITERAL;
+	bool label = site->flags & TAPE_SITE_NEAR_LABEL;
+
+	/* A label that leads to no path of its own (a limit) is asked for each time. */
+	if (!near_by || (!literal && !(label && ask->label)))
+		return;
+	if (label)
+		near_by->label = ask->label;
+	near_by->out = ask->tally ? &ask->tally->skip.out : NULL;
+	near_by->path = ask->parent;
+	near_by->now = &ts->now;
+	near_by->asks = asks;
+}
+
+/* What is told last may run code that records, and has other sites take the slot of this one. */
 static __attribute__((noinline)) bool
 ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
-	 unsigned asks, struct cached_ask *ask)
+	 unsigned asks, struct cached_ask *ask, struct tape_near *near_by)
 {
 	struct tape *t = ts->tape;
 	uint32_t version = atomic_load(&t->rules_version);
 	struct context *parent = ts->level->context, *context = parent;
 	struct bytes *key = &ts->key;
 	const struct policy *policy;
+	bool is;
 
 	report_hold();
 	if (label && *label)
@@ -357,21 +378,10 @@ ask_slow(struct thread_state *ts, struct tape_site *site, const char *label,
 		bytes_release(key);
 	if ((site->flags & TAPE_SITE_LITERAL) && !thins(policy) && never_thins(t, label))
 		__atomic_store_n(&site->asked, asks, __ATOMIC_RELAXED);
+	is = tally_take(ask->tally);
+	leave_near(ts, site, asks, ask, near_by);
 	report_tell(t);
-	return tally_take(ask->tally);
-}
-
-/* For the macro's next ones: `asks` was the recorder's before *ask was found. */
-static void
-leave_near(const struct thread_state *ts, const struct tape_site *site, unsigned asks,
-	   const struct cached_ask *ask, struct tape_near *near_by)
-{
-	if (!(site->flags & TAPE_SITE_LITERAL))
-		return;
-	near_by->out = ask->tally ? &ask->tally->skip.out : NULL;
-	near_by->path = ask->parent;
-	near_by->now = &ts->now;
-	near_by->asks = asks;
+	return is;
 }
 
 static __attribute__((noinline)) int
@@ -385,12 +395,12 @@ wanted(struct thread_state *ts, struct tape_site *site, const char *label,
 	if (asks == 0)
 		return 1;
 	if (likely(ask_holds(ts, site, ask) && ((site->flags & TAPE_SITE_LITERAL) ||
-						context_same_label(ask->label, label))))
+						context_same_label(ask->label, label)))) {
 		is = tally_take(ask->tally);
-	else
-		is = ask_slow(ts, site, label, asks, ask);
-	if (near_by)
 		leave_near(ts, site, asks, ask, near_by);
+	} else {
+		is = ask_slow(ts, site, label, asks, ask, near_by);
+	}
 	/* What TAPE_ADD has kept for a scope that is left out goes with it. */
 	if (unlikely(ts->pending.count) && !is)
 		pending_drop(ts);
@@ -402,16 +412,8 @@ tape_wanted_near(struct tape *t, struct tape_site *site, const char *label,
 		 struct tape_near *near_by)
 {
 	struct thread_state *ts = capture_thread(t);
-	const struct cached_ask *ask;
 
-	if (!ts)
-		return 0;
-	/* Where labels are made at run time the macro asks each time, mostly of what no rule thins. */
-	ask = ask_slot(ts, site);
-	if (likely(!(site->flags & TAPE_SITE_LITERAL) && ask_holds(ts, site, ask) &&
-		   !ask->tally && context_same_label(ask->label, label)))
-		return 1;
-	return wanted(ts, site, label, near_by);
+	return ts ? wanted(ts, site, label, near_by) : 0;
 }
 
 int

@@ -41,10 +41,13 @@
 						TAPE_KIND_, TAPE_GAP_KIND_,              \
 						TAPE_SAFE_KIND_, TAPE_GRID_KIND_) 0      \
 				};                                                       \
+				enum {                                                   \
+					tape_flags_ =                                    \
+						TAPE_FLAGS_(TAPE_SITE_LOCALS, label)     \
+				};                                                       \
 				static struct tape_site tape_site_ = TAPE_SITE_(         \
 					TAPE_LOCALS_NAMES_##line,                        \
-					TAPE_LOCALS_COUNT_##line,                        \
-					TAPE_FLAGS_(TAPE_SITE_LOCALS, label));           \
+					TAPE_LOCALS_COUNT_##line, tape_flags_);          \
 				static __thread struct tape_near tape_near_;             \
 				const char *const tape_label_ = (label);                 \
 				const unsigned tape_asks_ = tape_asks_of_(tape_to_);     \
@@ -67,10 +70,13 @@
 			struct tape *tape_to_ = (t);                                     \
 			if (tape_to_) {                                                  \
 				char TAPE_HERE_(line) __attribute__((__unused__)) = 0;   \
-				static struct tape_site tape_site_ = TAPE_SITE_(         \
-					"", 0,                                           \
-					TAPE_FLAGS_(TAPE_SITE_LOCALS | TAPE_OPTIMIZED_,  \
-						    label));                             \
+				enum {                                                   \
+					tape_flags_ = TAPE_FLAGS_(                       \
+						TAPE_SITE_LOCALS | TAPE_OPTIMIZED_,      \
+						label)                                   \
+				};                                                       \
+				static struct tape_site tape_site_ =                     \
+					TAPE_SITE_("", 0, tape_flags_);                  \
 				static __thread struct tape_near tape_near_;             \
 				const char *const tape_label_ = (label);                 \
 				const unsigned tape_asks_ = tape_asks_of_(tape_to_);     \
@@ -133,10 +139,11 @@ tape_enum_(const struct tape_enum *tape_enums_, struct tape_named *tape_named_)
 			struct tape *tape_to_ = (t);                                     \
 			if (tape_to_) {                                                  \
 				char TAPE_HERE_(line) __attribute__((__unused__)) = 0;   \
+				static const unsigned tape_flags_ =                      \
+					TAPE_FLAGS_(TAPE_SITE_LOCALS, label);            \
 				static struct tape_site tape_site_ = TAPE_SITE_(         \
 					TAPE_LOCALS_NAMES_##line,                        \
-					TAPE_LOCALS_COUNT_##line,                        \
-					TAPE_FLAGS_(TAPE_SITE_LOCALS, label));           \
+					TAPE_LOCALS_COUNT_##line, tape_flags_);          \
 				static __thread struct tape_near tape_near_;             \
 				const unsigned tape_asks_ = tape_asks_of_(tape_to_);     \
 				const char *tape_label_;                                 \
@@ -161,10 +168,10 @@ tape_enum_(const struct tape_enum *tape_enums_, struct tape_named *tape_named_)
 			struct tape *tape_to_ = (t);                                     \
 			if (tape_to_) {                                                  \
 				char TAPE_HERE_(line) __attribute__((__unused__)) = 0;   \
-				static struct tape_site tape_site_ = TAPE_SITE_(         \
-					"", 0,                                           \
-					TAPE_FLAGS_(TAPE_SITE_LOCALS | TAPE_OPTIMIZED_,  \
-						    label));                             \
+				static const unsigned tape_flags_ = TAPE_FLAGS_(         \
+					TAPE_SITE_LOCALS | TAPE_OPTIMIZED_, label);      \
+				static struct tape_site tape_site_ =                     \
+					TAPE_SITE_("", 0, tape_flags_);                  \
 				static __thread struct tape_near tape_near_;             \
 				const unsigned tape_asks_ = tape_asks_of_(tape_to_);     \
 				const char *tape_label_;                                 \

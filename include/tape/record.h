@@ -374,7 +374,8 @@ TAPE_API void tape_stream_cancel(struct tape_stream *stream);
 #define TAPE_SITE_ASKS 4u      /* tape_wanted comes before tape_record, where it must */
 #define TAPE_SITE_LOCALS                                                                 \
 	8u /* names are locals: a, s.x, mode(SLOW=0,FAST=1); nobody named them */
-#define TAPE_SITE_OPTIMIZED 16u /* compiled with optimisation */
+#define TAPE_SITE_OPTIMIZED 16u	 /* compiled with optimisation */
+#define TAPE_SITE_NEAR_LABEL 32u /* its tape_near has a label */
 
 /* A place in a program that records; static, one per macro call. */
 struct tape_site {
@@ -395,12 +396,16 @@ struct tape_left_out {
 	uint64_t count, until;
 };
 
-/* What tape_wanted_near has left: it holds while `asks` is the recorder's, and *now is path. */
+/*
+ * What tape_wanted_near has left: it holds while `asks` is the recorder's, and *now is path,
+ * for that label.
+ */
 struct tape_near {
 	unsigned asks, reserved;
 	struct tape_left_out *out; /* NULL: all are wanted */
 	const void *path;
 	const void *const *now;
+	const char *label; /* the recorder's; only where TAPE_SITE_NEAR_LABEL says so */
 };
 
 /* A value, or where it is; an enum tape_kind says which. */
@@ -605,46 +610,7 @@ TAPE_STUB_(void, tape_stream_cancel, (struct tape_stream *tape_s_), )
 #define TAPE_ON_(t) (t)
 #endif
 
-TAPE_INLINE_ unsigned
-tape_asks_of_(const struct tape *tape_t_)
-{
-	return __atomic_load_n(&((const struct tape_head *)(const void *)tape_t_)->asks,
-			       __ATOMIC_RELAXED);
-}
-
-/* Nothing to ask, the common case: one comparison, or two. */
-TAPE_INLINE_ int
-tape_always_(unsigned tape_asks_, const struct tape_site *tape_site_)
-{
-	const unsigned tape_asked_ =
-		__atomic_load_n(&tape_site_->asked, __ATOMIC_RELAXED);
-
-	return __builtin_expect(tape_asks_ == 0 || tape_asks_ == tape_asked_, 1) != 0;
-}
-
-/* Scopes that are left out by count are counted here, without a call. */
-TAPE_INLINE_ int
-tape_near_wanted_(unsigned tape_asks_, struct tape *tape_t_, struct tape_site *tape_site_,
-		  const char *tape_label_, struct tape_near *tape_near_)
-{
-	if (tape_near_->asks == tape_asks_ && *tape_near_->now == tape_near_->path) {
-		struct tape_left_out *tape_out_ = tape_near_->out;
-
-		if (!tape_out_)
-			return 1;
-		if (tape_out_->count != tape_out_->until) {
-			__atomic_store_n(&tape_out_->count, tape_out_->count + 1,
-					 __ATOMIC_RELAXED);
-			return 0;
-		}
-	}
-	return tape_wanted_near(tape_t_, tape_site_, tape_label_, tape_near_);
-}
-
-/* Each address is made where it is needed: that of a thread's own may take a call. */
-#define TAPE_WANTED_(asks)                                                               \
-	(tape_always_(asks, &tape_site_) ||                                              \
-	 tape_near_wanted_(asks, tape_to_, &tape_site_, tape_label_, &tape_near_))
+#include "tape/wanted_impl.h"
 
 /* ---- recording ---- */
 

@@ -87,7 +87,7 @@ tape_nd_(const struct tape_nd *tape_nd)
 			0, 0, 0                                                          \
 	}
 #define TAPE_FLAGS_(flags, label)                                                        \
-	((flags) | TAPE_SITE_ASKS |                                                      \
+	((flags) | TAPE_SITE_ASKS | TAPE_SITE_NEAR_LABEL |                               \
 	 (__builtin_constant_p(label) ? TAPE_SITE_LITERAL : 0u))
 
 /* clang-format off */
@@ -185,8 +185,9 @@ tape_nd_(const struct tape_nd *tape_nd)
 			if (tape_to_) {                                                  \
 				static const unsigned char tape_kinds_[] = { TAPE_EACH_( \
 					n, TAPE_KIND_, __VA_ARGS__) };                   \
+				enum { tape_flags_ = TAPE_FLAGS_(flags, label) };        \
 				static struct tape_site tape_site_ =                     \
-					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label)); \
+					TAPE_SITE_(names, n, tape_flags_);               \
 				static __thread struct tape_near tape_near_;             \
 				const char *const tape_label_ = (label);                 \
 				const unsigned tape_asks_ = tape_asks_of_(tape_to_);     \
@@ -445,8 +446,10 @@ tape_unit_(const char *tape_unit, unsigned tape_dynamic_, struct tape_named *tap
 		if (TAPE_ON_(1)) {                                                          \
 			struct tape *tape_to_ = (t);                                        \
 			if (tape_to_) {                                                     \
+				static const unsigned tape_flags_ =                         \
+					TAPE_FLAGS_(flags, label);                          \
 				static struct tape_site tape_site_ =                        \
-					TAPE_SITE_(names, n, TAPE_FLAGS_(flags, label));    \
+					TAPE_SITE_(names, n, tape_flags_);                  \
 				static __thread struct tape_near tape_near_;                \
 				const unsigned tape_asks_ = tape_asks_of_(tape_to_);        \
 				/* One expression, so that a label made for it lives on. */ \

@@ -20,6 +20,9 @@ static void
 record(struct tape *t, const T &value)
 {
 	TAPE(t, "template", value);
+	auto generic = [&](auto label) { TAPE(t, label, value); };
+	generic(std::string("made at run time"));
+	generic("text");
 }
 
 struct model {

@@ -126,11 +126,11 @@ def identifiers(include, _tmp):
         uint64_t uint8_t uintptr_t unsigned void volatile while type decltype auto
         NULL UINT64_MAX constexpr true bool class of word kind dtype tape'''.split())
     texts = []
-    for header in ['record.h', 'record_impl.h', 'locals_impl.h', 'partial_impl.h', 'seen_impl.h', 'cache.h', 'resume.h']:
+    for header in ['record.h', 'record_impl.h', 'wanted_impl.h', 'locals_impl.h', 'partial_impl.h', 'seen_impl.h', 'cache.h', 'resume.h']:
         with open(os.path.join(include, 'tape', header), encoding='utf-8') as f:
             texts.append(f.read())
     gone = set(re.findall(r'#undef (\w+)', ' '.join(texts)))  # expanded by the headers only
-    for header, text in zip(['record.h', 'record_impl.h', 'locals_impl.h', 'partial_impl.h', 'seen_impl.h', 'cache.h', 'resume.h'], texts):
+    for header, text in zip(['record.h', 'record_impl.h', 'wanted_impl.h', 'locals_impl.h', 'partial_impl.h', 'seen_impl.h', 'cache.h', 'resume.h'], texts):
         text = re.sub(r'/\*.*?\*/', ' ', text, flags=re.S).replace('\\\n', ' ')
         for line in text.splitlines():
             m = re.match(r'\s*#\s*define\s+(\w+)(\(([^)]*)\))?(.*)', line)
