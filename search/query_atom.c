@@ -280,6 +280,11 @@ interval_op(struct query_atom *a, const struct number *n, unsigned op)
 		bound_low(a, n, open);
 	if (!above)
 		bound_high(a, n, open);
+	/* Beyond single precision: rounded it is infinite, and nothing is beyond that. */
+	if (open && isinf(n->f) && (n->f < 0) == below) {
+		a->flo = INFINITY;
+		a->fhi = -INFINITY;
+	}
 }
 
 static bool

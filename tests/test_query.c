@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The query language: what it accepts, what it matches, where its errors point. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,6 +254,53 @@ START_TEST(numbers_compare_exactly_across_types)
 	       { "n=4.5..5.5", "1 5" }, { "n=-7", "2" }, { "n=-inf..0", "2" },
 	       { "f=0.1", "3" }, { "f=0.1..0.1", "3" }, { "f=0.10000000149011612", "3" },
 	       { "f<0.1", "" }, { "n=0x5", "1 5" });
+}
+END_TEST
+
+/* Scopes 1 to 4 hold the four largest numbers as f, and as d in double precision. */
+static void
+make_large_tape(void)
+{
+	const double f[] = { -INFINITY, -FLT_MAX, FLT_MAX, INFINITY };
+	const double d[] = { -INFINITY, -DBL_MAX, DBL_MAX, INFINITY };
+	struct testwriter w = { 0 };
+	struct form form[5];
+	static char large[600];
+
+	memset(form, 0, sizeof form);
+	(void)snprintf(large, sizeof large, "%s/large", dir);
+	dir = large;
+	testwriter_tape(dir, 1);
+	testwriter_begin(&w, testwriter_session_a, 0, false, 1);
+	testwriter_first_group(&w, "1000");
+	for (uint32_t i = 0; i < 4; i++)
+		put(&w, &form[i], i + 1, "large", i + 1,
+		    (struct part[]){ { "f", single(f[i]) },
+				     { "d", testwriter_f64(d[i]) } },
+		    2);
+	testwriter_group(&w);
+	testwriter_end(&w, END_CLOSED);
+	testwriter_save(&w, dir);
+	testwriter_release(&w);
+	for (size_t i = 0; i < 4; i++)
+		form_release(&form[i]);
+}
+
+START_TEST(numbers_beyond_a_precision_compare_as_they_round)
+{
+	make_large_tape();
+	EXPECT({ "f<1e39", "1 2 3" }, { "f<=1e39", "1 2 3 4" }, { "f>1e39", "" },
+	       { "f>=1e39", "4" }, { "f=1e39", "4" }, { "f!=1e39", "1 2 3" },
+	       { "f<-1e39", "" }, { "f<=-1e39", "1" }, { "f>-1e39", "2 3 4" },
+	       { "f>=-1e39", "1 2 3 4" }, { "f=-1e39", "1" }, { "f=..-1e39", "1" },
+	       { "f=1e39..", "4" }, { "f<inf", "1 2 3" }, { "f>inf", "" },
+	       { "f<-inf", "" }, { "f>-inf", "2 3 4" }, { "f<1e400", "1 2 3" },
+	       { "f>3.5e38", "" }, { "f<3.5e38", "1 2 3" },
+	       { "f>1000000000000000000000000000000000000000", "" },
+	       { "f<-1000000000000000000000000000000000000000", "" });
+	EXPECT({ "d<1e39", "1 2" }, { "d>1e39", "3 4" }, { "d<-1e39", "1 2" },
+	       { "d>1e400", "" }, { "d<1e400", "1 2 3" }, { "d<-1e400", "" },
+	       { "d<=-1e400", "1" }, { "d>=1e400", "4" }, { "d>inf", "" });
 }
 END_TEST
 
@@ -699,6 +747,7 @@ main(void)
 	tcase_add_test(match, labels_match_whole_with_wildcards_quoted_or_by_regex);
 	tcase_add_test(match, terms_combine_with_and_or_not_and_parentheses);
 	tcase_add_test(match, numbers_compare_exactly_across_types);
+	tcase_add_test(match, numbers_beyond_a_precision_compare_as_they_round);
 	tcase_add_test(match, decimals_compare_with_integers_by_all_their_digits);
 	tcase_add_test(match, tolerances_are_ranges);
 	tcase_add_test(match, text_compares_as_text);
