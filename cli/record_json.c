@@ -71,13 +71,29 @@ column_of(const struct json_reader *r, size_t len)
 	return end > len ? end - len + 1 : 1;
 }
 
+/* Does it stand in the line, as it is? What YAJL made of escapes does not. */
+static inline bool
+stands(const struct json_reader *r, const unsigned char *text)
+{
+	const char *from = (const char *)text;
+
+	return from >= r->line && from <= r->line + r->len;
+}
+
+/* A control character must be escaped; only \u0000 is a NUL. */
+static inline bool
+has_nul(const struct json_reader *r, const unsigned char *text, size_t len)
+{
+	return !stands(r, text) && memchr(text, 0, len);
+}
+
 /* Text that stays: where it stands in the line, or a copy. */
 static const char *
 keep(struct json_reader *r, const unsigned char *text, size_t len)
 {
 	const char *from = (const char *)text;
 
-	if (from >= r->line && from <= r->line + r->len)
+	if (stands(r, text))
 		return from;
 	char *copy = row_alloc(r->row, len + 1);
 	memcpy(copy, from, len);
@@ -301,7 +317,7 @@ on_string(void *user, const unsigned char *text, size_t len)
 	if (r->array == ARRAY_TEXT)
 		return 1;
 	if (r->array == ARRAY_LABELS) {
-		if (len == 0 || len > NAME_MAX_BYTES || memchr(text, 0, len))
+		if (len == 0 || len > NAME_MAX_BYTES || has_nul(r, text, len))
 			return row_wrong(r->row, column,
 					 "a label has 1 to 255 bytes, no NUL");
 		row_add_label(r->row, keep(r, text, len), len);
@@ -404,7 +420,7 @@ on_map_key(void *user, const unsigned char *text, size_t len)
 		return row_wrong(r->row, column, "a name is empty");
 	if (full > NAME_MAX_BYTES)
 		return row_wrong(r->row, column, "a name has more than 255 bytes");
-	if (memchr(text, 0, len))
+	if (has_nul(r, text, len))
 		return row_wrong(r->row, column, "a name holds a NUL");
 	if (r->prefix_len) {
 		char *name = row_alloc(r->row, full);

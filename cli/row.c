@@ -130,15 +130,19 @@ by_name(const void *a, const void *b)
 	return x->column < y->column ? -1 : x->column > y->column;
 }
 
+static inline bool
+same_name(const struct row_var *a, const struct row_var *b)
+{
+	return a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
+}
+
 static bool
 all_known(const struct row *row)
 {
 	if (row->count != row->known_count)
 		return false;
 	for (size_t i = 0; i < row->count; i++)
-		if (row->var[i].name_len != row->known[i].name_len ||
-		    memcmp(row->var[i].name, row->known[i].name, row->var[i].name_len) !=
-			    0)
+		if (!same_name(&row->var[i], &row->known[i]))
 			return false;
 	return true;
 }
@@ -159,23 +163,50 @@ make_known(struct row *row)
 	row->known_count = row->count;
 }
 
-bool
-row_check_names(struct row *row)
+/* The first one whose name was there before; NULL: none. */
+static const struct row_var *
+repeat_by_pairs(const struct row *row)
 {
-	if (row->count < 2 || all_known(row))
-		return true;
+	for (size_t i = 1; i < row->count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (same_name(&row->var[i], &row->var[k]))
+				return &row->var[i];
+	return NULL;
+}
+
+/* The same. */
+static const struct row_var *
+repeat_by_sorting(struct row *row)
+{
+	const struct row_var *first = NULL;
+
 	row->sorted =
 		mem_grow(row->sorted, &row->sorted_cap, row->count, sizeof(*row->sorted));
 	for (size_t i = 0; i < row->count; i++)
 		row->sorted[i] = &row->var[i];
 	qsort(row->sorted, row->count, sizeof(*row->sorted), by_name);
 	for (size_t i = 1; i < row->count; i++) {
-		const struct row_var *a = row->sorted[i - 1], *b = row->sorted[i];
-		if (a->name_len == b->name_len &&
-		    memcmp(a->name, b->name, a->name_len) == 0)
-			return row_wrong(row, b->column, "'%.*s' is given twice",
-					 (int)b->name_len, b->name);
+		const struct row_var *var = row->sorted[i];
+		if (same_name(row->sorted[i - 1], var) && (!first || var < first))
+			first = var;
 	}
+	return first;
+}
+
+/* Of so many, pairs are looked at faster than a sort has begun. */
+#define PAIRS_MAX 12u
+
+bool
+row_check_names(struct row *row)
+{
+	const struct row_var *twice;
+
+	if (row->count < 2 || all_known(row))
+		return true;
+	twice = row->count <= PAIRS_MAX ? repeat_by_pairs(row) : repeat_by_sorting(row);
+	if (twice)
+		return row_wrong(row, twice->column, "'%.*s' is given twice",
+				 (int)twice->name_len, twice->name);
 	make_known(row);
 	return true;
 }

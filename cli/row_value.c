@@ -4,86 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/decimal.h"
 #include "cli/record_in.h"
-
-/* Digits of an integer up to u64; false past that. */
-static bool
-read_digits(const char *text, size_t len, uint64_t *value)
-{
-	uint64_t n = 0;
-
-	if (len > 20)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		uint64_t digit = (uint64_t)(text[i] - '0');
-		if (i >= 19 && n > (UINT64_MAX - digit) / 10)
-			return false;
-		n = n * 10 + digit;
-	}
-	*value = n;
-	return true;
-}
-
-/*
- * digits * 10^exponent where both are exact doubles: one rounding, the same
- * result as strtod's, in a tenth of its time.
- */
-static bool
-read_short_double(const char *text, size_t len, double *value)
-{
-	static const double power[] = { 1e0,  1e1,  1e2,  1e3,	1e4,  1e5,  1e6,  1e7,
-					1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-					1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-	bool negative = text[0] == '-';
-	uint64_t digits = 0;
-	int exponent = 0;
-	size_t used = 0, i = negative;
-	bool point = false;
-
-	for (; i < len; i++) {
-		if (text[i] == '.') {
-			point = true;
-			continue;
-		}
-		if (text[i] < '0' || text[i] > '9')
-			return false; /* an exponent */
-		used += used || text[i] != '0';
-		digits = digits * 10 + (uint64_t)(text[i] - '0');
-		exponent -= point;
-		if (used > 18)
-			return false;
-	}
-	if (digits >> 53 || exponent < -22)
-		return false;
-	*value = (double)digits / power[-exponent];
-	if (negative)
-		*value = -*value;
-	return true;
-}
 
 enum row_kind
 row_number(const char *text, size_t len, struct row_var *var, bool *rounded)
 {
-	bool negative = text[0] == '-';
-	bool integer = true;
-	uint64_t n;
+	struct decimal d = decimal_read(text, len);
 	char *end;
 
-	for (size_t i = negative; i < len && integer; i++)
-		integer = text[i] >= '0' && text[i] <= '9';
-	if (integer && read_digits(text + negative, len - negative, &n)) {
-		if (!negative && n > INT64_MAX) {
-			var->as.u = n;
-			return var->kind = ROW_U64;
-		}
-		if (n <= (uint64_t)INT64_MAX + negative) {
-			var->as.u = negative ? 0 - n : n;
-			return var->kind = ROW_I64;
-		}
+	if (d.integer && d.exact && d.digits <= (uint64_t)INT64_MAX + d.negative) {
+		var->as.u = d.negative ? 0 - d.digits : d.digits;
+		return var->kind = ROW_I64;
 	}
-	if (integer)
+	if (d.integer && d.exact && !d.negative) {
+		var->as.u = d.digits;
+		return var->kind = ROW_U64;
+	}
+	if (d.integer)
 		*rounded = true;
-	if (!read_short_double(text, len, &var->as.f))
+	if (!decimal_double(&d, &var->as.f))
 		var->as.f = strtod(text, &end);
 	return var->kind = ROW_F64;
 }

@@ -22,31 +22,39 @@ put_text(struct bytes *key, const char *text, uint32_t len)
 static void
 put_types(struct bytes *key, const struct item *items, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		uint8_t pair[2] = { items[i].type,
-				    (uint8_t)(items[i].store | items[i].on_tape << 4 |
-					      items[i].hidden << 5) };
+	uint8_t *p;
 
-		bytes_put(key, pair, sizeof(pair));
+	if (!bytes_room(key, 2 * count))
+		return;
+	p = key->data + key->len;
+	for (size_t i = 0; i < count; i++) {
+		*p++ = items[i].type;
+		*p++ = (uint8_t)(items[i].store | items[i].on_tape << 4 |
+				 items[i].hidden << 5);
 	}
+	key->len += 2 * count;
 }
 
 static void
 put_enums(struct bytes *key, uint32_t count, const struct form_enumerator *list)
 {
-	bytes_put_u32(key, count);
 	for (uint32_t i = 0; i < count; i++) {
 		bytes_put(key, &list[i].number, sizeof(list[i].number));
 		put_text(key, list[i].name, (uint32_t)strlen(list[i].name));
 	}
 }
 
+/* Lengths first, in one piece: each is short, and mostly all that there is. */
 static void
 put_names(struct bytes *key, const struct item *item)
 {
-	put_text(key, item->name, item->name_len);
-	put_text(key, item->unit, item->unit_len);
-	put_enums(key, item->type == TAPE_I64 ? item->enums.count : 0, item->enums.list);
+	uint32_t enums = item->type == TAPE_I64 ? item->enums.count : 0;
+	uint32_t head[3] = { item->name_len, item->unit_len, enums };
+
+	bytes_put(key, head, sizeof(head));
+	bytes_put(key, item->name, item->name_len);
+	bytes_put(key, item->unit, item->unit_len);
+	put_enums(key, enums, item->enums.list);
 }
 
 uint32_t
@@ -59,6 +67,7 @@ forms_shape(struct thread_state *ts, const struct item *items, size_t count)
 	uint32_t shape = 0;
 
 	key->len = 0;
+	bytes_put_u32(key, (uint32_t)count);
 	put_types(key, items, count);
 	for (size_t i = 0; i < count; i++)
 		put_names(key, &items[i]);
@@ -405,6 +414,7 @@ form_key(const struct place *place, const struct context *ctx, const struct part
 		bytes_put(key, pair, sizeof(pair));
 		put_text(key, var->name, var->name_len);
 		put_text(key, var->unit, (uint32_t)strlen(var->unit));
+		bytes_put_u32(key, var->enumerator_count);
 		put_enums(key, var->enumerator_count, var->enumerators);
 	}
 }

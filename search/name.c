@@ -10,13 +10,16 @@ size_t
 name_clean(const char *text, size_t len, char out[LIMIT_NAME + 1], bool *cut,
 	   bool *replaced)
 {
-	size_t at = 0, i = 0;
+	size_t at = 0, i;
 
 	if (cut)
 		*cut = false;
 	if (replaced)
 		*replaced = false;
-	while (i < len) {
+	/* Most names are ASCII, and short. */
+	for (; at < len && at < LIMIT_NAME && text[at] && !(text[at] & 0x80); at++)
+		out[at] = text[at];
+	for (i = at; i < len;) {
 		size_t n = utf8_len((const uint8_t *)text + i, len - i);
 
 		if (at + (n ? n : 1) > LIMIT_NAME) {

@@ -45,6 +45,13 @@ $ printf 'a,a\n1,2\n' | tape-record d.tape --format csv
 ! tape-record: stdin:1:3: 'a' is given twice
 ! tape-record: stopped; what came before that line is recorded
 ? 2
+$ printf 'a,b,c,d,e,f,g,h,i,j,k,l,m,b,a\n' | tape-record d.tape --format csv
+! tape-record: stdin:1:27: 'b' is given twice
+! tape-record: stopped; what came before that line is recorded
+? 2
+$ printf 'a,b,c\n00000000000000000000018446744073709551615,-00000000000000000000000,+.5\n' | tape-record z.tape --format csv
+$ tape-find z.tape
+SESSION:1 TIME - a=18446744073709551615 b=0 c=0.5
 $ printf 'a,,c\n1,2,3\n' | tape-record d.tape --format csv
 ! tape-record: stdin:1:3: the name of a column has 1 to 255 bytes
 ! tape-record: stopped; what came before that line is recorded

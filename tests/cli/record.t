@@ -116,6 +116,18 @@ $ tape-record --strict strict.tape bad.jsonl
 ? 2
 $ tape-find strict.tape --keys ok
 SESSION:1 TIME - ok=1
+$ cat > wide.jsonl <<END
+> {"l":1,"k":1,"j":1,"i":1,"h":1,"g":1,"f":1,"e":1,"d":1,"c":1,"b":1,"b":1}
+> {"m":1,"l":1,"k":1,"j":1,"i":1,"h":1,"g":1,"f":1,"e":1,"l":1,"c":1,"b":1,"b":1}
+> {"n":1,"m":1,"l":1,"k":1,"j":1,"i":1,"h":1,"g":1,"f":1,"e":1,"d":1,"c":1,"b":1,"n":1}
+> {"n":1,"m":1,"l":1,"k":1,"j":1,"i":1,"h":1,"g":1,"f":1,"e":1,"d":1,"c":1,"b":1,"a":1}
+> END
+$ tape-record wide.tape wide.jsonl
+! tape-record: wide.jsonl:1:68: 'b' is given twice
+! tape-record: wide.jsonl:2:56: 'l' is given twice
+! tape-record: wide.jsonl:3:80: 'n' is given twice
+! tape-record: 3 lines were skipped, 1 became scopes
+? 3
 $ printf '{"a":"\377"}\n{"a":1}' | tape-record utf.tape
 ! tape-record: stdin:1:7: not JSON: invalid bytes in UTF8 string
 ! tape-record: 1 line was skipped, 1 became scopes
