@@ -358,7 +358,10 @@ START_TEST(bools_and_enums_answer_to_number_and_name)
 	EXPECT({ "ok=true", "1 5" }, { "ok=false", "2" }, { "ok=1", "1 5" },
 	       { "ok!=true", "2" }, { "mode=1", "1 5" }, { "mode=slow", "2" },
 	       { "mode=fast,slow", "1 2 5" }, { "mode!=fast", "2" }, { "mode!=1", "2" },
-	       { "mode~^f", "1 5" }, { "mode>1", "2" }, { "n=true", "" });
+	       { "mode~^f", "1 5" }, { "mode>1", "2" }, { "n=true", "" },
+	       { "mode=a..z", "" }, { "mode=..z", "" }, { "mode=fast..", "" },
+	       { "mode!=a..z", "1 2 5" }, { "mode<slow", "" }, { "mode=1..2", "1 2 5" },
+	       { "mode=\"fast\"", "1 5" }, { "mode!=fast,2", "" });
 }
 END_TEST
 
