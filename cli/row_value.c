@@ -4,27 +4,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/decimal.h"
 #include "cli/record_in.h"
+
+/* Digits of an integer up to u64, with any zeros before them; false past that. */
+static bool
+read_digits(const char *text, size_t len, uint64_t *value)
+{
+	uint64_t n = 0;
+
+	for (; len > 1 && *text == '0'; len--)
+		text++;
+	if (len > 20)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		uint64_t digit = (uint64_t)(text[i] - '0');
+		if (i >= 19 && n > (UINT64_MAX - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	*value = n;
+	return true;
+}
 
 enum row_kind
 row_number(const char *text, size_t len, struct row_var *var, bool *rounded)
 {
-	struct decimal d = decimal_read(text, len);
-	char *end;
+	bool negative = text[0] == '-';
+	bool integer = true;
+	uint64_t n;
 
-	if (d.integer && d.exact && d.digits <= (uint64_t)INT64_MAX + d.negative) {
-		var->as.u = d.negative ? 0 - d.digits : d.digits;
-		return var->kind = ROW_I64;
+	for (size_t i = negative; i < len && integer; i++)
+		integer = text[i] >= '0' && text[i] <= '9';
+	if (integer && read_digits(text + negative, len - negative, &n)) {
+		if (!negative && n > INT64_MAX) {
+			var->as.u = n;
+			return var->kind = ROW_U64;
+		}
+		if (n <= (uint64_t)INT64_MAX + negative) {
+			var->as.u = negative ? 0 - n : n;
+			return var->kind = ROW_I64;
+		}
 	}
-	if (d.integer && d.exact && !d.negative) {
-		var->as.u = d.digits;
-		return var->kind = ROW_U64;
-	}
-	if (d.integer)
+	if (integer)
 		*rounded = true;
-	if (!decimal_double(&d, &var->as.f))
-		var->as.f = strtod(text, &end);
+	/* It copies a long text, for which there may be no memory. */
+	if (tape_double_parse(text, len, &var->as.f) < 0)
+		var->as.f = strtod(text, NULL);
 	return var->kind = ROW_F64;
 }
 

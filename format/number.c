@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/decimal.h"
 #include "format/pow10_table.h"
 #include "tape/value.h"
 
@@ -244,62 +245,6 @@ tape_half_text(uint16_t bits, char text[TAPE_DOUBLE_TEXT])
 
 /* ---- reading ---- */
 
-/* What the digits of a number say, as far as 64 bits go. */
-struct scanned {
-	uint64_t mantissa;
-	int64_t exponent;
-	bool negative, exact; /* exact: mantissa * 10^exponent is all of it */
-};
-
-static const char *
-scan_exponent(const char *at, const char *end, int64_t *exponent)
-{
-	bool negative = at < end && *at == '-';
-	const char *first;
-	int64_t value = 0;
-
-	if (at < end && (*at == '-' || *at == '+'))
-		at++;
-	for (first = at; at < end && *at >= '0' && *at <= '9'; at++)
-		if (value < 100000)
-			value = value * 10 + (*at - '0');
-	*exponent += negative ? -value : value;
-	return at == first ? NULL : at;
-}
-
-/* True if all of text is a number. */
-static bool
-scan_number(const char *text, size_t len, struct scanned *out)
-{
-	const char *at = text, *end = text + len;
-	bool point = false, digits = false;
-
-	*out = (struct scanned){ .exact = true };
-	if (at < end && (*at == '-' || *at == '+'))
-		out->negative = *at++ == '-';
-	for (; at < end; at++) {
-		if (*at == '.' && !point) {
-			point = true;
-			continue;
-		}
-		if (*at < '0' || *at > '9')
-			break;
-		digits = true;
-		if (out->mantissa < UINT64_MAX / 10 - 1) {
-			out->mantissa = out->mantissa * 10 + (uint64_t)(*at - '0');
-			out->exponent -= point;
-		} else {
-			out->exact = false;
-			out->exponent += !point;
-		}
-	}
-	if (!digits)
-		return false;
-	if (at < end && (*at == 'e' || *at == 'E'))
-		at = scan_exponent(at + 1, end, &out->exponent);
-	return at == end;
-}
-
 static locale_t c_locale;
 static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
 
@@ -330,23 +275,9 @@ parse_slowly(const char *text, size_t len, double *value)
 int
 tape_double_parse(const char *text, size_t len, double *value)
 {
-	/* Powers of ten that a double holds exactly. */
-	static const double powers[] = { 1e0,  1e1,  1e2,  1e3,	 1e4,  1e5,  1e6,  1e7,
-					 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-					 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-	struct scanned number;
+	struct scanned number = decimal_read(text, len);
 
-	if (!scan_number(text, len, &number))
+	if (!number.valid)
 		return TAPE_ERR_SYNTAX;
-	/* Both exact, so that one multiplication or division rounds once: correctly. */
-	if (number.exact && number.mantissa <= UINT64_C(1) << 53 &&
-	    number.exponent >= -22 && number.exponent <= 22) {
-		double exact = (double)number.mantissa;
-
-		exact = number.exponent < 0 ? exact / powers[-number.exponent]
-					    : exact * powers[number.exponent];
-		*value = number.negative ? -exact : exact;
-		return 0;
-	}
-	return parse_slowly(text, len, value);
+	return decimal_double(&number, value) ? 0 : parse_slowly(text, len, value);
 }

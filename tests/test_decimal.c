@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as tape-record reads them are those of strtod, bit by bit. */
+/* Numbers as they are read are those of strtod, bit by bit. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/decimal.h"
+#include "format/decimal.h"
 #include "tests/support/suite.h"
 
 static size_t taken; /* without strtod */
@@ -13,7 +13,7 @@ static size_t taken; /* without strtod */
 static void
 expect_same(const char *text)
 {
-	struct decimal d = decimal_read(text, strlen(text));
+	struct scanned d = decimal_read(text, strlen(text));
 	double value, want = strtod(text, NULL);
 
 	if (!decimal_double(&d, &value))
@@ -108,7 +108,7 @@ START_TEST(what_does_not_fit_is_left_to_strtod)
 	double value;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		struct decimal d = decimal_read(texts[i], strlen(texts[i]));
+		struct scanned d = decimal_read(texts[i], strlen(texts[i]));
 
 		ck_assert_msg(!decimal_double(&d, &value), "%s", texts[i]);
 	}
@@ -137,25 +137,25 @@ END_TEST
 
 START_TEST(integers_are_exact_as_far_as_they_fit)
 {
-	struct decimal d = decimal_read("-9223372036854775808", 20);
+	struct scanned d = decimal_read("-9223372036854775808", 20);
 
-	ck_assert(d.integer && d.exact && d.negative);
+	ck_assert(d.valid && d.exact && d.negative);
 	ck_assert_uint_eq(d.digits, (uint64_t)1 << 63);
 	d = decimal_read("00000000000000000000000018446744073709551615", 44);
-	ck_assert(d.integer && d.exact && !d.negative);
+	ck_assert(d.valid && d.exact && !d.negative);
 	ck_assert_uint_eq(d.digits, UINT64_MAX);
 	/* Any that begins with 2 is too large, however it ends. */
 	d = decimal_read("28446744073709551616", 20);
-	ck_assert(d.integer && !d.exact);
+	ck_assert(d.valid && !d.exact);
 	d = decimal_read("12", 1);
 	ck_assert_uint_eq(d.digits, 1);
 	d = decimal_read("10000000000000000000", 20);
-	ck_assert(d.integer && d.exact);
+	ck_assert(d.valid && d.exact);
 	ck_assert_uint_eq(d.digits, UINT64_C(10000000000000000000));
 	d = decimal_read("1.", 2);
-	ck_assert(!d.integer && d.exponent == 0);
+	ck_assert(d.valid && d.exponent == 0);
 	d = decimal_read("1e0", 3);
-	ck_assert(!d.integer && d.exponent == 0);
+	ck_assert(d.valid && d.exponent == 0);
 }
 END_TEST
 
@@ -169,12 +169,12 @@ START_TEST(a_text_ends_where_it_ends)
 
 	for (size_t len = 1; len <= sizeof(all) / sizeof(*all); len++) {
 		char *text = malloc(len);
-		struct decimal d;
+		struct scanned d;
 
 		ck_assert_ptr_nonnull(text);
 		memcpy(text, digits, len);
 		d = decimal_read(text, len);
-		ck_assert(d.integer && d.exact);
+		ck_assert(d.valid && d.exact);
 		ck_assert_uint_eq(d.digits, all[len - 1]);
 		ck_assert_uint_eq(decimal_read(digits, len).digits, all[len - 1]);
 		free(text);

@@ -345,6 +345,23 @@ START_TEST(reasons_of_absence_have_names_and_unknown_ones_numbers)
 }
 END_TEST
 
+/* A number of 1 whose zeros take back a part of its exponent, however long both are. */
+START_TEST(long_fractions_and_their_exponents_add_up)
+{
+	static char text[100100];
+	double value;
+
+	memset(text, '0', sizeof text);
+	text[1] = '.';
+	snprintf(text + 2 + 99999, 40, "1e1000000");
+	ck_assert_int_eq(tape_double_parse(text, strlen(text), &value), 0);
+	ck_assert(isinf(value));
+	snprintf(text + 2 + 99999, 40, "1e100000");
+	ck_assert_int_eq(tape_double_parse(text, strlen(text), &value), 0);
+	ck_assert_double_eq(value, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -356,6 +373,7 @@ main(void)
 	tcase_add_test(numbers, floats_are_spelled_in_their_own_width);
 	tcase_add_test(numbers, random_numbers_are_spelled_as_python_spells_them);
 	tcase_add_test(numbers, numbers_are_spelled_and_read_the_same_in_every_locale);
+	tcase_add_test(numbers, long_fractions_and_their_exponents_add_up);
 	tcase_add_test(numbers,
 		       texts_that_are_no_numbers_are_refused_and_nothing_is_written);
 	tcase_add_test(numbers, texts_of_numbers_are_read_with_correct_rounding);

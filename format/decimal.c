@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/decimal.h"
+#include "format/decimal.h"
 
-#include <endian.h>
 #include <string.h>
+
+#include "format/le.h"
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -12,17 +13,21 @@ __extension__ typedef unsigned __int128 u128;
 /* Where an exponent stops to grow: no text has so many digits that they would bring it back. */
 #define EXPONENT_CUT INT64_C(1000000000000000)
 
-/* The exponent behind its "e". */
-static int64_t
-read_exponent(const char *at, const char *end)
+/* The exponent behind its "e", and where it ends; NULL: it has no digits. */
+static const char *
+read_exponent(const char *at, const char *end, int64_t *exponent)
 {
 	bool negative = at < end && *at == '-';
-	int64_t exponent = 0;
+	const char *first;
+	int64_t value = 0;
 
-	for (at += at < end && (*at == '-' || *at == '+'); at < end; at++)
-		if (exponent < EXPONENT_CUT)
-			exponent = exponent * 10 + (*at - '0');
-	return negative ? -exponent : exponent;
+	if (at < end && (*at == '-' || *at == '+'))
+		at++;
+	for (first = at; at < end && *at >= '0' && *at <= '9'; at++)
+		if (value < EXPONENT_CUT)
+			value = value * 10 + (*at - '0');
+	*exponent += negative ? -value : value;
+	return at == first ? NULL : at;
 }
 
 /* Is the value of these digits, which is known modulo 2^64, below that? */
@@ -47,10 +52,8 @@ fits(const char *first, const char *end, uint64_t digits)
 static inline bool
 read_eight(const char *at, uint64_t *value)
 {
-	uint64_t v;
+	uint64_t v = get_le64((const uint8_t *)at);
 
-	memcpy(&v, at, sizeof(v));
-	v = le64toh(v);
 	if (((v & 0xf0f0f0f0f0f0f0f0u) |
 	     ((v + 0x0606060606060606u) & 0xf0f0f0f0f0f0f0f0u) >> 4) !=
 	    0x3333333333333333u)
@@ -78,27 +81,25 @@ read_digits(const char *at, const char *end, uint64_t *digits)
 	return at;
 }
 
-struct decimal
+struct scanned
 decimal_read(const char *text, size_t len)
 {
-	const char *end = text + len, *first = text + (len && *text == '-'), *at = first;
-	const char *point = NULL;
-	uint64_t digits = 0;
-	int64_t exponent = 0;
-	bool integer, exact;
+	bool sign = len && (*text == '-' || *text == '+');
+	const char *end = text + len, *first = text + sign, *at, *point = NULL;
+	struct scanned out = { .negative = sign && *text == '-' };
 
-	at = read_digits(at, end, &digits);
+	at = read_digits(first, end, &out.digits);
 	if (at < end && *at == '.') {
 		point = at;
-		at = read_digits(at + 1, end, &digits);
+		at = read_digits(at + 1, end, &out.digits);
+		out.exponent = point + 1 - at;
 	}
-	if (point)
-		exponent = point + 1 - at;
-	exact = at - first <= DIGITS_SAFE || fits(first, at, digits);
-	integer = at == end && !point;
-	if (at < end)
-		exponent += read_exponent(at + 1, end);
-	return (struct decimal){ digits, exponent, first > text, integer, exact };
+	out.valid = at - first > (point != NULL);
+	out.exact = at - first <= DIGITS_SAFE || fits(first, at, out.digits);
+	if (at < end && (*at == 'e' || *at == 'E'))
+		at = read_exponent(at + 1, end, &out.exponent);
+	out.valid &= at == end;
+	return out;
 }
 
 /* ---- to a double ---- */
@@ -180,22 +181,21 @@ divided(uint64_t digits, int k)
 }
 
 bool
-decimal_double(const struct decimal *decimal, double *value)
+decimal_double(const struct scanned *number, double *value)
 {
-	uint64_t digits = decimal->digits;
+	uint64_t digits = number->digits;
 	double size;
 	int k;
 
-	if (!decimal->exact || decimal->exponent < -FIVE_MAX ||
-	    decimal->exponent > FIVE_MAX)
+	if (!number->exact || number->exponent < -FIVE_MAX || number->exponent > FIVE_MAX)
 		return false;
-	k = (int)decimal->exponent;
+	k = (int)number->exponent;
 	if (digits >> 53 == 0 && k >= -TEN_MAX && k <= TEN_MAX)
 		size = k < 0 ? (double)digits / ten[-k] : (double)digits * ten[k];
 	else if (digits == 0)
 		size = 0;
 	else
 		size = k < 0 ? divided(digits, -k) : times(digits, k);
-	*value = decimal->negative ? -size : size;
+	*value = number->negative ? -size : size;
 	return true;
 }
